@@ -1,0 +1,239 @@
+//! The plan with every default filled in: what the drill works from. Plain data, made only by [`super::load`].
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// What a release is, where it must land, what it needs, which spare paths exist, how long it may take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What is released.
+    pub release: String,
+    /// The time a hotfix may take.
+    pub target: Duration,
+    /// Where the source comes from.
+    pub source: Source,
+    /// How it is built.
+    pub build: Build,
+    /// What a release is tagged; none if releases are not tagged.
+    pub tag: Option<TagTemplate>,
+    /// Where the tag goes.
+    pub tag_at: TagAt,
+    /// Where the release must land.
+    pub publish: Vec<Target>,
+    /// Where each secret is found.
+    pub secrets: BTreeMap<SecretName, SecretSource>,
+    /// The spare paths, in the plan's order; never empty.
+    pub spares: Vec<Spare>,
+    /// Bounds for every wait.
+    pub timeouts: Timeouts,
+    /// Keys that this version reads but cannot verify yet, each with what that leaves open: one sentence.
+    pub unverified: Vec<String>,
+}
+
+/// The name of a secret: letters, digits and underscores, not starting with a digit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretName(pub(super) String);
+
+impl SecretName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for SecretName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a secret is found; the value is never part of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A file; relative to the plan's folder.
+    File(PathBuf),
+    /// What a command prints; program and arguments, run in the plan's folder without a shell.
+    Command(Vec<String>),
+}
+
+/// Where the source comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The branch, tag or commit.
+    pub reference: String,
+    /// The repository that is used when the forge is out: a URL, or a path relative to the plan's folder.
+    pub mirror: Option<String>,
+    /// How the version is read.
+    pub version: Version,
+}
+
+/// How the version of a release is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// A key of a TOML, JSON or YAML file, or a whole text file.
+    File {
+        /// The file, relative to the source's root.
+        file: PathBuf,
+        /// The key, dot by dot; none takes the whole file.
+        key: Option<String>,
+    },
+    /// What a command prints, run in the room like a build step.
+    Command(Vec<String>),
+    /// The newest tag that leads to the commit.
+    LatestTag,
+    /// The commit itself, in twelve digits: what is used when the plan says nothing.
+    Commit,
+}
+
+/// How a release is built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Build {
+    /// What the clean room is made from; none if every spare is a host.
+    pub image: Option<BuildImage>,
+    /// The steps; never empty.
+    pub run: Vec<Step>,
+    /// Files or folders the steps make, relative to the source's root; never empty, no two with one last name.
+    pub artifacts: Vec<PathBuf>,
+    /// Steps that are run on what came back from the registry.
+    pub smoke: Vec<Step>,
+    /// Absolute paths of the image that the build must write to.
+    pub writable: Vec<PathBuf>,
+    /// What the build may use.
+    pub limits: Limits,
+}
+
+/// What the clean room is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildImage {
+    /// An image that is there or can be pulled.
+    Image(String),
+    /// A Dockerfile, relative to the source's root.
+    Dockerfile(PathBuf),
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The command, for `/bin/sh -c`.
+    pub run: String,
+    /// The secrets it may read, each as the environment variable of that name.
+    pub secrets: Vec<SecretName>,
+    /// Environment variables of this step.
+    pub env: BTreeMap<String, String>,
+    /// How long it may take.
+    pub time: Duration,
+}
+
+/// What a build may use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// The time of all steps together.
+    pub time: Duration,
+    /// Processors; none for as many as the engine has.
+    pub cpus: Option<f64>,
+    /// Memory in bytes; none for as much as the engine has.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Disk in bytes.
+    pub disk: u64,
+}
+
+/// What a release is tagged: text with `{version}` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagTemplate(pub(super) String);
+
+impl TagTemplate {
+    /// The tag of this version.
+    #[must_use]
+    pub fn tag(&self, version: &str) -> String {
+        self.0.replace("{version}", version)
+    }
+
+    /// The text as the plan has it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where the tag goes. Without `tag_at:` it is the mirror if the plan has one, else nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagAt {
+    /// The mirror.
+    Mirror,
+    /// The origin.
+    Origin,
+    /// Nowhere: pushing the tag is not rehearsed.
+    Nowhere,
+}
+
+/// Where a release must land.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An image at an OCI registry.
+    Oci(OciTarget),
+    /// A kind that this version cannot drill.
+    Other {
+        /// The kind: the key that names it, `crate`.
+        kind: String,
+        /// What it says.
+        name: String,
+    },
+}
+
+/// An image at an OCI registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OciTarget {
+    /// The repository a release goes to, `ghcr.io/acme/api`, without tag or digest.
+    pub repository: String,
+    /// Who logs in; none for what Docker's configuration knows, or nobody.
+    pub login: Option<Login>,
+    /// The repository that the drill pushes to; without it only the push right is probed.
+    pub scratch: Option<String>,
+    /// The release image's base; none for an image of nothing but the artifacts.
+    pub base: Option<String>,
+}
+
+/// Who logs in to a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user's name.
+    pub username: String,
+    /// The secret that is the password.
+    pub password: SecretName,
+}
+
+/// One spare path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spare {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: SpareKind,
+}
+
+/// What a spare is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpareKind {
+    /// A clean room on a container engine.
+    Container {
+        /// The engine's address; none for the one that Docker's environment names.
+        engine: Option<String>,
+    },
+    /// A spare runner of the forge; this version cannot drill it.
+    Runner,
+    /// A clean checkout on this machine.
+    Host,
+}
+
+/// Bounds for every wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For one answer of a server, and for a transfer to move on.
+    pub api: Duration,
+    /// The longest that a server may ask to wait before trying again.
+    pub retry_after_max: Duration,
+}

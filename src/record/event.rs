@@ -1,0 +1,154 @@
+//! The events of a drill: one timestamped envelope, facts only, in the order in which they happened.
+//!
+//! Only the engine makes events and reads the clock; times are what lies between the `…Started` and `…Finished`
+//! of a pair. `DrillFinished` is the last event of every drill that was not killed, exactly once; a log without
+//! it folds to *unknown*.
+
+use std::io;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Artifact, CheckKind, Cleaning, DrillFacts, Finding, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts, Signal, SourceFacts,
+    StepEnd, StepId, Stream, TagFacts, Text,
+};
+
+/// The version of the event log's form. A reader refuses a log with a higher one.
+pub const LOG_VERSION: u32 = 1;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, by a clock that never goes back within a drill.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum EventKind {
+    /// The first event.
+    DrillStarted(DrillFacts),
+    /// A phase began.
+    PhaseStarted {
+        /// Which.
+        phase: Phase,
+    },
+    /// A phase ended. A skipped phase has no start.
+    PhaseFinished {
+        /// Which.
+        phase: Phase,
+        /// How.
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    /// A check of access began.
+    CheckStarted {
+        /// What it looks at.
+        check: CheckKind,
+        /// On what: a secret's name, a registry, a place.
+        subject: Text,
+    },
+    /// A check of access ended.
+    CheckFinished {
+        /// What it looked at.
+        check: CheckKind,
+        /// On what.
+        subject: Text,
+        /// How.
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    /// Engine, image and disk of the spare, as they were found.
+    RoomReady(RoomFacts),
+    /// The clean clone is there.
+    SourceFetched(SourceFacts),
+    /// The version that is released.
+    VersionRead {
+        /// As it stands in the tag.
+        version: Text,
+    },
+    /// A step began.
+    StepStarted {
+        /// Which.
+        step: StepId,
+        /// The command, as the plan has it.
+        command: Text,
+    },
+    /// A step printed a line, scrubbed of secrets.
+    StepOutput {
+        /// Which step.
+        step: StepId,
+        /// Where to.
+        stream: Stream,
+        /// The line, without its end.
+        line: Text,
+    },
+    /// A step ended.
+    StepFinished {
+        /// Which.
+        step: StepId,
+        /// How.
+        #[serde(flatten)]
+        end: StepEnd,
+    },
+    /// A file that the build made was taken out of the room.
+    ArtifactCollected(Artifact),
+    /// The drill's tag was pushed, read back and is the same.
+    TagReadBack(TagFacts),
+    /// An image was pushed.
+    ImagePushed(PushedFacts),
+    /// An image was pulled by digest and every digest in it is right.
+    ImagePulled(PulledFacts),
+    /// Something that takes long is under way. For live views only: not kept in the log, and folds to nothing.
+    Progress {
+        /// The phase it belongs to.
+        phase: Phase,
+        /// What is moving.
+        what: Text,
+        /// How far, in bytes.
+        done: u64,
+        /// Of how much, if that is known.
+        total: Option<u64>,
+    },
+    /// The release path is wanting.
+    Found(Finding),
+    /// Something that this drill can never prove.
+    Limited {
+        /// What, in a sentence.
+        limit: Text,
+    },
+    /// Something the drill had put outside was removed, or not.
+    Cleaned(Cleaning),
+    /// A signal asked the drill to end.
+    Interrupted {
+        /// Which.
+        signal: Signal,
+    },
+    /// The last event.
+    DrillFinished,
+}
+
+impl EventKind {
+    /// Whether the event is kept in the log.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        !matches!(self, Self::Progress { .. })
+    }
+}
+
+/// Follows a drill live. A sink that fails is named and dropped; the drill goes on.
+pub trait Sink: Send {
+    /// What the sink is, for the message when it fails.
+    fn name(&self) -> String;
+
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// Whatever keeps the sink from taking it; it is not asked again.
+    fn take(&mut self, event: &Event) -> io::Result<()>;
+}

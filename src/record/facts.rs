@@ -1,0 +1,371 @@
+//! What events carry: facts of one drill, without any judgement.
+
+use std::{fmt, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, DrillId, Exit, Phase, Text};
+
+/// What is known when a drill starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillFacts {
+    /// The version of this event log's form, [`super::LOG_VERSION`].
+    pub log: u32,
+    /// The drill's name.
+    pub drill: DrillId,
+    /// The version of canship.
+    pub canship: String,
+    /// What is released.
+    pub release: Text,
+    /// The plan file as it was given.
+    pub plan: Text,
+    /// The digest of the plan file's bytes.
+    pub plan_digest: Digest,
+    /// Where the release is built.
+    pub spare: SpareFacts,
+    /// The time a hotfix may take, in milliseconds in the log.
+    #[serde(rename = "target_ms", with = "millis")]
+    pub target: Duration,
+    /// Whether the network of the clean room was cut off from the named outages.
+    pub seal: Seal,
+}
+
+/// One spare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpareFacts {
+    /// Its name in the plan.
+    pub name: Text,
+    /// What it is.
+    pub kind: SpareKind,
+    /// What it depends on.
+    pub independence: Independence,
+}
+
+/// The kinds of spare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpareKind {
+    /// A clean room on a container engine.
+    Container,
+    /// A spare self-hosted runner of the forge.
+    Runner,
+    /// A clean checkout on this machine.
+    Host,
+}
+
+/// How far a spare stands apart from the primary path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Independence {
+    /// It is controlled by the forge it should replace.
+    SameControlPlane,
+    /// It depends on another vendor.
+    OtherVendor,
+    /// It depends on nobody else.
+    NoVendor,
+}
+
+/// Whether the clean room could reach what the drill supposes to be out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seal {
+    /// The network was not cut: what the outages would have broken is not known.
+    Open,
+}
+
+/// The engine a clean room runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineFacts {
+    /// `Docker`, `Podman`.
+    pub name: Text,
+    /// The engine's own version.
+    pub version: Text,
+    /// The API version that was agreed on.
+    pub api: Text,
+    /// Operating system and architecture of the engine, `linux/amd64`.
+    pub platform: Text,
+    /// Where it was reached.
+    pub address: Text,
+}
+
+/// The image a clean room is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// The image as the plan names it.
+    pub name: Text,
+    /// The engine's id of it.
+    pub id: Text,
+    /// Whether it was there already, rather than pulled for this drill.
+    pub warm: bool,
+}
+
+/// A room in which steps run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomFacts {
+    /// The engine; none for a room on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineFacts>,
+    /// The image; none for a room on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageFacts>,
+    /// Bytes that are free where the build writes, if they could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_free: Option<u64>,
+}
+
+/// Where the source came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The repository's own origin.
+    Origin,
+    /// The plan's mirror.
+    Mirror,
+    /// The repository the plan lies in, which has no origin.
+    Local,
+}
+
+/// The clean clone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// What kind of place it came from.
+    pub from: Origin,
+    /// Its URL or path, without credentials.
+    pub url: Text,
+    /// The ref that was asked for.
+    pub reference: Text,
+    /// The commit it led to.
+    pub commit: Text,
+    /// When that commit was made.
+    pub committed_at: Timestamp,
+    /// By how many commits the mirror is behind the origin, if that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
+    /// Submodules fetched along, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub submodules: Vec<Text>,
+}
+
+/// A file that the build made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its path in the release.
+    pub path: Text,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// Whether it may be executed.
+    pub executable: bool,
+}
+
+/// The drilled tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagFacts {
+    /// What a release of this version is tagged.
+    pub release_tag: Text,
+    /// The name it was drilled under.
+    pub drill_tag: Text,
+    /// Where it was pushed to, without credentials.
+    pub url: Text,
+    /// The tag object.
+    pub object: Text,
+}
+
+/// An image that was pushed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedFacts {
+    /// The publish target of the plan it stands for.
+    pub target: Text,
+    /// Where it was pushed to, with the drill's tag.
+    pub reference: Text,
+    /// The manifest's digest.
+    pub digest: Digest,
+    /// Bytes that were sent; what the registry already had is not counted.
+    pub bytes: u64,
+    /// Whether the registry is on this machine's loopback: then only the mechanics are proved.
+    pub loopback: bool,
+}
+
+/// An image that came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PulledFacts {
+    /// The publish target of the plan it stands for.
+    pub target: Text,
+    /// The manifest's digest, computed from what came.
+    pub digest: Digest,
+    /// Bytes that came and were hashed.
+    pub bytes: u64,
+}
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckKind {
+    /// A secret is there and not empty.
+    Secret,
+    /// Engine, image and disk of the spare.
+    Spare,
+    /// Login and push right at a registry.
+    Registry,
+    /// The place where the tag goes can be read.
+    TagPlace,
+}
+
+/// Names a step: the phase it belongs to and its place in it, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepId {
+    /// `build` or `smoke`.
+    pub phase: Phase,
+    /// The place in the plan's list, from 1.
+    pub number: usize,
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} step {}", self.phase, self.number)
+    }
+}
+
+/// Which of a step's two streams a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum StepEnd {
+    /// It ended by itself.
+    Exited {
+        /// The exit code; 128 + n for signal n.
+        code: i64,
+    },
+    /// It was still running at its limit of time, and was ended with everything it had started.
+    TimedOut {
+        /// The limit.
+        #[serde(rename = "limit_ms", with = "millis")]
+        limit: Duration,
+    },
+    /// It, or something it started, was ended for reaching the memory limit.
+    OutOfMemory {
+        /// The exit code, 128 + n for signal n.
+        code: i64,
+    },
+}
+
+impl StepEnd {
+    /// Whether the step did what it should.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Exited { code: 0 })
+    }
+}
+
+impl fmt::Display for StepEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code } => write!(f, "exit code {code}"),
+            Self::TimedOut { limit } => write!(f, "ended at its time limit of {}", super::Measure(*limit)),
+            Self::OutOfMemory { code } => write!(f, "ended at the memory limit (exit code {code})"),
+        }
+    }
+}
+
+/// One thing the drill put outside, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cleaning", rename_all = "kebab-case")]
+pub enum Cleaning {
+    /// Removed, and read back that it is gone.
+    Gone {
+        /// What it was.
+        what: Text,
+    },
+    /// It could not be removed.
+    Left(Leftover),
+}
+
+/// What cleaning could not remove.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// What it is and where.
+    pub what: Text,
+    /// Why it is still there.
+    pub reason: Text,
+    /// How a person removes it.
+    pub remedy: Text,
+}
+
+/// The signals that end a drill early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Signal {
+    /// Ctrl-C.
+    Sigint,
+    /// A polite request to end.
+    Sigterm,
+}
+
+impl Signal {
+    /// How canship ends after it.
+    #[must_use]
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Sigint => Exit::Interrupted,
+            Self::Sigterm => Exit::Terminated,
+        }
+    }
+}
+
+/// A time span as people read it: `850 ms`, `12.3 s`, `4 m 07 s`, `1 h 02 m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Measure(pub Duration);
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
+        let text = match seconds {
+            0 => format!("{millis} ms"),
+            1..60 => format!("{seconds}.{} s", millis / 100),
+            60..3600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+            _ => format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60),
+        };
+        f.pad(&text)
+    }
+}
+
+/// Durations as whole milliseconds.
+pub(crate) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_spans_read_as_people_say_them() {
+        let shown = |ms| Measure(Duration::from_millis(ms)).to_string();
+        assert_eq!(shown(850), "850 ms");
+        assert_eq!(shown(12_345), "12.3 s");
+        assert_eq!(shown(247_000), "4 m 07 s");
+        assert_eq!(shown(3_725_000), "1 h 02 m");
+    }
+}

@@ -1,0 +1,283 @@
+//! The record of a drill: a fold of its events. All reports are views of it.
+//!
+//! Invariant: the same events give the same record, live or from a log; a log that ends early gives the record of
+//! what had happened, with the verdict *unknown*.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    Artifact, CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Leftover, Outcome, Phase, PulledFacts, PushedFacts,
+    Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
+};
+
+/// Lines of output that the record keeps of each step: the last ones, where errors stand.
+const LINES_KEPT: usize = 40;
+
+/// Everything a drill saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What was known at the start.
+    pub drill: DrillFacts,
+    /// When it started.
+    pub started: Timestamp,
+    /// When the last event happened.
+    pub ended: Timestamp,
+    /// Whether the log has its last event; without it the drill was killed.
+    pub finished: bool,
+    /// The signal that ended it early.
+    pub interrupted: Option<Signal>,
+    /// The phases, in the order in which they began or were skipped.
+    pub phases: Vec<PhaseRecord>,
+    /// The checks of access, in the order in which they began.
+    pub checks: Vec<CheckRecord>,
+    /// Engine, image and disk.
+    pub room: Option<RoomFacts>,
+    /// The clean clone.
+    pub source: Option<SourceFacts>,
+    /// The version that is released.
+    pub version: Option<Text>,
+    /// The steps, in the order in which they began.
+    pub steps: Vec<StepRecord>,
+    /// What the build made.
+    pub artifacts: Vec<Artifact>,
+    /// The drilled tag.
+    pub tag: Option<TagFacts>,
+    /// The images that were pushed, each with what came back.
+    pub published: Vec<PublishRecord>,
+    /// What is wanting, what to fix first at the front.
+    pub findings: Vec<Finding>,
+    /// What this drill can never prove.
+    pub limits: Vec<Text>,
+    /// What was put outside and is gone again.
+    pub cleaned: Vec<Text>,
+    /// What was put outside and is still there.
+    pub leftovers: Vec<Leftover>,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Whether the primary path is as it was.
+    pub restored: Restored,
+    /// From the start to the released artifact, fetched back, verified and smoke-tested; none if that was not reached.
+    pub time_to_ship: Option<Duration>,
+}
+
+/// One phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhaseRecord {
+    /// Which.
+    pub phase: Phase,
+    /// When it began; none if it was skipped.
+    pub started: Option<Timestamp>,
+    /// When it ended; none if the log ends before.
+    pub ended: Option<Timestamp>,
+    /// How; none if the log ends before.
+    pub outcome: Option<Outcome>,
+}
+
+/// One check of access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckRecord {
+    /// What it looked at.
+    pub check: CheckKind,
+    /// On what.
+    pub subject: Text,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; none if the log ends before.
+    pub ended: Option<Timestamp>,
+    /// How; none if the log ends before.
+    pub outcome: Option<Outcome>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRecord {
+    /// Which.
+    pub step: StepId,
+    /// The command.
+    pub command: Text,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; none if the log ends before.
+    pub ended: Option<Timestamp>,
+    /// How; none if the log ends before.
+    pub end: Option<StepEnd>,
+    /// How many lines it printed.
+    pub lines: u64,
+    /// The last lines.
+    pub tail: std::collections::VecDeque<(Stream, Text)>,
+}
+
+/// One image that was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishRecord {
+    /// What was pushed.
+    pub pushed: PushedFacts,
+    /// What came back, if it did.
+    pub pulled: Option<PulledFacts>,
+}
+
+impl PhaseRecord {
+    /// How long it took.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        between(self.started?, self.ended?)
+    }
+}
+
+impl CheckRecord {
+    /// How long it took.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        between(self.started, self.ended?)
+    }
+}
+
+impl StepRecord {
+    /// How long it took.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        between(self.started, self.ended?)
+    }
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Option<Duration> {
+    Duration::try_from(to.duration_since(from)).ok()
+}
+
+impl Record {
+    /// The record of these events; none if the first is not the start of a drill.
+    #[must_use]
+    pub fn fold(events: impl IntoIterator<Item = Event>) -> Option<Self> {
+        let mut events = events.into_iter();
+        let mut record = Self::start(events.next()?)?;
+        for event in events {
+            record.add(event);
+        }
+        Some(record.conclude())
+    }
+
+    /// The record after the first event, to be added to as more come; none if that is not the start of a drill.
+    #[must_use]
+    pub fn start(first: Event) -> Option<Self> {
+        let EventKind::DrillStarted(drill) = first.kind else { return None };
+        Some(Self {
+            drill,
+            started: first.at,
+            ended: first.at,
+            finished: false,
+            interrupted: None,
+            phases: Vec::new(),
+            checks: Vec::new(),
+            room: None,
+            source: None,
+            version: None,
+            steps: Vec::new(),
+            artifacts: Vec::new(),
+            tag: None,
+            published: Vec::new(),
+            findings: Vec::new(),
+            limits: Vec::new(),
+            cleaned: Vec::new(),
+            leftovers: Vec::new(),
+            verdict: Verdict::Unknown,
+            restored: Restored::NothingWasCut,
+            time_to_ship: None,
+        })
+    }
+
+    /// Takes in one more event.
+    pub fn add(&mut self, event: Event) {
+        let at = event.at;
+        self.ended = at;
+        match event.kind {
+            EventKind::DrillStarted(_) | EventKind::Progress { .. } => {}
+            EventKind::PhaseStarted { phase } => {
+                self.phases.push(PhaseRecord { phase, started: Some(at), ended: None, outcome: None });
+            }
+            EventKind::PhaseFinished { phase, outcome } => self.finish_phase(phase, outcome, at),
+            EventKind::CheckStarted { check, subject } => {
+                self.checks.push(CheckRecord { check, subject, started: at, ended: None, outcome: None });
+            }
+            EventKind::CheckFinished { check, subject, outcome } => {
+                if let Some(open) = self.checks.iter_mut().find(|c| c.check == check && c.subject == subject && c.ended.is_none()) {
+                    (open.ended, open.outcome) = (Some(at), Some(outcome));
+                }
+            }
+            EventKind::RoomReady(room) => self.room = Some(room),
+            EventKind::SourceFetched(source) => self.source = Some(source),
+            EventKind::VersionRead { version } => self.version = Some(version),
+            EventKind::StepStarted { step, command } => self.steps.push(StepRecord {
+                step,
+                command,
+                started: at,
+                ended: None,
+                end: None,
+                lines: 0,
+                tail: std::collections::VecDeque::new(),
+            }),
+            EventKind::StepOutput { step, stream, line } => self.add_output(step, stream, line),
+            EventKind::StepFinished { step, end } => {
+                if let Some(open) = self.steps.iter_mut().rfind(|s| s.step == step) {
+                    (open.ended, open.end) = (Some(at), Some(end));
+                }
+            }
+            EventKind::ArtifactCollected(artifact) => self.artifacts.push(artifact),
+            EventKind::TagReadBack(tag) => self.tag = Some(tag),
+            EventKind::ImagePushed(pushed) => self.published.push(PublishRecord { pushed, pulled: None }),
+            EventKind::ImagePulled(pulled) => {
+                if let Some(open) = self.published.iter_mut().find(|p| p.pushed.target == pulled.target && p.pulled.is_none()) {
+                    open.pulled = Some(pulled);
+                }
+            }
+            EventKind::Found(finding) => self.findings.push(finding),
+            EventKind::Limited { limit } => self.limits.push(limit),
+            EventKind::Cleaned(Cleaning::Gone { what }) => self.cleaned.push(what),
+            EventKind::Cleaned(Cleaning::Left(leftover)) => self.leftovers.push(leftover),
+            EventKind::Interrupted { signal } => self.interrupted = self.interrupted.or(Some(signal)),
+            EventKind::DrillFinished => self.finished = true,
+        }
+    }
+
+    /// Draws the conclusions, once all events are in: findings in the order in which to fix them, time to ship, verdict.
+    #[must_use]
+    pub fn conclude(mut self) -> Self {
+        // A stable sort: within a severity, what showed itself first is nearest to the cause.
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.time_to_ship = self.shipped_at().and_then(|at| between(self.started, at));
+        self.verdict = match Verdict::of(&self.findings) {
+            Verdict::CannotShip => Verdict::CannotShip,
+            _ if !self.finished || self.interrupted.is_some() || self.time_to_ship.is_none() => Verdict::Unknown,
+            verdict => verdict,
+        };
+        self
+    }
+
+    fn finish_phase(&mut self, phase: Phase, outcome: Outcome, at: Timestamp) {
+        match self.phases.iter_mut().find(|p| p.phase == phase && p.ended.is_none()) {
+            Some(open) => (open.ended, open.outcome) = (Some(at), Some(outcome)),
+            None => self.phases.push(PhaseRecord { phase, started: None, ended: Some(at), outcome: Some(outcome) }),
+        }
+    }
+
+    fn add_output(&mut self, step: StepId, stream: Stream, line: Text) {
+        let Some(open) = self.steps.iter_mut().rfind(|s| s.step == step) else { return };
+        open.lines += 1;
+        if open.tail.len() == LINES_KEPT {
+            open.tail.pop_front();
+        }
+        open.tail.push_back((stream, line));
+    }
+
+    /// When the last phase of shipping ended, if build and publish passed and none of the others failed.
+    fn shipped_at(&self) -> Option<Timestamp> {
+        let shipping = || self.phases.iter().filter(|p| p.phase.ships());
+        let passed = |phase| shipping().any(|p| p.phase == phase && p.outcome == Some(Outcome::Passed));
+        let broken = shipping().any(|p| !matches!(p.outcome, Some(Outcome::Passed | Outcome::Skipped { .. })));
+        if broken || !passed(Phase::Build) || !passed(Phase::Publish) {
+            return None;
+        }
+        shipping().filter_map(|p| p.ended).max()
+    }
+}

@@ -1,0 +1,31 @@
+//! What a drill saw, as plain data: events, their fold into a [`Record`], findings, the verdict and exit codes.
+//!
+//! Invariants: nothing here does IO or reads a clock; every text that came from outside is a [`Text`], harmless
+//! to any terminal, CI log or document; a secret is never part of an event.
+
+mod digest;
+mod event;
+mod exit;
+mod facts;
+mod finding;
+mod fold;
+mod id;
+mod phase;
+mod rule;
+mod text;
+mod verdict;
+
+pub use digest::{Digest, InvalidDigest};
+pub use event::{Event, EventKind, LOG_VERSION, Sink};
+pub use exit::Exit;
+pub use facts::{
+    Artifact, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Origin, PulledFacts,
+    PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
+};
+pub use finding::{Finding, Severity};
+pub use fold::{CheckRecord, PhaseRecord, PublishRecord, Record, StepRecord};
+pub use id::DrillId;
+pub use phase::{Outcome, Phase};
+pub use rule::Rule;
+pub use text::Text;
+pub use verdict::{Restored, Verdict};

@@ -1,0 +1,109 @@
+//! The stable ids of what a drill can find.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Severity;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $severity:ident;)*) => {
+        /// What was found; the id never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Rule {
+            $($(#[$doc])* #[serde(rename = $id)] $name,)*
+        }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The id in every view.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$name => $id),* }
+            }
+
+            /// What a finding of this rule does to the verdict unless the finder knows better.
+            #[must_use]
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity),* }
+            }
+        }
+    };
+}
+
+rules! {
+    /// The spare's engine does not answer.
+    EngineUnreachable = "engine-unreachable", Blocker;
+    /// The engine answers, but refused or broke something that was asked of it.
+    EngineFailed = "engine-failed", Unverified;
+    /// The build image is neither there nor can it be pulled.
+    ImageMissing = "image-missing", Blocker;
+    /// Less disk is free than the plan grants the build.
+    DiskLow = "disk-low", Gap;
+    /// A secret is absent, empty, or its source failed.
+    SecretMissing = "secret-missing", Blocker;
+    /// A secret is so short that it cannot be kept out of the output.
+    SecretTooShort = "secret-too-short", Blocker;
+    /// The ref, mirror or origin does not give the source.
+    SourceUnavailable = "source-unavailable", Blocker;
+    /// The server that holds the source could not be reached or did not answer.
+    SourceUnreachable = "source-unreachable", Unverified;
+    /// The mirror lacks commits that the origin has.
+    MirrorBehind = "mirror-behind", Gap;
+    /// How far the mirror is behind could not be read.
+    MirrorUnverified = "mirror-unverified", Gap;
+    /// A submodule cannot be fetched.
+    SubmoduleUnavailable = "submodule-unavailable", Blocker;
+    /// Files of Git LFS are pointers only: their content was not fetched.
+    LfsNotFetched = "lfs-not-fetched", Gap;
+    /// The plan's version cannot be read.
+    VersionUnreadable = "version-unreadable", Blocker;
+    /// A build step ended with an error.
+    BuildStepFailed = "build-step-failed", Blocker;
+    /// A step ran into its limit of time, memory or disk.
+    LimitReached = "limit-reached", Blocker;
+    /// An artifact that the plan names is not there after the build.
+    ArtifactMissing = "artifact-missing", Blocker;
+    /// An artifact would leave its place or is no file: path tricks, links out, devices.
+    ArtifactRefused = "artifact-refused", Blocker;
+    /// The server refused the tag.
+    TagRefused = "tag-refused", Blocker;
+    /// The tag that came back is not the one that was pushed.
+    TagDiffers = "tag-differs", Blocker;
+    /// The place of the tag could not be reached.
+    TagUnreachable = "tag-unreachable", Unverified;
+    /// The plan has a tag, but pushing it was not rehearsed.
+    TagNotRehearsed = "tag-not-rehearsed", Gap;
+    /// The registry does not accept the login.
+    RegistryUnauthorized = "registry-unauthorized", Blocker;
+    /// The login is accepted, but may not push.
+    RegistryForbidden = "registry-forbidden", Blocker;
+    /// The registry has no such repository or refuses what was pushed.
+    RegistryRefused = "registry-refused", Blocker;
+    /// The registry asked to wait longer than the plan allows.
+    RegistryRateLimited = "registry-rate-limited", Unverified;
+    /// The registry did not answer, or answered that it cannot right now.
+    RegistryUnavailable = "registry-unavailable", Unverified;
+    /// What came back is not what was pushed.
+    RegistryLied = "registry-lied", Blocker;
+    /// No scratch repository: push and pull-back were not rehearsed.
+    PushNotRehearsed = "push-not-rehearsed", Gap;
+    /// A publish target of a kind that this version cannot drill.
+    TargetNotVerified = "target-not-verified", Unverified;
+    /// The plan has no smoke step: nothing was run on what came back.
+    NoSmoke = "no-smoke", Gap;
+    /// A smoke step failed on what came back from the registry.
+    SmokeFailed = "smoke-failed", Blocker;
+    /// The release took longer than the target.
+    OverTarget = "over-target", Gap;
+    /// Something that should have been done was not, because of an earlier finding or an interruption.
+    NotReached = "not-reached", Unverified;
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}

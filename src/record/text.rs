@@ -1,0 +1,134 @@
+//! Text from outside (build output, a server's words, names in archives), made harmless when it is taken in.
+//!
+//! Removed or broken up: terminal escapes and every other control character, characters that reorder or hide
+//! text, and the workflow commands of CI systems that work in the middle of a line (`##[set-env …]`,
+//! `##vso[…]`, `##teamcity[…]`). Commands that need the start of a line (`::set-env …`) are harmless as long
+//! as a view never begins a line with a [`Text`]; the views in `report` do not.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One line or a few, safe to print anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Text(String);
+
+impl Text {
+    /// The text without anything that a terminal or a CI log would act on. Line ends stay.
+    #[must_use]
+    pub fn new(raw: &str) -> Self {
+        let mut clean = String::with_capacity(raw.len());
+        let mut rest = raw.chars().peekable();
+        while let Some(c) = rest.next() {
+            match c {
+                '\u{1b}' => skip_escape(&mut rest),
+                '\n' => clean.push('\n'),
+                '\t' => clean.push_str("    "),
+                '\r' if rest.peek() == Some(&'\n') => {}
+                '\r' => clean.push('\n'),
+                '#' if clean.ends_with('#') => clean.push_str("\u{200a}#"),
+                c if c.is_control() || is_invisible(c) => clean.push('\u{fffd}'),
+                c => clean.push(c),
+            }
+        }
+        Self(clean)
+    }
+
+    /// The text of bytes that may not be UTF-8.
+    #[must_use]
+    pub fn from_bytes(raw: &[u8]) -> Self {
+        Self::new(&String::from_utf8_lossy(raw))
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is nothing to read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+
+    /// The text on one line.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        self.0.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Leaves out what follows ESC: a CSI sequence up to its final byte, an OSC, DCS, PM or APC string up to its end,
+/// or the one character of a short escape. Source: ECMA-48, sections 5.3 to 5.6.
+fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match rest.next() {
+        Some('[') => {
+            while rest.next_if(|c| !('@'..='~').contains(c) && *c != '\n').is_some() {}
+            rest.next_if(|c| *c != '\n');
+        }
+        Some(']' | 'P' | '^' | '_') => while rest.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n')).is_some() {},
+        Some(_) | None => {}
+    }
+}
+
+/// Characters that show nothing themselves but change how their neighbours read (bidirectional controls,
+/// zero-width characters, tags). Source: Unicode TR 36, section 2.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for Text {
+    fn from(raw: String) -> Self {
+        Self::new(&raw)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(raw: &str) -> Self {
+        Self::new(raw)
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_control_characters_do_not_survive() {
+        let raw = "\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}ok\u{8}\u{0}\r\nnext\rlast\u{202e}";
+        assert_eq!(Text::new(raw).as_str(), "red \u{fffd}ok\u{fffd}\u{fffd}\nnext\nlast\u{fffd}");
+    }
+
+    #[test]
+    fn commands_in_the_middle_of_a_line_are_broken_up() {
+        for raw in ["x ##[set-env name=A]b", "##vso[task.setvariable]", "###teamcity[x]"] {
+            assert!(!Text::new(raw).as_str().contains("##"), "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_escape_that_never_ends_takes_no_more_than_its_line() {
+        assert_eq!(Text::new("\u{1b}]0;never\nnext \u{1b}[").as_str(), "\nnext ");
+        assert_eq!(Text::new("\u{1b}[12;\nnext").as_str(), "\nnext");
+    }
+
+    #[test]
+    fn cleaning_twice_changes_nothing_more() {
+        let once = Text::new("## \u{1b}[1m#\u{1b}[0m# a\tb");
+        assert_eq!(Text::new(once.as_str()), once);
+    }
+}

@@ -1,0 +1,12 @@
+//! Secrets: the one type that holds them, where they come from, and the scrubber that keeps them out of every stream.
+//!
+//! Invariants: a [`Secret`] cannot be printed, serialised or compared in variable time, and is wiped when dropped;
+//! no error of this module holds any part of a value, nor of what a secret's command printed.
+
+mod scrub;
+mod source;
+mod value;
+
+pub use scrub::{Scrubber, Stream};
+pub use source::{Missing, read};
+pub use value::Secret;

@@ -1,0 +1,147 @@
+//! Where a release is built: a clean room on an engine, or a clean checkout on this machine.
+//!
+//! Invariants: looking ([`Spare::look`]) changes nothing; what [`Spare::open`] makes carries the drill's name and is
+//! gone after [`Room::close`], or listed; a step gets an environment of only what it is given; a step over its limit
+//! is ended with everything it started.
+
+pub mod container;
+pub mod host;
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::{
+    archive::{Fill, Refused, Unpacked},
+    plan::BuildImage,
+    record::{DrillId, Leftover, RoomFacts, StepEnd, Stream, Text},
+    secret::Secret,
+};
+
+/// What a room is made for and what it may use.
+#[derive(Clone, Debug)]
+pub struct RoomPlan {
+    /// The drill it belongs to.
+    pub drill: DrillId,
+    /// `build` or `smoke`: part of every name, so that a drill can have both rooms at once.
+    pub purpose: &'static str,
+    /// What it is made from; a host has no use for it.
+    pub image: Option<BuildImage>,
+    /// Absolute paths of the image that steps must write to.
+    pub writable: Vec<std::path::PathBuf>,
+    /// What the steps may use.
+    pub limits: crate::plan::Limits,
+}
+
+/// One way to build a release.
+#[async_trait]
+pub trait Spare: Send + Sync {
+    /// Looks whether a room could be opened: engine, image, disk. Pulls nothing, changes nothing. An image that is
+    /// not there is no error: `RoomFacts::image` is then none.
+    ///
+    /// # Errors
+    /// The spare does not answer.
+    async fn look(&self, plan: &RoomPlan) -> Result<RoomFacts, SpareError>;
+
+    /// Opens a fresh room, empty but for what its image holds. Pulls the image if it is not there and tells
+    /// `progress` (what, bytes done, bytes in all).
+    ///
+    /// # Errors
+    /// The room could not be opened; whatever had been made for it is removed again.
+    async fn open(&self, plan: &RoomPlan, progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync)) -> Result<Box<dyn Room>, SpareError>;
+
+    /// What this kind of spare can never prove, each in a sentence.
+    fn limits(&self, plan: &RoomPlan) -> Vec<Text>;
+}
+
+/// A step as a room runs it.
+#[derive(Debug)]
+pub struct RoomStep {
+    /// The command, for `/bin/sh -c`.
+    pub command: String,
+    /// Environment variables of this step.
+    pub env: Vec<(String, String)>,
+    /// Secrets of this step, each as the environment variable of that name.
+    pub secrets: Vec<(String, Secret)>,
+    /// How long it may take.
+    pub time: Duration,
+}
+
+/// Takes a step's output as it comes: any bytes, split anywhere.
+pub type OnOutput<'a> = &'a mut (dyn FnMut(Stream, &[u8]) + Send);
+
+/// An open room: a working folder, and steps that run in it.
+#[async_trait]
+pub trait Room: Send {
+    /// What the room is made of.
+    fn facts(&self) -> RoomFacts;
+
+    /// Fills the working folder. Returns the number of bytes that went in.
+    ///
+    /// # Errors
+    /// The content could not be read, or the room did not take it.
+    async fn fill(&mut self, content: Fill) -> Result<u64, SpareError>;
+
+    /// Runs one step in the working folder and waits for its end. A step over its limit ends the room: later steps
+    /// are an error.
+    ///
+    /// # Errors
+    /// How the step ended could not be learned.
+    async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError>;
+
+    /// Takes a file or folder out of the working folder and puts it under `into`, named by its last name.
+    ///
+    /// # Errors
+    /// It is not there ([`SpareError::NoSuchArtifact`]), is refused ([`SpareError::Refused`]), or the room broke.
+    async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError>;
+
+    /// Removes the room with all that is in it, whatever state it is in. What could not be removed is returned.
+    async fn close(self: Box<Self>) -> Vec<Leftover>;
+}
+
+/// Why a spare did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SpareError {
+    /// The engine does not answer at its address.
+    #[error("no container engine answers at `{address}`: {reason}")]
+    Unreachable {
+        /// Where it was sought.
+        address: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The image is not there and could not be pulled.
+    #[error("image `{image}` is not on the engine and could not be pulled: {reason}")]
+    NoImage {
+        /// The image.
+        image: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// The engine answered, but refused or broke what was asked of it.
+    #[error("{what}: {reason}")]
+    Failed {
+        /// What was tried, on what.
+        what: String,
+        /// The engine's or system's words.
+        reason: String,
+    },
+    /// The room was ended by a limit before this could be done.
+    #[error("the room has ended: {reason}")]
+    Ended {
+        /// Why.
+        reason: String,
+    },
+    /// The artifact is not there.
+    #[error("`{path}` is not there after the build")]
+    NoSuchArtifact {
+        /// The artifact.
+        path: String,
+    },
+    /// The artifact's archive would have done harm.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// This spare cannot do it at all.
+    #[error("{0}")]
+    Unsupported(String),
+}
