@@ -272,7 +272,7 @@ impl fmt::Display for StepEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited { code } => write!(f, "exit code {code}"),
-            Self::TimedOut { limit } => write!(f, "ended at its time limit of {}", super::Measure(*limit)),
+            Self::TimedOut { limit } => write!(f, "ended at its time limit of {}", Measure(*limit)),
             Self::OutOfMemory { code } => write!(f, "ended at the memory limit (exit code {code})"),
         }
     }
@@ -346,7 +346,6 @@ pub(crate) mod millis {
 
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
     pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }

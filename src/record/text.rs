@@ -23,10 +23,9 @@ impl Text {
         while let Some(c) = rest.next() {
             match c {
                 '\u{1b}' => skip_escape(&mut rest),
-                '\n' => clean.push('\n'),
                 '\t' => clean.push_str("    "),
                 '\r' if rest.peek() == Some(&'\n') => {}
-                '\r' => clean.push('\n'),
+                '\r' | '\n' => clean.push('\n'),
                 '#' if clean.ends_with('#') => clean.push_str("\u{200a}#"),
                 c if c.is_control() || is_invisible(c) => clean.push('\u{fffd}'),
                 c => clean.push(c),

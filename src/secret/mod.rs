@@ -7,6 +7,6 @@ mod scrub;
 mod source;
 mod value;
 
-pub use scrub::{Scrubber, Stream};
+pub use scrub::{ScrubStream, Scrubber};
 pub use source::{Missing, read};
 pub use value::Secret;

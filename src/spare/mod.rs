@@ -48,7 +48,11 @@ pub trait Spare: Send + Sync {
     ///
     /// # Errors
     /// The room could not be opened; whatever had been made for it is removed again.
-    async fn open(&self, plan: &RoomPlan, progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync)) -> Result<Box<dyn Room>, SpareError>;
+    async fn open(
+        &self,
+        plan: &RoomPlan,
+        progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync),
+    ) -> Result<Box<dyn Room>, SpareError>;
 
     /// What this kind of spare can never prove, each in a sentence.
     fn limits(&self, plan: &RoomPlan) -> Vec<Text>;

@@ -1,0 +1,1 @@
+//! A clean room on a container engine.

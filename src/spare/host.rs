@@ -1,0 +1,1 @@
+//! A clean checkout on this machine.
