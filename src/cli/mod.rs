@@ -1,1 +1,48 @@
-//! The module `cli`.
+//! The command line: arguments, composition, error rendering, exit codes. One file per command.
+//!
+//! Invariants: the environment is read here only (and where a plan's secret says so); nothing is printed but through
+//! [`output`]; every end of the program passes through [`main`].
+
+mod arguments;
+mod completions;
+mod demo;
+mod drill;
+mod environment;
+mod failure;
+mod output;
+mod plan;
+mod report;
+mod schema;
+
+use clap::Parser as _;
+
+use crate::record::Exit;
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+/// Runs the program: reads the command line, does what it says, prints what went wrong.
+#[must_use]
+pub fn main() -> Exit {
+    // One TLS provider for the whole process, before anything can want one; it fails only if there is one already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(problem) => return output::usage(&problem),
+    };
+    match run(arguments.command) {
+        Ok(exit) => exit,
+        Err(failure) => output::failure(&failure),
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Drill(options) => drill::run(&options),
+        Command::Plan(options) => plan::run(&options),
+        Command::Report(options) => report::run(&options),
+        Command::Schema(options) => schema::run(options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Completions(options) => completions::completions(options),
+        Command::Man => completions::man(),
+    }
+}

@@ -139,6 +139,56 @@ impl EventKind {
     pub fn is_kept(&self) -> bool {
         !matches!(self, Self::Progress { .. })
     }
+
+    /// Shows `visit` every text in the event: all that came from outside, so that a secret can be taken out of it.
+    pub fn for_each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
+        match self {
+            Self::DrillStarted(facts) => each([&mut facts.release, &mut facts.plan, &mut facts.spare.name], visit),
+            Self::PhaseStarted { .. } | Self::StepFinished { .. } | Self::Interrupted { .. } | Self::DrillFinished => {}
+            Self::PhaseFinished { outcome, .. } => outcome.for_each_text(visit),
+            Self::CheckStarted { subject, .. } => visit(subject),
+            Self::CheckFinished { subject, outcome, .. } => {
+                visit(subject);
+                outcome.for_each_text(visit);
+            }
+            Self::RoomReady(room) => {
+                if let Some(engine) = &mut room.engine {
+                    each(
+                        [&mut engine.name, &mut engine.version, &mut engine.api, &mut engine.platform, &mut engine.address],
+                        visit,
+                    );
+                }
+                if let Some(image) = &mut room.image {
+                    each([&mut image.name, &mut image.id], visit);
+                }
+            }
+            Self::SourceFetched(source) => {
+                each([&mut source.url, &mut source.reference, &mut source.commit], visit);
+                each(&mut source.submodules, visit);
+            }
+            Self::VersionRead { version } => visit(version),
+            Self::StepStarted { command, .. } => visit(command),
+            Self::StepOutput { line, .. } => visit(line),
+            Self::ArtifactCollected(artifact) => visit(&mut artifact.path),
+            Self::TagReadBack(tag) => {
+                each([&mut tag.release_tag, &mut tag.drill_tag, &mut tag.url, &mut tag.object], visit);
+            }
+            Self::ImagePushed(pushed) => each([&mut pushed.target, &mut pushed.reference], visit),
+            Self::ImagePulled(pulled) => visit(&mut pulled.target),
+            Self::Progress { what, .. } => visit(what),
+            Self::Found(finding) => {
+                each([&mut finding.summary, &mut finding.advice], visit);
+                each(&mut finding.evidence, visit);
+            }
+            Self::Limited { limit } => visit(limit),
+            Self::Cleaned(Cleaning::Gone { what }) => visit(what),
+            Self::Cleaned(Cleaning::Left(left)) => each([&mut left.what, &mut left.reason, &mut left.remedy], visit),
+        }
+    }
+}
+
+fn each<'t>(texts: impl IntoIterator<Item = &'t mut Text>, visit: &mut dyn FnMut(&mut Text)) {
+    texts.into_iter().for_each(visit);
 }
 
 /// Follows a drill live. A sink that fails is named and dropped; the drill goes on.

@@ -82,6 +82,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub(super) fn for_each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
+        if let Self::Skipped { reason } = self {
+            visit(reason);
+        }
+    }
+
     /// The outcome's name in every view.
     #[must_use]
     pub fn name(&self) -> &'static str {

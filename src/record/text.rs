@@ -5,7 +5,7 @@
 //! `##vso[…]`, `##teamcity[…]`). Commands that need the start of a line (`::set-env …`) are harmless as long
 //! as a view never begins a line with a [`Text`]; the views in `report` do not.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,13 @@ impl Text {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.trim().is_empty()
+    }
+
+    /// Replaces the text by what `change` makes of it; costs nothing where it gives the same text back.
+    pub fn rewrite(&mut self, change: impl FnOnce(&str) -> Cow<'_, str>) {
+        if let Cow::Owned(changed) = change(&self.0) {
+            *self = Self::new(&changed);
+        }
     }
 
     /// The text on one line.

@@ -1,0 +1,180 @@
+//! The arguments of every command. Types of the domain know nothing of them; each command translates its own.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
+#[derive(Debug, Parser)]
+#[command(name = "canship", version, about, long_about = None, after_help = AFTER_HELP, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship · 11 degraded · \
+20 unknown · 30 the primary path may still be cut · 130, 143 interrupted, everything was given back
+
+Start with `canship demo`, then write a canship.yaml and run `canship drill`.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Rehearse a release on a spare path: build, tag, push, pull back, verify, clean up, and say whether it can ship
+    Drill(DrillOptions),
+    /// Print the plan with every default and where each value comes from
+    Plan(PlanOptions),
+    /// Render the report of an earlier drill from its event log
+    Report(ReportOptions),
+    /// Print a JSON Schema: of the plan, or of the JSON report
+    Schema(SchemaOptions),
+    /// Make a small project with a mirror and a registry, and drill it
+    Demo(DemoOptions),
+    /// Print a completion script for a shell
+    Completions(CompletionsOptions),
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DrillOptions {
+    #[command(flatten)]
+    pub(super) plan: PlanFile,
+    /// The spare to drill; without it the plan's first
+    #[arg(long, value_name = "NAME")]
+    pub(super) spare: Option<String>,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanFile {
+    /// The plan file
+    #[arg(long, value_name = "FILE", default_value = "canship.yaml")]
+    pub(super) plan: PathBuf,
+}
+
+/// What a drill tells and where.
+#[derive(Debug, Args)]
+pub(super) struct Outputs {
+    /// The weakest verdict that exits with 0
+    #[arg(long, value_name = "VERDICT", value_enum, default_value_t = Accept::CanShip)]
+    pub(super) accept: Accept,
+    /// Write the event log, as it happens, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(super) events: Option<PathBuf>,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write the report as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(super) markdown: Option<PathBuf>,
+    /// Write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    /// Print the final report only
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Accept {
+    /// Only a full yes
+    CanShip,
+    /// Also a yes with named gaps
+    Degraded,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanOptions {
+    #[command(flatten)]
+    pub(super) plan: PlanFile,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub(super) format: PlanFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum PlanFormat {
+    /// Lines for people
+    Text,
+    /// A list of settings with their origins
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportOptions {
+    /// The event log of a drill
+    #[arg(long, value_name = "FILE")]
+    pub(super) from: PathBuf,
+    /// How to render it
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
+    /// The weakest verdict that counts as success
+    #[arg(long, value_name = "VERDICT", value_enum, default_value_t = Accept::CanShip)]
+    pub(super) accept: Accept,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// The lines a terminal ends with
+    Text,
+    /// Versioned JSON
+    Json,
+    /// Markdown, for summaries and comments
+    Markdown,
+    /// JUnit XML
+    Junit,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct SchemaOptions {
+    /// Of what
+    #[arg(value_enum, default_value_t = SchemaOf::Plan)]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// canship.yaml
+    Plan,
+    /// The JSON report
+    Record,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoOptions {
+    /// The folder to make the demo in: new or empty; without it a new one below the system's folder for temporary files
+    #[arg(value_name = "DIR")]
+    pub(super) folder: Option<PathBuf>,
+    /// Break something, to see what a no looks like
+    #[arg(long = "break", value_name = "WHAT", value_enum)]
+    pub(super) breaks: Option<Break>,
+    /// The image of the clean room; without it a well-known one, if the engine has any
+    #[arg(long, value_name = "IMAGE", conflicts_with = "host")]
+    pub(super) image: Option<String>,
+    /// Build on this machine, even if there is an engine
+    #[arg(long)]
+    pub(super) host: bool,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Break {
+    /// The login may not push
+    Registry,
+    /// The password is missing
+    Secret,
+    /// A build step fails
+    Build,
+    /// The mirror refuses the tag
+    Tag,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}

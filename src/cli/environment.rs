@@ -1,0 +1,52 @@
+//! Every environment variable that canship reads, each named once.
+
+use std::{env, ffi::OsString, path::PathBuf};
+
+/// An environment variable: its name and what it is for, as the README's table has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub purpose: &'static str,
+}
+
+const NO_COLOR: Variable = Variable { name: "NO_COLOR", purpose: "if set and not empty, nothing is coloured" };
+const GITHUB_STEP_SUMMARY: Variable =
+    Variable { name: "GITHUB_STEP_SUMMARY", purpose: "a file that the Markdown report is appended to, as GitHub Actions sets it" };
+const DOCKER_HOST: Variable =
+    Variable { name: "DOCKER_HOST", purpose: "the address of the container engine, unless the spare names one" };
+const PATH: Variable = Variable { name: "PATH", purpose: "where a host spare finds its tools" };
+const TMPDIR: Variable = Variable { name: "TMPDIR", purpose: "where clones and artifacts lie while a drill runs" };
+
+/// Every variable, in the order of the README's table.
+pub const VARIABLES: [Variable; 5] = [DOCKER_HOST, GITHUB_STEP_SUMMARY, NO_COLOR, PATH, TMPDIR];
+
+/// Where the container engine is, if the user says so.
+pub(super) fn docker_host() -> Option<String> {
+    set(DOCKER_HOST).and_then(|address| address.into_string().ok())
+}
+
+/// The file that takes the step summary.
+pub(super) fn step_summary() -> Option<PathBuf> {
+    set(GITHUB_STEP_SUMMARY).map(PathBuf::from)
+}
+
+/// Whether colour is unwanted.
+pub(super) fn no_color() -> bool {
+    set(NO_COLOR).is_some()
+}
+
+/// Where tools are found.
+pub(super) fn path() -> OsString {
+    set(PATH).unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
+}
+
+/// Where temporary files go.
+pub(super) fn temporary() -> PathBuf {
+    set(TMPDIR).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+}
+
+fn set(variable: Variable) -> Option<OsString> {
+    env::var_os(variable.name).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,40 @@
+//! `canship report`: the report of an earlier drill, from its event log.
+
+use std::{fs::File, io::BufReader};
+
+use super::{
+    Failure,
+    arguments::{Accept, ReportFormat, ReportOptions},
+    output,
+};
+use crate::{
+    record::{Exit, Verdict},
+    report::{self, Format},
+};
+
+pub(super) fn run(options: &ReportOptions) -> Result<Exit, Failure> {
+    let shown = options.from.display();
+    let file = File::open(&options.from).map_err(|reason| Failure::invalid(format!("event log `{shown}` cannot be opened: {reason}")))?;
+    let record = report::log::read(BufReader::new(file)).map_err(|problem| Failure::invalid(format!("event log `{shown}`: {problem}")))?;
+    output::result(&report::render(&record, options.format.into(), options.accept.into()))
+}
+
+impl From<ReportFormat> for Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Text => Self::Text,
+            ReportFormat::Json => Self::Json,
+            ReportFormat::Markdown => Self::Markdown,
+            ReportFormat::Junit => Self::Junit,
+        }
+    }
+}
+
+impl From<Accept> for Verdict {
+    fn from(accept: Accept) -> Self {
+        match accept {
+            Accept::CanShip => Self::CanShip,
+            Accept::Degraded => Self::Degraded,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Puts the events of a drill in one line: stamps them, takes secrets out, folds them and hands them to every sink.
+//!
+//! Invariants: all sinks and the record see the same events in the same order; no event passes with a secret that the
+//! bus knows; a sink that fails is dropped and named, and never stops the drill.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    drill::clock::Clock,
+    record::{Event, EventKind, Record, Sink},
+    secret::Scrubber,
+};
+
+/// Where a drill's parts report to. Clones report to the same line.
+#[derive(Clone)]
+pub(super) struct Bus(Arc<Mutex<Line>>);
+
+struct Line {
+    clock: Clock,
+    scrubber: Option<Arc<Scrubber>>,
+    sinks: Vec<Box<dyn Sink>>,
+    record: Option<Record>,
+    broken: Vec<String>,
+}
+
+impl Bus {
+    pub(super) fn new(clock: Clock, sinks: Vec<Box<dyn Sink>>) -> Self {
+        Self(Arc::new(Mutex::new(Line { clock, scrubber: None, sinks, record: None, broken: Vec::new() })))
+    }
+
+    /// From now on these secrets are taken out of every event.
+    pub(super) fn scrub_with(&self, scrubber: Arc<Scrubber>) {
+        self.with(|line| line.scrubber = Some(scrubber));
+    }
+
+    /// Something happened.
+    pub(super) fn emit(&self, kind: EventKind) {
+        self.with(|line| line.emit(kind));
+    }
+
+    /// The record of all events so far, and what became of sinks that failed.
+    pub(super) fn conclude(&self) -> (Option<Record>, Vec<String>) {
+        self.with(|line| (line.record.clone().map(Record::conclude), std::mem::take(&mut line.broken)))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Line) -> T) -> T {
+        // A sink that panicked half-way leaves nothing that the next event could not go on from.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Line {
+    fn emit(&mut self, mut kind: EventKind) {
+        if let Some(scrubber) = &self.scrubber {
+            kind.for_each_text(&mut |text| text.rewrite(|raw| scrubber.scrub(raw)));
+        }
+        let event = Event { at: self.clock.now(), kind };
+        let broken = &mut self.broken;
+        self.sinks.retain_mut(|sink| match sink.take(&event) {
+            Ok(()) => true,
+            Err(reason) => {
+                broken.push(format!("{} could not be written and is incomplete: {reason}", sink.name()));
+                false
+            }
+        });
+        match &mut self.record {
+            Some(record) => record.add(event),
+            None => self.record = Record::start(event),
+        }
+    }
+}
