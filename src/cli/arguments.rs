@@ -55,7 +55,7 @@ pub(super) struct PlanFile {
 }
 
 /// What a drill tells and where.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Outputs {
     /// The weakest verdict that exits with 0
     #[arg(long, value_name = "VERDICT", value_enum, default_value_t = Accept::CanShip)]

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use super::failure::Failure;
+use super::{environment, failure::Failure};
 use crate::record::Exit;
 
 /// Prints a command's result on standard output.
@@ -32,6 +32,11 @@ pub(super) fn warn(line: &str) {
 pub(super) fn usage(problem: &clap::Error) -> Exit {
     drop(problem.print());
     if problem.use_stderr() { Exit::Invalid } else { Exit::CanShip }
+}
+
+/// Whether what a drill tells live is coloured.
+pub(super) fn is_coloured() -> bool {
+    is_watched() && !environment::no_color()
 }
 
 /// Whether a person watches standard error, where a drill tells live what it does.

@@ -1,1 +1,153 @@
-//! The module `drill`.
+//! The engine: one timed rehearsal of a release on one spare.
+//!
+//! Who owns what: [`run`] owns the order of the phases; `Outside` owns every room, tag and image that was put outside;
+//! a phase (one file each) does its part and tells what it finds; the `Bus` puts all events in one line; the `Board`
+//! holds what the checks of access have come to, so that a phase waits for just the part it needs. What does not
+//! depend on each other runs side by side: the checks beside everything, the room beside the fetch, the tag beside
+//! the build, the smoke room beside the push.
+//!
+//! Invariants: what is put outside is noted in `Outside` before it is put there, and cleaning runs after every end of
+//! the phases, be it success, failure or a signal; one finding never hides another: what can still be looked at is;
+//! `DrillFinished` is the last event, exactly once. A signal drops the phases' own futures only; rooms that are being
+//! opened are waited for and closed.
+
+mod access;
+mod board;
+mod build;
+mod bus;
+mod clean;
+mod clock;
+mod fetch;
+mod interrupt;
+mod limits;
+mod outside;
+mod publish;
+mod rooms;
+mod scope;
+mod ship;
+mod smoke;
+mod steps;
+mod tag;
+mod vault;
+
+use std::{path::PathBuf, sync::Arc};
+
+use self::{board::Board, bus::Bus, clock::Clock, outside::Outside, rooms::Rooms, scope::Scope};
+use crate::{
+    plan::{self, Loaded, Plan},
+    record::{DrillFacts, DrillId, EventKind, Independence, LOG_VERSION, Phase, Record, Seal, Sink, SpareFacts, SpareKind},
+    spare::Spare,
+};
+
+pub use interrupt::Interrupts;
+
+/// Everything a drill needs, chosen by the command line.
+pub struct Setup {
+    /// The plan.
+    pub loaded: Loaded,
+    /// The plan file as the user named it.
+    pub plan_file: String,
+    /// The spare to drill: one of the plan's.
+    pub spare: plan::Spare,
+    /// What builds there.
+    pub builder: Arc<dyn Spare>,
+    /// An empty folder of the drill's own for clone, artifacts and what comes back. The caller removes it.
+    pub workspace: PathBuf,
+    /// Who follows live.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// The signals that end a drill early.
+    pub interrupts: Interrupts,
+}
+
+/// What a drill leaves behind for its caller.
+#[derive(Debug)]
+pub struct Done {
+    /// Everything it saw.
+    pub record: Record,
+    /// Sinks that failed on the way, each with the reason.
+    pub broken_sinks: Vec<String>,
+}
+
+/// What all phases look at.
+struct Drill {
+    id: DrillId,
+    plan: Plan,
+    folder: PathBuf,
+    workspace: PathBuf,
+    bus: Bus,
+    board: Board,
+    interrupts: Interrupts,
+}
+
+impl Drill {
+    /// Runs a phase until it ends or a signal comes; none if it did not do its work.
+    async fn phase<T>(&self, phase: Phase, body: impl AsyncFnOnce(&Scope) -> Option<T>) -> Option<T> {
+        let scope = Scope::phase(&self.bus, phase);
+        let ended = self.interrupts.unless(body(&scope)).await;
+        if ended.is_none() {
+            scope.errored();
+        }
+        scope.finish();
+        ended.flatten()
+    }
+
+    fn skip(&self, phase: Phase, reason: &str) {
+        Scope::skip(&self.bus, phase, if self.interrupts.which().is_some() { "the drill was interrupted" } else { reason });
+    }
+}
+
+/// Runs a drill to its end. Whatever happens inside is an event, never an error; none only if no event was taken.
+pub async fn run(setup: Setup) -> Option<Done> {
+    let clock = Clock::start();
+    let id = DrillId::new(clock.started(), random());
+    let bus = Bus::new(clock, setup.sinks);
+    bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, &id)));
+    let Loaded { plan, folder, .. } = setup.loaded;
+    let board = Board::new(&plan);
+    let drill = Drill { id, plan, folder, workspace: setup.workspace, bus, board, interrupts: setup.interrupts };
+
+    limits::tell(&drill, &*setup.builder);
+    let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
+    let mut outside = Outside::default();
+    tokio::join!(access::probe(&drill, &*setup.builder), ship::ship(&drill, &rooms, &mut outside));
+    if let Some(signal) = drill.interrupts.which() {
+        drill.bus.emit(EventKind::Interrupted { signal });
+    }
+    clean::clean(&drill, rooms, outside).await;
+    drill.bus.emit(EventKind::DrillFinished);
+    let (record, broken_sinks) = drill.bus.conclude();
+    record.map(|record| Done { record, broken_sinks })
+}
+
+fn facts(loaded: &Loaded, plan_file: &str, spare: &plan::Spare, id: &DrillId) -> DrillFacts {
+    DrillFacts {
+        log: LOG_VERSION,
+        drill: id.clone(),
+        canship: env!("CARGO_PKG_VERSION").to_owned(),
+        release: loaded.plan.release.as_str().into(),
+        plan: plan_file.into(),
+        plan_digest: loaded.digest.clone(),
+        spare: spare_facts(spare),
+        target: loaded.plan.target,
+        seal: Seal::Open,
+    }
+}
+
+fn spare_facts(spare: &plan::Spare) -> SpareFacts {
+    let (kind, independence) = match &spare.kind {
+        // An engine elsewhere is somebody's machine: whose, the plan does not say, so nothing better is claimed.
+        plan::SpareKind::Container { engine: Some(address) } if !address.starts_with("unix:") => {
+            (SpareKind::Container, Independence::OtherVendor)
+        }
+        plan::SpareKind::Container { .. } => (SpareKind::Container, Independence::NoVendor),
+        plan::SpareKind::Runner => (SpareKind::Runner, Independence::SameControlPlane),
+        plan::SpareKind::Host => (SpareKind::Host, Independence::NoVendor),
+    };
+    SpareFacts { name: spare.name.as_str().into(), kind, independence }
+}
+
+/// Keeps drills of the same second apart.
+fn random() -> u32 {
+    // The last four bytes of a version 7 UUID are random.
+    uuid::Uuid::now_v7().as_bytes()[12..].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}

@@ -340,6 +340,26 @@ impl fmt::Display for Measure {
     }
 }
 
+/// A number of bytes as people read it: `512 B`, `1.5 MiB`, `8.0 GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+        if self.0 < 1024 {
+            return f.pad(&format!("{} B", self.0));
+        }
+        // In tenths, so that no floating point is needed.
+        let (mut tenths, mut unit) = (u128::from(self.0) * 10 / 1024, 0);
+        while tenths >= 10_240 && unit + 1 < UNITS.len() {
+            tenths /= 1024;
+            unit += 1;
+        }
+        f.pad(&format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]))
+    }
+}
+
 /// Durations as whole milliseconds.
 pub(crate) mod millis {
     use std::time::Duration;
@@ -366,5 +386,13 @@ mod tests {
         assert_eq!(shown(12_345), "12.3 s");
         assert_eq!(shown(247_000), "4 m 07 s");
         assert_eq!(shown(3_725_000), "1 h 02 m");
+    }
+
+    #[test]
+    fn sizes_read_as_people_say_them() {
+        let shown = |bytes| Bytes(bytes).to_string();
+        assert_eq!(shown(512), "512 B");
+        assert_eq!(shown(1_572_864), "1.5 MiB");
+        assert_eq!(shown(8 << 30), "8.0 GiB");
     }
 }

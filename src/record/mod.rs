@@ -19,7 +19,7 @@ pub use digest::{Digest, InvalidDigest};
 pub use event::{Event, EventKind, LOG_VERSION, Sink};
 pub use exit::Exit;
 pub use facts::{
-    Artifact, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Origin, PulledFacts,
+    Artifact, Bytes, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Origin, PulledFacts,
     PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
 };
 pub use finding::{Finding, Severity};

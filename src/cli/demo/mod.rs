@@ -1,0 +1,104 @@
+//! `canship demo`: a small real project with a mirror and a registry of its own, drilled for real.
+
+mod project;
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    Failure,
+    arguments::{Break, DemoOptions},
+    drill::{self, Order},
+    environment, output,
+};
+use crate::{
+    plan::{self, BuildImage},
+    record::Exit,
+    registry::{Embedded, Rights},
+    spare::{RoomPlan, Spare as _, container},
+};
+
+/// Images that have what the demo's project needs, a shell and its tools; the first one that the engine has is used.
+const KNOWN_IMAGES: [&str; 12] = [
+    "alpine", "busybox", "debian", "ubuntu", "debian:stable-slim", "debian:bookworm-slim", "debian:bookworm", "ubuntu:24.04",
+    "fedora", "rust", "node", "python",
+];
+
+pub(super) fn run(options: &DemoOptions) -> Result<Exit, Failure> {
+    drill::runtime()?.block_on(demo(options))
+}
+
+async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
+    let folder = folder(options)?;
+    let rights = if options.breaks == Some(Break::Registry) { Rights::ReadOnly } else { Rights::ReadWrite };
+    let registry = Embedded::start(rights).await.map_err(|reason| Failure::failed("the demo's registry did not start", &reason))?;
+    let image = match (&options.image, options.host) {
+        (Some(image), _) => Some(image.clone()),
+        (None, true) => None,
+        (None, false) => known_image().await,
+    };
+    let parts = project::Parts {
+        registry: registry.address(),
+        password: registry.password().expose(),
+        image: image.as_deref(),
+        breaks: options.breaks,
+    };
+    let plan_file = project::make(&folder, &parts)?;
+    let events = options.outputs.events.clone().unwrap_or_else(|| folder.join("drill.jsonl"));
+    let outputs = super::arguments::Outputs { events: Some(events.clone()), ..options.outputs.clone() };
+    if !outputs.quiet {
+        output::result(&format!("A project, its mirror and a registry are in {}\n\n", folder.display()))?;
+    }
+    let loaded = plan::load(&plan_file).map_err(Failure::invalid)?;
+    let exit = drill::rehearse(Order { loaded, plan_file: &plan_file, spare: None, outputs: &outputs }).await?;
+    if !outputs.quiet {
+        output::result(&next(&plan_file, &events, options.breaks))?;
+    }
+    Ok(exit)
+}
+
+fn folder(options: &DemoOptions) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &options.folder {
+        return std::path::absolute(folder).map_err(|reason| Failure::failed(format!("`{}`", folder.display()), &reason));
+    }
+    let below = environment::temporary();
+    let made = tempfile::Builder::new().prefix("canship-demo-").tempdir_in(&below);
+    made.map(tempfile::TempDir::keep).map_err(|reason| Failure::failed(format!("no folder could be made in `{}`", below.display()), &reason))
+}
+
+/// A well-known image, if an engine answers and has one.
+async fn known_image() -> Option<String> {
+    let engine = Arc::new(container::Engine::new(None, environment::docker_host()));
+    for image in KNOWN_IMAGES {
+        let plan = RoomPlan {
+            drill: crate::record::DrillId::new(jiff::Timestamp::UNIX_EPOCH, 0),
+            purpose: "demo",
+            image: Some(BuildImage::Image(image.to_owned())),
+            writable: Vec::new(),
+            limits: plan::Limits::default(),
+        };
+        if engine.look(&plan).await.ok()?.image.is_some() {
+            return Some(image.to_owned());
+        }
+    }
+    None
+}
+
+fn next(plan_file: &std::path::Path, events: &std::path::Path, broken: Option<Break>) -> String {
+    let (plan_file, events) = (plan_file.display(), events.display());
+    let other = match broken {
+        None => "canship demo --break registry   what a no looks like (also: secret, build, tag)",
+        Some(_) => "canship demo                    the same with nothing broken",
+    };
+    format!(
+        "
+Look at
+  {plan_file}
+  {events}
+Try next
+  canship plan --plan {plan_file}
+  canship report --from {events} --format markdown
+  {other}
+  then write a canship.yaml for a project of yours and run `canship drill`
+"
+    )
+}

@@ -1,0 +1,168 @@
+//! `canship drill`: chooses the spare, composes sinks and signals, runs the drill, writes the reports.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    Failure,
+    arguments::{DrillOptions, Outputs},
+    environment, output,
+};
+use crate::{
+    drill::{self, Interrupts, Setup},
+    plan::{self, BuildImage, Loaded, SpareKind},
+    record::{Exit, Record, Sink, Verdict},
+    report::{self, Format, log::LogSink, terminal},
+    spare::{Spare, container, host},
+};
+
+/// What to drill and where to tell of it.
+pub(super) struct Order<'o> {
+    pub(super) loaded: Loaded,
+    pub(super) plan_file: &'o Path,
+    /// The spare by name; without it the plan's first.
+    pub(super) spare: Option<&'o str>,
+    pub(super) outputs: &'o Outputs,
+}
+
+pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
+    let loaded = plan::load(&options.plan.plan).map_err(Failure::invalid)?;
+    let order =
+        Order { loaded, plan_file: &options.plan.plan, spare: options.spare.as_deref(), outputs: &options.outputs };
+    runtime()?.block_on(rehearse(order))
+}
+
+/// The threads that a drill runs on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|reason| Failure::failed("no threads could be started; nothing was changed", &reason))
+}
+
+/// Drills, prints the final report and writes the others.
+pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
+    let spare = choose(&order)?.clone();
+    let reports = Reports::open(order.outputs)?;
+    let workspace = workspace()?;
+    let builder = builder(&spare, &order.loaded, workspace.path())?;
+    let interrupts =
+        Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
+    let drill_folder = workspace.path().join("drill");
+    fs::create_dir(&drill_folder).map_err(|reason| Failure::failed(format!("`{}` cannot be made", drill_folder.display()), &reason))?;
+    let setup = Setup {
+        plan_file: order.plan_file.display().to_string(),
+        loaded: order.loaded,
+        spare,
+        builder,
+        workspace: drill_folder,
+        sinks: sinks(order.outputs)?,
+        interrupts,
+    };
+    let done = drill::run(setup).await;
+    let done = done.ok_or_else(|| Failure::failed("the drill", &io::Error::other("it told nothing of itself")))?;
+    done.broken_sinks.iter().for_each(|problem| output::warn(&format!("warning: {problem}")));
+    conclude(&done.record, order.outputs, reports, !done.broken_sinks.is_empty())
+}
+
+fn choose<'o>(order: &'o Order<'_>) -> Result<&'o plan::Spare, Failure> {
+    let spares = &order.loaded.plan.spares;
+    let Some(name) = order.spare else {
+        return spares.first().ok_or_else(|| Failure::invalid("the plan names no spare"));
+    };
+    spares.iter().find(|spare| spare.name == name).ok_or_else(|| {
+        let known: Vec<_> = spares.iter().map(|spare| format!("`{}`", spare.name)).collect();
+        Failure::invalid(format!("the plan has no spare `{name}`")).advise(format!("name one of {}", known.join(", ")))
+    })
+}
+
+/// What builds on the spare; refuses what this version cannot drill rather than to prove nothing.
+fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc<dyn Spare>, Failure> {
+    match &spare.kind {
+        SpareKind::Container { .. } if matches!(loaded.plan.build.image, Some(BuildImage::Dockerfile(_))) => {
+            Err(Failure::refused("the drill did not start and nothing was changed: this version cannot build a `dockerfile:`")
+                .advise("name an `image:` that has the build's tools"))
+        }
+        SpareKind::Container { engine } => Ok(Arc::new(container::Engine::new(engine.clone(), environment::docker_host()))),
+        SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
+        SpareKind::Runner => Err(Failure::refused(format!(
+            "the drill did not start and nothing was changed: this version cannot drill the spare runner `{}`",
+            spare.name
+        ))
+        .advise("name a spare of kind `container` or `host` with --spare")),
+    }
+}
+
+fn workspace() -> Result<tempfile::TempDir, Failure> {
+    let below = environment::temporary();
+    tempfile::Builder::new().prefix("canship-").tempdir_in(&below).map_err(|reason| {
+        Failure::failed(format!("no folder for the drill could be made in `{}`; nothing was changed", below.display()), &reason)
+    })
+}
+
+fn sinks(outputs: &Outputs) -> Result<Vec<Box<dyn Sink>>, Failure> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(path) = &outputs.events {
+        let log = LogSink::create(path)
+            .map_err(|reason| Failure::invalid(format!("event log `{}` cannot be written: {reason}", path.display())))?;
+        sinks.push(Box::new(log));
+    }
+    let mode = match (outputs.quiet, output::is_watched()) {
+        (true, _) => terminal::Mode::Quiet,
+        (false, true) => terminal::Mode::Bars,
+        (false, false) => terminal::Mode::Plain,
+    };
+    sinks.push(Box::new(terminal::Live::new(mode, output::is_coloured(), Box::new(anstream::stderr()))));
+    Ok(sinks)
+}
+
+/// The files of the reports, opened before the drill so that a wrong path is told before anything is done.
+struct Reports(Vec<(PathBuf, Format, File)>);
+
+impl Reports {
+    fn open(outputs: &Outputs) -> Result<Self, Failure> {
+        let asked = [(&outputs.json, Format::Json), (&outputs.markdown, Format::Markdown), (&outputs.junit, Format::Junit)];
+        let mut files = Vec::new();
+        for (path, format) in asked.into_iter().filter_map(|(path, format)| Some((path.clone()?, format))) {
+            let file = File::create(&path)
+                .map_err(|reason| Failure::invalid(format!("report `{}` cannot be written: {reason}", path.display())))?;
+            files.push((path, format, file));
+        }
+        Ok(Self(files))
+    }
+
+    /// Writes every report; tells those that could not be written.
+    fn write(self, record: &Record, accept: Verdict) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut write = |path: &Path, written: io::Result<()>| {
+            if let Err(reason) = written {
+                problems.push(format!("report `{}` could not be written: {reason}", path.display()));
+            }
+        };
+        for (path, format, mut file) in self.0 {
+            write(&path, file.write_all(report::render(record, format, accept).as_bytes()));
+        }
+        if let Some(path) = environment::step_summary() {
+            let appended = File::options().append(true).create(true).open(&path);
+            let text = report::render(record, Format::Markdown, accept);
+            write(&path, appended.and_then(|mut file| file.write_all(text.as_bytes())));
+        }
+        problems
+    }
+}
+
+fn conclude(record: &Record, outputs: &Outputs, reports: Reports, log_broken: bool) -> Result<Exit, Failure> {
+    let accept = outputs.accept.into();
+    let problems = reports.write(record, accept);
+    problems.iter().for_each(|problem| output::warn(&format!("error: {problem}")));
+    output::result(&report::render(record, Format::Text, accept))?;
+    match Exit::of(record, accept) {
+        // A success whose report or log is missing cannot be shown to anybody afterwards.
+        Exit::CanShip if log_broken || !problems.is_empty() => Ok(Exit::Failed),
+        exit => Ok(exit),
+    }
+}

@@ -1,0 +1,31 @@
+//! What the checks of access have come to: each part is set once, and whoever needs it waits for it.
+
+use std::sync::Arc;
+
+use tokio::sync::SetOnce;
+
+use super::vault::Vault;
+use crate::plan::Plan;
+
+/// The results of the checks. Waiting ends with the check or with the drill, never by itself.
+pub(super) struct Board {
+    /// The secrets, once all sources were asked.
+    pub(super) vault: SetOnce<Arc<Vault>>,
+    /// Whether a room can be opened.
+    pub(super) spare: SetOnce<bool>,
+    /// Whether the tag's place can be reached.
+    pub(super) tag_place: SetOnce<bool>,
+    /// For each publish target of the plan, whether its registry grants what a release needs.
+    pub(super) targets: Vec<SetOnce<bool>>,
+}
+
+impl Board {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            vault: SetOnce::new(),
+            spare: SetOnce::new(),
+            tag_place: SetOnce::new(),
+            targets: plan.publish.iter().map(|_| SetOnce::new()).collect(),
+        }
+    }
+}

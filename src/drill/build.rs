@@ -1,0 +1,195 @@
+//! The plan's steps in a fresh room, and the artifacts out of it.
+
+use std::{path::PathBuf, time::Duration};
+
+use tokio::{sync::SetOnce, time::Instant};
+
+use super::{
+    Drill,
+    rooms::{Opening, Rooms},
+    scope::Scope,
+    steps::{self, Ran},
+    vault::Vault,
+};
+use crate::{
+    plan::{Step, Version},
+    record::{Artifact, EventKind, Finding, Phase, Rule, StepEnd, StepId},
+    source::Checkout,
+    spare::{self, Room, SpareError},
+};
+
+/// What the build made: a folder of this drill's own, with the artifacts by their last names.
+pub(super) struct Built {
+    pub(super) artifacts: PathBuf,
+    /// Operating system and architecture that it was built for.
+    pub(super) platform: Platform,
+}
+
+/// What a build works with.
+pub(super) struct Inputs<'i> {
+    pub(super) checkout: &'i Checkout,
+    pub(super) vault: &'i Vault,
+    /// Where the version goes, if the room must tell it.
+    pub(super) version: &'i SetOnce<Option<String>>,
+}
+
+/// Builds; none if there is nothing to publish afterwards.
+pub(super) async fn build(drill: &Drill, rooms: &Rooms, opening: Opening, inputs: Inputs<'_>) -> Option<Built> {
+    let mut waiting = Some(opening);
+    let mut opened = None;
+    let built = drill
+        .phase(Phase::Build, async |scope| {
+            opened = open(scope, &mut waiting).await;
+            steps_and_artifacts(drill, scope, &mut **opened.as_mut()?, &inputs).await
+        })
+        .await;
+    match (opened, waiting) {
+        (Some(room), _) => rooms.close(room, "build"),
+        (None, Some(opening)) => rooms.close_unopened(opening, "build"),
+        (None, None) => {}
+    }
+    built
+}
+
+/// Waits for the room; leaves what is not open yet where it is if the wait is given up.
+pub(super) async fn open(scope: &Scope, waiting: &mut Option<Opening>) -> Option<Box<dyn Room>> {
+    let opened = waiting.as_mut()?.await;
+    *waiting = None;
+    let problem = match opened {
+        Ok(Ok(room)) => {
+            scope.emit(EventKind::RoomReady(room.facts()));
+            return Some(room);
+        }
+        Ok(Err(problem)) => problem,
+        Err(stopped) => SpareError::Failed { what: "a room could not be opened".to_owned(), reason: stopped.to_string() },
+    };
+    scope.found(spare::finding(&problem, scope.of()));
+    None
+}
+
+async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, inputs: &Inputs<'_>) -> Option<Built> {
+    if let Err(problem) = room.fill(inputs.checkout.content()).await {
+        scope.found(spare::finding(&problem, Phase::Build));
+        return None;
+    }
+    let deadline = Instant::now() + drill.plan.build.limits.time;
+    if let Version::Command(command) = &drill.plan.source.version {
+        let version = version(scope, room, command, deadline).await;
+        drop(inputs.version.set(version));
+    }
+    run_all(drill, scope, room, (&drill.plan.build.run, inputs.vault), deadline).await?;
+    collect(drill, scope, room).await
+}
+
+async fn version(scope: &Scope, room: &mut dyn Room, command: &[String], deadline: Instant) -> Option<String> {
+    let shown = command.join(" ");
+    match steps::read(room, command, left(deadline)).await {
+        Ok((end, printed)) if end.is_success() => match crate::source::version_of(&printed) {
+            Ok(version) => {
+                scope.emit(EventKind::VersionRead { version: version.as_str().into() });
+                return Some(version);
+            }
+            Err(problem) => scope.found(unreadable(format!("`{shown}` printed no version: {problem}"))),
+        },
+        Ok((end, _)) => scope.found(unreadable(format!("`{shown}` gave no version: {end}"))),
+        Err(problem) => scope.found(spare::finding(&problem, Phase::Build)),
+    }
+    None
+}
+
+fn unreadable(summary: String) -> Finding {
+    Finding::new(Rule::VersionUnreadable, Phase::Build, summary, "make `source.version` print just the version, on one line")
+}
+
+/// Runs steps one after the other until one does not do what it should; none then.
+pub(super) async fn run_all(
+    drill: &Drill,
+    scope: &Scope,
+    room: &mut dyn Room,
+    (all, vault): (&[Step], &Vault),
+    deadline: Instant,
+) -> Option<()> {
+    for (at, step) in all.iter().enumerate() {
+        let id = StepId { phase: scope.of(), number: at + 1 };
+        if let Some(name) = vault.lacks(&step.secrets) {
+            scope.failed();
+            let summary = format!("{id} was not run: it needs the secret `{name}`, which is missing");
+            scope.emit(EventKind::Limited { limit: summary.into() });
+            return None;
+        }
+        match steps::run(&drill.bus, room, (id, step), vault, left(deadline)).await {
+            Ok(Ran { end, .. }) if end.is_success() => {}
+            Ok(ran) => {
+                scope.found(step_finding(id, step, ran));
+                return None;
+            }
+            Err(problem) => {
+                scope.found(spare::finding(&problem, scope.of()));
+                return None;
+            }
+        }
+    }
+    Some(())
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn step_finding(id: StepId, step: &Step, ran: Ran) -> Finding {
+    let summary = format!("{id} (`{}`) failed: {}", one_line(&step.run), ran.end);
+    let (rule, advice) = cause(id.phase, &ran);
+    ran.tail.into_iter().fold(Finding::new(rule, id.phase, summary, advice), Finding::with_evidence)
+}
+
+/// What most likely ended a step, and what to do about it.
+fn cause(phase: Phase, ran: &Ran) -> (Rule, &'static str) {
+    let printed = |words: &str| ran.tail.iter().any(|line| line.as_str().contains(words));
+    let failed = if phase == Phase::Smoke { Rule::SmokeFailed } else { Rule::BuildStepFailed };
+    match &ran.end {
+        StepEnd::TimedOut { .. } => {
+            (Rule::LimitReached, "make the step faster, or raise its `time` (and `build.limits.time`, which holds for all steps together)")
+        }
+        StepEnd::OutOfMemory { .. } => (Rule::LimitReached, "raise `build.limits.memory`, or let the step use less"),
+        _ if printed("No space left on device") => (Rule::LimitReached, "raise `build.limits.disk`, or let the step write less"),
+        _ if printed("Read-only file system") => {
+            (failed, "the step writes to a path that is read-only in the clean room: name it under `build.writable`")
+        }
+        StepEnd::Exited { code: 127 } => (failed, "a program is missing on the spare: add it to the build image, or install it there"),
+        StepEnd::Exited { .. } => (failed, "mend the step, or what it needs on the spare; its last lines are above"),
+    }
+}
+
+fn one_line(command: &str) -> String {
+    let mut lines = command.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default().to_owned();
+    if lines.next().is_some() { first + " …" } else { first }
+}
+
+/// Takes every artifact out; looks at all of them even if one is missing.
+async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room) -> Option<Built> {
+    let artifacts = drill.workspace.join("artifacts");
+    if let Err(reason) = tokio::fs::create_dir(&artifacts).await {
+        let problem = SpareError::Failed { what: format!("`{}` cannot be made", artifacts.display()), reason: reason.to_string() };
+        scope.found(spare::finding(&problem, Phase::Build));
+        return None;
+    }
+    let mut complete = true;
+    for path in &drill.plan.build.artifacts {
+        match room.collect(path, &artifacts).await {
+            Ok(files) => files.into_iter().for_each(|file| {
+                scope.emit(EventKind::ArtifactCollected(Artifact {
+                    path: file.path.to_string_lossy().into_owned().into(),
+                    size: file.size,
+                    digest: file.digest,
+                    executable: file.executable,
+                }));
+            }),
+            Err(problem) => {
+                scope.found(spare::finding(&problem, Phase::Build));
+                complete = false;
+            }
+        }
+    }
+    complete.then_some(Built { artifacts, platform: Platform::of(&room.facts()) })
+}

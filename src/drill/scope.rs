@@ -1,0 +1,90 @@
+//! A phase or a check under way: tells the bus when it starts, what it finds, and how it ends.
+//!
+//! Invariant: the outcome is what the findings add up to, so that no part of a drill can pass with a blocker in it.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::bus::Bus;
+use crate::record::{CheckKind, EventKind, Finding, Outcome, Phase, Severity, Text};
+
+/// Something that can find things and has an outcome.
+pub(super) struct Scope {
+    bus: Bus,
+    phase: Phase,
+    worst: AtomicU8,
+}
+
+const PASSED: u8 = 0;
+const ERRORED: u8 = 1;
+const FAILED: u8 = 2;
+
+impl Scope {
+    fn new(bus: &Bus, phase: Phase) -> Self {
+        Self { bus: bus.clone(), phase, worst: AtomicU8::new(PASSED) }
+    }
+
+    /// A phase begins; [`Scope::finish`] ends it.
+    pub(super) fn phase(bus: &Bus, phase: Phase) -> Self {
+        bus.emit(EventKind::PhaseStarted { phase });
+        Self::new(bus, phase)
+    }
+
+    /// The phase ends with what it found.
+    pub(super) fn finish(self) {
+        self.bus.emit(EventKind::PhaseFinished { phase: self.phase, outcome: self.outcome() });
+    }
+
+    /// Runs a check of access within this phase; what it finds counts for both.
+    pub(super) async fn check<T>(&self, check: CheckKind, subject: impl Into<Text>, body: impl AsyncFnOnce(&Self) -> T) -> T {
+        let subject = subject.into();
+        let scope = Self::new(&self.bus, self.phase);
+        self.bus.emit(EventKind::CheckStarted { check, subject: subject.clone() });
+        let result = body(&scope).await;
+        self.bus.emit(EventKind::CheckFinished { check, subject, outcome: scope.outcome() });
+        self.worst.fetch_max(scope.worst.load(Ordering::Relaxed), Ordering::Relaxed);
+        result
+    }
+
+    /// A phase that is not tried.
+    pub(super) fn skip(bus: &Bus, phase: Phase, reason: impl Into<Text>) {
+        bus.emit(EventKind::PhaseFinished { phase, outcome: Outcome::Skipped { reason: reason.into() } });
+    }
+
+    /// Something is wanting.
+    pub(super) fn found(&self, finding: Finding) {
+        match finding.severity {
+            Severity::Gap => {}
+            Severity::Unverified => self.errored(),
+            Severity::Blocker => self.failed(),
+        }
+        self.bus.emit(EventKind::Found(finding));
+    }
+
+    /// What this scope is for failed for a reason that was found elsewhere.
+    pub(super) fn failed(&self) {
+        self.worst.fetch_max(FAILED, Ordering::Relaxed);
+    }
+
+    /// What this scope is for could not be measured.
+    pub(super) fn errored(&self) {
+        self.worst.fetch_max(ERRORED, Ordering::Relaxed);
+    }
+
+    /// Something happened in it.
+    pub(super) fn emit(&self, kind: EventKind) {
+        self.bus.emit(kind);
+    }
+
+    /// The phase it belongs to.
+    pub(super) fn of(&self) -> Phase {
+        self.phase
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.worst.load(Ordering::Relaxed) {
+            PASSED => Outcome::Passed,
+            ERRORED => Outcome::Errored,
+            _ => Outcome::Failed,
+        }
+    }
+}

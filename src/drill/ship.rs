@@ -1,0 +1,65 @@
+//! The phases that ship, in the order in which each can begin.
+
+use std::sync::Arc;
+
+use super::{Drill, build, fetch, outside::Outside, publish, rooms::Rooms, smoke, tag, vault::Vault};
+use crate::{record::Phase, source::Checkout};
+
+/// Fetches, builds, tags, publishes and smokes, as far as that goes; a phase that cannot begin is told as skipped.
+pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &mut Outside) {
+    // Secrets first: only then nothing can pass the bus with one in it.
+    let vault = drill.interrupts.unless(drill.board.vault.wait()).await.cloned();
+    let Some(vault) = vault else { return skip_from(drill, Phase::Fetch, "the secrets were not read") };
+    let opening = match drill.interrupts.unless(drill.board.spare.wait()).await {
+        Some(true) => Some(rooms.open("build", Phase::Build)),
+        _ => None,
+    };
+    let checkout = drill.phase(Phase::Fetch, async |scope| fetch::fetch(drill, scope).await).await;
+    match checkout {
+        Some(checkout) => ship_checkout(drill, rooms, outside, Ready { vault, checkout, opening }).await,
+        None => {
+            if let Some(opening) = opening {
+                rooms.close_unopened(opening, "build");
+            }
+            skip_from(drill, Phase::Build, "the source could not be fetched");
+        }
+    }
+}
+
+/// What the phases after the fetch work with.
+struct Ready {
+    vault: Arc<Vault>,
+    checkout: Arc<Checkout>,
+    opening: Option<super::rooms::Opening>,
+}
+
+async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &mut Outside, ready: Ready) {
+    let Ready { vault, checkout, opening } = ready;
+    let version = tokio::sync::SetOnce::new();
+    let building = async {
+        let built = match opening {
+            Some(opening) => build::build(drill, rooms, opening, (&checkout, &vault, &version)).await,
+            None => {
+                drill.skip(Phase::Build, "no room could be opened on the spare");
+                None
+            }
+        };
+        // Whoever still waits for a version that the build should have read waits in vain.
+        drop(version.set(None));
+        built
+    };
+    let (built, ()) = tokio::join!(building, tag::tag(drill, &checkout, &version, &mut outside.tag));
+    let Some(built) = built else { return skip_from(drill, Phase::Publish, "nothing was built") };
+    let opening = publish::will_come_back(drill).then(|| rooms.open("smoke", Phase::Smoke));
+    let returned = publish::publish(drill, &vault, &built, &mut outside.images).await;
+    smoke::smoke(drill, rooms, opening, (returned, &vault)).await;
+}
+
+fn skip_from(drill: &Drill, first: Phase, reason: &str) {
+    for phase in [Phase::Fetch, Phase::Build, Phase::Tag, Phase::Publish, Phase::Smoke] {
+        // The tag needs no build: where there is one to place, it has its own outcome by then.
+        if phase >= first && !(phase == Phase::Tag && first > Phase::Build) {
+            drill.skip(phase, reason);
+        }
+    }
+}

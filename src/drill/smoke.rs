@@ -1,0 +1,50 @@
+//! What came back from the registry runs in a fresh room.
+
+use tokio::time::Instant;
+
+use super::{
+    Drill, build,
+    rooms::{Opening, Rooms},
+    vault::Vault,
+};
+use crate::{
+    record::{Finding, Phase, Rule},
+    registry::Pulled,
+    spare,
+};
+
+/// Runs the smoke steps on `returned`, in the room that is being opened for them.
+pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>, (returned, vault): (Option<Pulled>, &Vault)) {
+    let mut waiting = opening;
+    let mut opened = None;
+    match (returned, &waiting) {
+        (Some(returned), Some(_)) => {
+            drill
+                .phase(Phase::Smoke, async |scope| {
+                    opened = build::open(scope, &mut waiting).await;
+                    let room = opened.as_mut()?;
+                    if let Err(problem) = room.fill(returned.content()).await {
+                        scope.found(spare::finding(&problem, Phase::Smoke));
+                        return None;
+                    }
+                    let deadline = Instant::now() + drill.plan.build.limits.time;
+                    build::run_all(drill, scope, &mut **room, (&drill.plan.build.smoke, vault), deadline).await
+                })
+                .await;
+        }
+        (Some(_), None) => no_steps(drill),
+        (None, _) => drill.skip(Phase::Smoke, "nothing came back from a registry"),
+    }
+    match (opened, waiting) {
+        (Some(room), _) => rooms.close(room, "smoke"),
+        (None, Some(opening)) => rooms.close_unopened(opening, "smoke"),
+        (None, None) => {}
+    }
+}
+
+fn no_steps(drill: &Drill) {
+    let summary = "the plan has no smoke step: nothing was run on what came back from the registry";
+    let advice = "add to `build.smoke` a command that shows that the release works, for example `./program --version`";
+    drill.bus.emit(crate::record::EventKind::Found(Finding::new(Rule::NoSmoke, Phase::Smoke, summary, advice)));
+    drill.skip(Phase::Smoke, "the plan has no smoke step");
+}

@@ -1,0 +1,40 @@
+//! The secrets of one drill: read once, handed only to what names them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    plan::SecretName,
+    secret::{Scrubber, Secret},
+};
+
+/// The secrets that are there, and the scrubber that knows them.
+pub(super) struct Vault {
+    secrets: BTreeMap<SecretName, Secret>,
+    scrubber: Arc<Scrubber>,
+}
+
+impl Vault {
+    pub(super) fn new(secrets: BTreeMap<SecretName, Secret>) -> Self {
+        let scrubber = Arc::new(Scrubber::new(secrets.values()));
+        Self { secrets, scrubber }
+    }
+
+    pub(super) fn scrubber(&self) -> Arc<Scrubber> {
+        Arc::clone(&self.scrubber)
+    }
+
+    /// The secret of this name, if it is there.
+    pub(super) fn get(&self, name: &SecretName) -> Option<&Secret> {
+        self.secrets.get(name)
+    }
+
+    /// The first of these names that is not there.
+    pub(super) fn lacks<'n>(&self, names: &'n [SecretName]) -> Option<&'n SecretName> {
+        names.iter().find(|name| !self.secrets.contains_key(name))
+    }
+
+    /// The secrets of these names, each with its name.
+    pub(super) fn hand_out(&self, names: &[SecretName]) -> Vec<(String, Secret)> {
+        names.iter().filter_map(|name| Some((name.to_string(), self.get(name)?.clone()))).collect()
+    }
+}

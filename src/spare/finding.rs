@@ -1,0 +1,25 @@
+//! How the failures of a spare read as findings.
+
+use super::SpareError;
+use crate::record::{Finding, Phase, Rule};
+
+/// The finding that `error` is, with what to do about it.
+#[must_use]
+pub fn finding(error: &SpareError, phase: Phase) -> Finding {
+    let (rule, advice) = match error {
+        SpareError::Unreachable { .. } => {
+            (Rule::EngineUnreachable, "start the engine there, correct `engine:` or DOCKER_HOST, or drill another spare with --spare")
+        }
+        SpareError::NoImage { .. } => {
+            (Rule::ImageMissing, "load the image on the engine, or name one that it can pull, also when its usual registry is out")
+        }
+        SpareError::Failed { .. } => (Rule::EngineFailed, "look into the engine's own log, mend it, and drill again"),
+        SpareError::Ended { .. } => (Rule::EngineFailed, "drill again; if the room ends again, look into the engine's own log"),
+        SpareError::NoSuchArtifact { .. } => {
+            (Rule::ArtifactMissing, "correct `build.artifacts`, or the steps that should have made it")
+        }
+        SpareError::Refused(_) => (Rule::ArtifactRefused, "name only files and folders of the build's own as artifacts"),
+        SpareError::Unsupported(_) => (Rule::EngineFailed, "drill a spare that this version can drill"),
+    };
+    Finding::new(rule, phase, error.to_string(), advice)
+}
