@@ -1,11 +1,36 @@
 //! canship.yaml: what a release is, where it must land, what it needs, which spare paths exist.
 //!
+//! Text becomes a tree that knows its places ([`tree`]), the tree becomes the types of the schema ([`de`], [`raw`]),
+//! these become the plan with every default ([`resolve`]), and that a list of values with their origins ([`settings`]).
+//!
 //! Invariants: a plan never holds a secret's value; every value has a place in the file or is a named default; nothing
-//! is lost silently: unknown keys are errors, keys of later versions are kept in [`Plan::unverified`].
+//! is lost silently: unknown keys are errors, keys of later versions are kept in [`Plan::unverified`]; no input panics.
 
+mod checks;
+mod cursor;
+mod de;
+mod load;
 mod model;
+mod names;
+mod problem;
+mod raw;
+mod raw_later;
+mod resolve;
+mod resolve_build;
+mod resolve_later;
+mod resolve_publish;
+mod schema;
+mod settings;
+mod token;
+mod tree;
+mod unit;
+mod yaml_error;
 
+pub use load::{Loaded, load, parse};
 pub use model::{
     Build, BuildImage, Limits, Login, OciTarget, Plan, SecretName, SecretSource, Source, Spare, SpareKind, Step, TagAt,
     TagTemplate, Target, Timeouts, Version,
 };
+pub use problem::{Colour, Invalid, Problem};
+pub use schema::schema;
+pub use settings::{Setting, SettingOrigin};

@@ -1,0 +1,255 @@
+//! The syntax of what a plan names: keys, variables, git refs, paths, image references, hosts.
+//!
+//! Every check answers with the reason in words, or nothing if all is well. None quotes the value.
+
+use std::path::{Component, Path};
+
+use oci_spec::distribution::Reference;
+
+/// Characters of a name that are quoted in a message.
+const QUOTED: usize = 60;
+
+/// The name, short enough for a message.
+pub(super) fn short(name: &str) -> String {
+    if name.chars().count() <= QUOTED { name.to_owned() } else { format!("{}…", name.chars().take(QUOTED).collect::<String>()) }
+}
+
+/// The known name that is most like this one; none if none is like it.
+pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let fold = |text: &str| text.to_ascii_lowercase().replace(['-', '_', ' '], "");
+    let name = fold(&short(name));
+    let like = |candidate: &str| {
+        let candidate = fold(candidate);
+        let close = strsim::normalized_damerau_levenshtein(&name, &candidate);
+        if candidate.len() >= 3 && name.len() >= 3 && (name.starts_with(&candidate) || candidate.starts_with(&name)) {
+            close.max(0.7)
+        } else {
+            close
+        }
+    };
+    let (likeness, best) = known.into_iter().map(|k| (like(k), k)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (likeness >= 0.5).then_some(best)
+}
+
+/// What to write instead of an unknown key or word.
+pub(super) fn suggestion(name: &str, known: &[&str], what: &str) -> String {
+    let all = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+    match nearest(name, known.iter().copied()) {
+        Some(best) => format!("did you mean `{best}`? The {what} here are {all}"),
+        None => format!("the {what} here are {all}"),
+    }
+}
+
+/// Whether this can be the name of a secret or an environment variable.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.len() <= 255
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Whether this can be a spare's name: it is typed on the command line.
+pub(super) fn is_spare(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= 64
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// Why git does not take this as the name of a branch or tag. Source: git-check-ref-format(1).
+pub(super) fn ref_flaw(name: &str) -> Option<&'static str> {
+    let forbidden = |c: char| c.is_ascii_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name.starts_with('-') {
+        Some("it begins with `-`")
+    } else if name.chars().any(forbidden) {
+        Some("it has a space, a control character or one of `~^:?*[\\` in it")
+    } else if name.contains("..") || name.contains("@{") || name == "@" {
+        Some("it has `..` or `@{` in it, or is `@`")
+    } else if name.ends_with('.') {
+        Some("it ends with `.`")
+    } else if name.split('/').any(str::is_empty) {
+        Some("it begins or ends with `/`, or has `//` in it")
+    } else if name.split('/').any(|part| part.starts_with('.') || has_lock_suffix(part)) {
+        Some("a part of it begins with `.` or ends with `.lock`")
+    } else {
+        None
+    }
+}
+
+fn has_lock_suffix(part: &str) -> bool {
+    part.as_bytes().ends_with(b".lock")
+}
+
+/// Why this is no path inside of the source.
+pub(super) fn inner_path_flaw(path: &str) -> Option<&'static str> {
+    if path.trim().is_empty() {
+        Some("it is empty")
+    } else if Path::new(path).is_absolute() {
+        Some("it is absolute: it must be relative to the source's root")
+    } else if Path::new(path).components().any(|part| part == Component::ParentDir) {
+        Some("it has `..` in it")
+    } else if Path::new(path).file_name().is_none() {
+        Some("it names no file or folder")
+    } else if path.contains(['\0', '\n', '\r']) {
+        Some("it has a control character in it")
+    } else {
+        None
+    }
+}
+
+/// Why this is no path of an image that a build may be allowed to write to.
+pub(super) fn writable_flaw(path: &str) -> Option<&'static str> {
+    let parts = || Path::new(path).components();
+    if !path.starts_with('/') {
+        Some("it must be absolute, as in `/usr/local/cargo`")
+    } else if parts().any(|part| part == Component::ParentDir) {
+        Some("it has `..` in it")
+    } else if !parts().any(|part| matches!(part, Component::Normal(_))) {
+        Some("it is the root: name the folders that the build writes to")
+    } else if path.contains(['\0', '\n', '\r', ':', ',']) {
+        Some("it has a control character, `:` or `,` in it")
+    } else {
+        None
+    }
+}
+
+/// The image reference, or why it is none.
+pub(super) fn image(text: &str) -> Result<Reference, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    text.parse::<Reference>().map_err(|error| error.to_string())
+}
+
+/// The repository, normalised so that two ways of writing it are equal; or why it is none.
+pub(super) fn repository(text: &str) -> Result<String, String> {
+    let reference = image(text)?;
+    if text.contains('@') {
+        return Err("it has a digest: a repository is named without one".to_owned());
+    }
+    if text.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+        return Err("it has a tag, which comes from the release's version: name the repository alone".to_owned());
+    }
+    Ok(format!("{}/{}", reference.registry(), reference.repository()))
+}
+
+/// Why this is no place that git fetches from. A transport that runs commands is none, nor is what git would read as
+/// an option.
+pub(super) fn mirror_flaw(place: &str) -> Option<&'static str> {
+    if place.trim().is_empty() {
+        Some("it is empty")
+    } else if place.starts_with('-') {
+        Some("it begins with `-`")
+    } else if place.contains("::") && !place.contains("://") {
+        Some("it names a transport that runs commands")
+    } else if place.chars().any(char::is_control) {
+        Some("it has a control character in it")
+    } else {
+        None
+    }
+}
+
+/// Why this is no host, `packages.example` or `packages.example:8443`, with `*.` in front for all below it.
+pub(super) fn host_flaw(host: &str) -> Option<&'static str> {
+    let bare = host.strip_prefix("*.").unwrap_or(host);
+    let (name, port) = bare.split_once(':').map_or((bare, None), |(name, port)| (name, Some(port)));
+    let label = |label: &str| {
+        !label.is_empty() && !label.starts_with('-') && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if host.contains("://") || host.contains('/') {
+        Some("it is a URL: name the host alone")
+    } else if !name.split('.').all(label) {
+        Some("it is no host name")
+    } else if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        Some("its port is no number up to 65535")
+    } else {
+        None
+    }
+}
+
+/// Why this is no address of a container engine.
+pub(super) fn engine_flaw(address: &str) -> Option<&'static str> {
+    const SCHEMES: [&str; 5] = ["unix://", "ssh://", "tcp://", "http://", "https://"];
+    let rest = SCHEMES.iter().find_map(|scheme| address.strip_prefix(scheme));
+    match rest {
+        None => Some("it must be `unix:///path/to/socket`, `ssh://user@host` or `tcp://host:port`"),
+        Some("") => Some("nothing follows its `://`"),
+        Some(rest) if rest.starts_with('-') || rest.chars().any(|c| c.is_control() || c == ' ') => {
+            Some("it has a space, a control character or a leading `-` in it")
+        }
+        Some(_) => None,
+    }
+}
+
+/// Why this is no window of a week, `Fri 12:00 - Mon 06:00 Europe/Berlin`.
+pub(super) fn blackout_flaw(window: &str) -> Option<&'static str> {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let words: Vec<&str> = window.split_whitespace().collect();
+    let [from_day, from, "-", to_day, to, zone] = words.as_slice() else {
+        return Some("it must have the form `Fri 12:00 - Mon 06:00 Europe/Berlin`");
+    };
+    let zone_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+'));
+    if ![from_day, to_day].iter().all(|day| DAYS.contains(day)) {
+        Some("its days must be Mon, Tue, Wed, Thu, Fri, Sat or Sun")
+    } else if ![from, to].iter().all(|time| is_clock(time)) {
+        Some("its times must be between 00:00 and 23:59")
+    } else if !(zone.split('/').all(zone_part) && (zone.contains('/') || *zone == "UTC")) {
+        Some("its time zone must be named as in `Europe/Berlin` or `UTC`")
+    } else if (from_day, from) == (to_day, to) {
+        Some("it ends when it begins")
+    } else {
+        None
+    }
+}
+
+fn is_clock(time: &str) -> bool {
+    let number =
+        |text: &str| (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u8>().ok()).flatten();
+    time.split_once(':').is_some_and(|(hour, minute)| {
+        number(hour).is_some_and(|hour| hour < 24) && number(minute).is_some_and(|minute| minute < 60)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_refuses_what_check_ref_format_refuses() {
+        for good in ["main", "v1", "release/1.2", "a.b", "refs/heads/x", "1"] {
+            assert_eq!(ref_flaw(good), None, "{good}");
+        }
+        let bad = ["", "-x", "a b", "a..b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "/a", "a/", "a//b", "a.", ".a", "a/.b"];
+        for bad in bad.into_iter().chain(["a.lock", "a.lock/b", "@", "a@{1}", "a\u{7f}", "a\tb"]) {
+            assert!(ref_flaw(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn windows_hosts_and_engines_are_checked_for_their_form() {
+        for good in
+            ["Fri 12:00 - Mon 06:00 Europe/Berlin", "Sat 00:00 - Sat 23:59 UTC", "Mon 08:00 - Mon 09:00 America/Argentina/Salta"]
+        {
+            assert_eq!(blackout_flaw(good), None, "{good}");
+        }
+        for bad in ["", "Fri 12:00", "Fry 12:00 - Mon 06:00 UTC", "Fri 24:00 - Mon 06:00 UTC", "Fri 1:00 - Mon 06:00 UTC"] {
+            assert!(blackout_flaw(bad).is_some(), "{bad}");
+        }
+        assert!(blackout_flaw("Fri 12:00 - Fri 12:00 UTC").is_some());
+        assert!(blackout_flaw("Fri 12:00 - Mon 06:00 berlin").is_some());
+        assert_eq!(host_flaw("*.example.org:443"), None);
+        assert!(host_flaw("https://example.org").is_some() && host_flaw("a..b").is_some() && host_flaw("a:x").is_some());
+        assert_eq!(engine_flaw("ssh://build@spare.example"), None);
+        assert!(engine_flaw("spare.example").is_some() && engine_flaw("ssh://-oProxyCommand=x").is_some());
+    }
+
+    #[test]
+    fn the_nearest_name_is_found_whatever_its_case_and_only_if_it_is_near() {
+        let known = ["target", "tag", "tag_at", "timeouts"];
+        assert_eq!(nearest("tagret", known), Some("target"));
+        assert_eq!(nearest("TagAt", known), Some("tag_at"));
+        assert_eq!(nearest("timeout", known), Some("timeouts"));
+        assert_eq!(nearest("zzzzzz", known), None);
+    }
+}

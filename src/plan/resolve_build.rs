@@ -1,0 +1,161 @@
+//! How the release is built: image, steps, artifacts, limits.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    checks::{Checks, Zero},
+    cursor::Cursor,
+    model::{Build, BuildImage, Limits, Spare, SpareKind, Step},
+    names,
+    problem::Flaw,
+    raw::{RawBuild, RawLimits, RawStep, RawStepMap},
+};
+
+const TIME: Duration = Duration::from_secs(20 * 60);
+const PIDS: u64 = 4096;
+const DISK: u64 = 8 << 30;
+
+/// Checks `build` and fills in its defaults.
+pub(super) fn build(checks: &mut Checks, at: &Cursor<'_>, raw: &RawBuild, spares: &[Spare]) -> Build {
+    let limits = limits(checks, &at.key("limits"), raw.limits.as_ref());
+    let smoke = raw.smoke.as_deref().map(|smoke| steps(checks, &at.key("smoke"), smoke, limits.time));
+    Build {
+        image: image(checks, at, raw, spares),
+        run: steps(checks, &at.key("run"), &raw.run, limits.time),
+        artifacts: artifacts(checks, &at.key("artifacts"), &raw.artifacts),
+        smoke: smoke.unwrap_or_default(),
+        writable: writable(checks, &at.key("writable"), raw.writable.as_deref()),
+        limits,
+    }
+}
+
+fn image(checks: &mut Checks, at: &Cursor<'_>, raw: &RawBuild, spares: &[Spare]) -> Option<BuildImage> {
+    match (&raw.image, &raw.dockerfile) {
+        (Some(image), None) => {
+            checks.form(&at.key("image"), "image reference", names::image(image).err().as_deref());
+            Some(BuildImage::Image(image.clone()))
+        }
+        (None, Some(file)) => {
+            checks.form(&at.key("dockerfile"), "file of the source", names::inner_path_flaw(file));
+            Some(BuildImage::Dockerfile(PathBuf::from(file)))
+        }
+        (Some(_), Some(_)) => {
+            checks.wrong(&at.key("dockerfile"), "and `build.image` exclude each other: keep one");
+            None
+        }
+        (None, None) => {
+            let room = spares.iter().find(|spare| matches!(spare.kind, SpareKind::Container { .. }));
+            if let Some(room) = room {
+                let message = format!("`build` needs `image` or `dockerfile`: the spare `{}` is a clean room", room.name);
+                checks.add(Flaw::new(at.key_place(), message).help("write for example `image: docker.io/library/debian:bookworm`"));
+            }
+            None
+        }
+    }
+}
+
+fn steps(checks: &mut Checks, at: &Cursor<'_>, raw: &[RawStep], limit: Duration) -> Vec<Step> {
+    checks.list(at, raw);
+    let each = raw.iter().enumerate().map(|(index, raw)| match raw {
+        RawStep::Command(command) => {
+            command_text(checks, &at.item(index), command);
+            Step { run: command.clone(), secrets: Vec::new(), env: BTreeMap::new(), time: limit }
+        }
+        RawStep::Map(map) => step(checks, &at.item(index), map, limit),
+    });
+    each.collect()
+}
+
+fn command_text(checks: &mut Checks, at: &Cursor<'_>, command: &str) {
+    if command.trim().is_empty() {
+        checks.wrong(at, "is empty");
+    }
+}
+
+fn step(checks: &mut Checks, at: &Cursor<'_>, raw: &RawStepMap, limit: Duration) -> Step {
+    command_text(checks, &at.key("run"), &raw.run);
+    let named = raw.secrets.as_deref();
+    if let Some(named) = named {
+        checks.list(&at.key("secrets"), named);
+    }
+    let mut seen = BTreeSet::new();
+    let mut secrets = Vec::new();
+    for (index, name) in named.unwrap_or_default().iter().enumerate() {
+        let here = at.key("secrets").item(index);
+        let secret = checks.secret(&here, name);
+        if !seen.insert(name.as_str()) && checks.is_declared(name) {
+            checks.wrong(&here, &format!("names `{name}` a second time"));
+        }
+        secrets.push(secret);
+    }
+    for name in raw.env.keys() {
+        variable(checks, &at.key("env").key(name), name);
+    }
+    let time = checks.duration(&at.key("time"), raw.time.as_ref(), limit, Zero::Refused);
+    let env = raw.env.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect();
+    Step { run: raw.run.clone(), secrets, env, time }
+}
+
+/// A variable's name is valid, and is not that of a secret: one of the two values would be lost.
+fn variable(checks: &mut Checks, at: &Cursor<'_>, name: &str) {
+    if !names::is_variable(name) {
+        let message = format!("`{}` is no name of an environment variable", names::short(name));
+        checks.add(
+            Flaw::new(at.key_place(), message).help("it has letters, digits and underscores only, and does not begin with a digit"),
+        );
+    } else if checks.is_declared(name) {
+        let message = format!("`{name}` is a secret of this plan: a step gets it by `secrets`, not by `env`");
+        checks.add(Flaw::new(at.key_place(), message).hidden().help(format!("remove it here and write `secrets: [{name}]`")));
+    }
+}
+
+fn artifacts(checks: &mut Checks, at: &Cursor<'_>, raw: &[String]) -> Vec<PathBuf> {
+    checks.list(at, raw);
+    let mut last_names = BTreeSet::new();
+    for (index, path) in raw.iter().enumerate() {
+        let here = at.item(index);
+        let reason = names::inner_path_flaw(path);
+        checks.form(&here, "file or folder of the source", reason);
+        let last = Path::new(path).file_name();
+        if reason.is_none() && !last_names.insert(last) {
+            let name = last.unwrap_or_default().to_string_lossy();
+            checks.wrong(&here, &format!("has the same last name, `{}`, as an earlier artifact", names::short(&name)));
+        }
+    }
+    raw.iter().map(PathBuf::from).collect()
+}
+
+fn writable(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&[String]>) -> Vec<PathBuf> {
+    let Some(raw) = raw else { return Vec::new() };
+    checks.list(at, raw);
+    for (index, path) in raw.iter().enumerate() {
+        let here = at.item(index);
+        checks.form(&here, "path that can be made writable", names::writable_flaw(path));
+        if raw[..index].iter().any(|earlier| Path::new(earlier) == Path::new(path)) {
+            checks.wrong(&here, "is there twice");
+        }
+    }
+    raw.iter().map(PathBuf::from).collect()
+}
+
+fn limits(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawLimits>) -> Limits {
+    let cpus = raw.and_then(|raw| raw.cpus);
+    if cpus.is_some_and(|cpus| !(cpus.is_finite() && cpus > 0.0 && cpus <= 1e6)) {
+        checks.wrong(&at.key("cpus"), "must be a number above 0");
+    }
+    let pids = raw.and_then(|raw| raw.pids);
+    if pids.is_some_and(|pids| pids == 0 || i64::try_from(pids).is_err()) {
+        checks.wrong(&at.key("pids"), "must be a whole number above 0");
+    }
+    Limits {
+        time: checks.duration(&at.key("time"), raw.and_then(|raw| raw.time.as_ref()), TIME, Zero::Refused),
+        cpus,
+        memory: checks.size(&at.key("memory"), raw.and_then(|raw| raw.memory.as_ref())),
+        pids: pids.unwrap_or(PIDS),
+        disk: checks.size(&at.key("disk"), raw.and_then(|raw| raw.disk.as_ref())).unwrap_or(DISK),
+    }
+}

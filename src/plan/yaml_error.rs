@@ -1,0 +1,70 @@
+//! What the YAML reader refuses, in the words of a plan.
+
+use serde_saphyr::Error;
+
+use super::{
+    problem::Flaw,
+    tree::{Place, place_of},
+};
+
+/// The flaw an error of the reader stands for. Never quotes a value.
+pub(super) fn flaw(error: &Error, text: &str) -> Flaw {
+    let mut error = error.without_snippet();
+    while let Error::AliasError { error: inner, .. } = error {
+        error = inner.without_snippet();
+    }
+    if let Error::Eof { .. } = error {
+        return empty();
+    }
+    let place = error.location().map_or_else(Place::default, |location| place_of(&location, text));
+    let (message, help) = words(error);
+    let flaw = Flaw::new(place, message);
+    let flaw = if tab_indents(text, place) { flaw.help("YAML indents with spaces, not with tabs") } else { flaw.help_if(help) };
+    if let Error::DuplicateMappingKey { key: Some(key), .. } = error { flaw.pointing_at(text, key) } else { flaw }
+}
+
+/// There is nothing in the file, or nothing but comments.
+pub(super) fn empty() -> Flaw {
+    Flaw::new(Place::default(), "the plan is empty").help("the smallest plan has `release`, `build` and `publish`")
+}
+
+fn words(error: &Error) -> (String, Option<&'static str>) {
+    match error {
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("the key `{key}` is given twice"), Some("remove one of the two"))
+        }
+        Error::DuplicateMappingKey { .. } => ("a key is given twice".into(), Some("remove one of the two")),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. } => (
+            "the plan is too large, too deeply nested or repeats itself too often to be read".into(),
+            Some("a plan has a few dozen lines; repeat less by aliases (`*name`)"),
+        ),
+        Error::MultipleDocuments { .. } => {
+            ("the file holds more than one YAML document".into(), Some("a plan is one document: remove what follows `---`"))
+        }
+        Error::UnknownAnchor { .. } => ("this alias (`*…`) names an anchor that is not there".into(), None),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => ("this alias (`*…`) stands inside of its own anchor".into(), None),
+        Error::MergeValueNotMapOrSeqOfMaps { .. } => ("only maps can be merged by `<<`".into(), None),
+        Error::InvalidBinaryBase64 { .. } | Error::BinaryNotUtf8 { .. } | Error::TaggedScalarCannotDeserializeIntoString { .. } => {
+            ("a tag (`!…`) has no meaning in a plan".into(), Some("remove it"))
+        }
+        Error::Message { msg, .. } | Error::ExternalMessage { msg, .. } => (format!("this is no valid YAML: {msg}"), None),
+        other => (format!("this is no valid YAML: {}", without_location(&other.to_string())), None),
+    }
+}
+
+/// The reader's text without its own words on where: that is shown by us.
+fn without_location(text: &str) -> &str {
+    text.find(" at line ").map_or(text, |at| &text[..at])
+}
+
+/// Whether the line of the error, or the one before, is indented by a tab.
+fn tab_indents(text: &str, place: Place) -> bool {
+    let before = text.get(..place.start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let previous = before[..line_start.saturating_sub(1)].rfind('\n').map_or(0, |at| at + 1);
+    [line_start, previous].iter().any(|&start| text[start..].bytes().take_while(|b| matches!(b, b' ' | b'\t')).any(|b| b == b'\t'))
+}
