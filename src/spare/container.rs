@@ -1,1 +1,0 @@
-//! A clean room on a container engine.

@@ -1,0 +1,137 @@
+//! The image a room is made from: sought, or pulled.
+
+use std::collections::HashMap;
+
+use bollard::{models::CreateImageInfo, query_parameters::CreateImageOptionsBuilder};
+use futures_util::StreamExt as _;
+
+use super::{
+    super::{RoomPlan, SpareError},
+    connect::{Connection, failed, status, words},
+};
+use crate::{plan::BuildImage, record::ImageFacts};
+
+/// The image that the plan names.
+pub(super) fn name(plan: &RoomPlan) -> Result<&str, SpareError> {
+    match &plan.image {
+        Some(BuildImage::Image(name)) if is_reference(name) => Ok(name),
+        Some(BuildImage::Image(name)) => {
+            Err(SpareError::NoImage { image: name.escape_debug().to_string(), reason: String::from("this is not an image's name") })
+        }
+        Some(BuildImage::Dockerfile(path)) => Err(SpareError::Unsupported(format!(
+            "building the clean room's image from `{}` is not supported: name an image",
+            path.display()
+        ))),
+        None => Err(SpareError::Unsupported(String::from("the plan names no image to make a clean room from"))),
+    }
+}
+
+/// Characters only: the name becomes part of a URL's path; the rest the engine judges.
+fn is_reference(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(allowed) && !name.contains("..")
+}
+
+/// The image as the engine has it.
+pub(super) async fn find(connection: &Connection, name: &str) -> Result<Option<ImageFacts>, SpareError> {
+    match connection.docker.inspect_image(name).await {
+        Ok(image) => {
+            let id = image.id.ok_or_else(|| no_id(name))?;
+            Ok(Some(ImageFacts { name: name.into(), id: id.into(), warm: true }))
+        }
+        Err(e) if status(&e) == Some(404) => Ok(None),
+        Err(e) => Err(failed(format!("looking for image `{name}`"))(e)),
+    }
+}
+
+fn no_id(name: &str) -> SpareError {
+    SpareError::Failed { what: format!("looking for image `{name}`"), reason: String::from("the engine tells no id") }
+}
+
+/// Pulls the image and tells how far it is.
+pub(super) async fn pull<'t>(
+    connection: &Connection,
+    name: &str,
+    progress: &(dyn Fn(&'t str, u64, Option<u64>) + Send + Sync),
+) -> Result<ImageFacts, SpareError> {
+    let no_image = |reason| SpareError::NoImage { image: name.to_owned(), reason };
+    let options = CreateImageOptionsBuilder::default().from_image(&with_tag(name)).build();
+    let mut pulling = connection.docker.create_image(Some(options), None, None);
+    let mut layers = Layers::default();
+    while let Some(told) = pulling.next().await {
+        layers.take(told.map_err(|e| no_image(words(&e)))?);
+        let (done, total) = layers.sum();
+        progress("pulling the image", done, total);
+    }
+    let missing = || no_image(String::from("the engine said that it was pulled, but does not have it"));
+    let image = find(connection, name).await?.ok_or_else(missing)?;
+    Ok(ImageFacts { warm: false, ..image })
+}
+
+/// The name with a tag or digest: without either, an engine would pull every tag there is.
+fn with_tag(name: &str) -> String {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if last.contains([':', '@']) { name.to_owned() } else { format!("{name}:latest") }
+}
+
+/// How far each layer of a pull is.
+#[derive(Default)]
+struct Layers(HashMap<String, (u64, u64)>);
+
+impl Layers {
+    fn take(&mut self, told: CreateImageInfo) {
+        // Unpacking counts the same bytes once more.
+        if told.status.as_deref() != Some("Downloading") {
+            return;
+        }
+        if let (Some(id), Some(progress)) = (told.id, told.progress_detail) {
+            let bytes = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+            self.0.insert(id, (bytes(progress.current), bytes(progress.total)));
+        }
+    }
+
+    fn sum(&self) -> (u64, Option<u64>) {
+        let (done, total) = self.0.values().fold((0, 0), |(done, total), layer| (done + layer.0, total + layer.1));
+        (done, (total > 0).then_some(total))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::ProgressDetail;
+
+    use super::*;
+
+    #[test]
+    fn a_name_without_tag_means_latest_even_behind_a_port() {
+        assert_eq!(with_tag("debian"), "debian:latest");
+        assert_eq!(with_tag("localhost:5000/a/debian"), "localhost:5000/a/debian:latest");
+        assert_eq!(with_tag("debian:12"), "debian:12");
+        assert_eq!(with_tag("debian@sha256:00"), "debian@sha256:00");
+    }
+
+    #[test]
+    fn names_that_would_change_the_request_are_no_references() {
+        assert!(is_reference("docker.io/library/rust:1.95-bookworm"));
+        for name in ["", "a b", "a?b", "../containers", "a#b", "a%2f", "-a"] {
+            assert!(!is_reference(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn layers_add_up() {
+        let told = |id: &str, status: &str, current, total| CreateImageInfo {
+            id: Some(id.to_owned()),
+            status: Some(status.to_owned()),
+            progress_detail: Some(ProgressDetail { current: Some(current), total: Some(total) }),
+            ..Default::default()
+        };
+        let mut layers = Layers::default();
+        assert_eq!(layers.sum(), (0, None));
+        layers.take(told("a", "Downloading", 5, 10));
+        layers.take(told("b", "Downloading", 1, 20));
+        layers.take(told("a", "Downloading", 10, 10));
+        layers.take(told("a", "Extracting", 3, 10));
+        assert_eq!(layers.sum(), (11, Some(30)));
+    }
+}

@@ -1,0 +1,128 @@
+//! What a clean room on an engine can never prove.
+
+use super::{
+    super::RoomPlan,
+    connect::Connection,
+    create::{Disk, in_memory, processors},
+    image,
+};
+use crate::record::Text;
+
+/// What holds for every engine, and what holds for this one if it was asked already.
+pub(super) fn limits(plan: &RoomPlan, connection: Option<&Connection>, warm: bool) -> Vec<Text> {
+    let mut limits = Vec::new();
+    let kernel =
+        connection.and_then(|known| known.capacity.kernel.as_deref()).map(|kernel| format!(" ({kernel})")).unwrap_or_default();
+    limits.push(format!("the clean room shares the kernel of the engine's machine{kernel}: a clean machine is not proved"));
+    if warm && let Ok(name) = image::name(plan) {
+        limits.push(format!("image {name} was on the engine already: that it can still be pulled is not proved"));
+    }
+    if let Some(connection) = connection {
+        of_engine(plan, connection, &mut limits);
+    }
+    limits.into_iter().map(Text::from).collect()
+}
+
+fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>) {
+    let (capacity, asked) = (&connection.capacity, &plan.limits);
+    if connection.is_plain_network {
+        limits.push(format!(
+            "the engine at {} is reached without encryption: source, artifacts and the secrets of steps can be read on the way",
+            connection.facts.address
+        ));
+    }
+    for limit in &capacity.unenforced {
+        let is_asked = match *limit {
+            "cpus" => asked.cpus.is_some(),
+            "pids" => true,
+            _ => asked.memory.is_some(),
+        };
+        if is_asked {
+            limits.push(format!("this engine cannot hold a container to a limit of {limit}: the plan's was not enforced"));
+        }
+    }
+    if processors(plan, capacity) != asked.cpus
+        && let (Some(asked), Some(there)) = (asked.cpus, capacity.processors)
+    {
+        limits.push(format!("the engine has {there} processors where the plan allows {asked}: times can be longer than elsewhere"));
+    }
+    match Disk::choose(plan, capacity) {
+        Disk::Plain => {
+            limits.push(String::from(
+                "the clean room's files lie on the engine's disk, which has no limit for them: the plan's was not enforced",
+            ));
+        }
+        Disk::Memory { .. } if asked.memory.is_some() => limits.push(format!(
+            "the clean room's files lie in memory: its memory limit is higher than the plan's by the {} MiB that they may fill",
+            in_memory(plan, capacity) >> 20
+        )),
+        Disk::Memory { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bollard::{API_DEFAULT_VERSION, Docker};
+
+    use super::{super::connect::Capacity, *};
+    use crate::{
+        plan::{BuildImage, Limits},
+        record::{DrillId, EngineFacts},
+    };
+
+    fn plan(disk: u64) -> RoomPlan {
+        RoomPlan {
+            drill: DrillId::try_from(String::from("a")).unwrap(),
+            purpose: "build",
+            image: Some(BuildImage::Image(String::from("debian:12"))),
+            writable: Vec::new(),
+            limits: Limits { time: Duration::from_mins(1), cpus: Some(4.0), memory: Some(1 << 30), pids: 1, disk },
+        }
+    }
+
+    fn connection(unenforced: Vec<&'static str>) -> Connection {
+        let text = |raw: &str| raw.into();
+        let (name, version, api) = (text("Docker"), text("1"), text("1.41"));
+        Connection {
+            docker: Docker::connect_with_http("localhost:1", 1, API_DEFAULT_VERSION).unwrap(),
+            facts: EngineFacts { name, version, api, platform: text("linux/amd64"), address: text("tcp://localhost:1") },
+            capacity: Capacity { memory: Some(8 << 30), processors: Some(2), kernel: Some(String::from("6.1")), unenforced },
+            is_plain_network: true,
+        }
+    }
+
+    fn shown(plan: &RoomPlan, connection: Option<&Connection>, warm: bool) -> String {
+        limits(plan, connection, warm).iter().map(|limit| format!("{limit}\n")).collect()
+    }
+
+    #[test]
+    fn nothing_is_said_of_an_engine_that_was_not_asked() {
+        assert_eq!(
+            shown(&plan(1), None, false),
+            "the clean room shares the kernel of the engine's machine: a clean machine is not proved\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_cannot_hold_limits_is_named_for_each() {
+        let said = shown(&plan(1 << 40), Some(&connection(vec!["memory without swap", "pids"])), true);
+        for words in [
+            "debian:12 was on the engine",
+            "without encryption",
+            "of memory without swap",
+            "of pids",
+            "has 2 processors",
+            "on the engine's disk",
+        ] {
+            assert!(said.contains(words), "{words} in {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_raised_memory_limit_is_said() {
+        let said = shown(&plan(1 << 30), Some(&connection(Vec::new())), false);
+        assert!(said.contains("higher than the plan's by the 2048 MiB"), "{said}");
+    }
+}

@@ -1,0 +1,97 @@
+//! A clean room on a container engine: a hardened container that waits, into which the source is streamed, in which
+//! steps run one by one, and out of which artifacts are streamed. Nothing is shared with the engine's machine but its
+//! kernel and, until the network is sealed, its network.
+//!
+//! Invariants:
+//! - Nothing of any machine is mounted into a room: it writes to volumes of its own, made with it and gone with it.
+//! - A room lives no longer than the connection that holds its standard input: when canship ends in whatever way, the
+//!   first process reads its end and the engine removes container and volumes by itself (`AutoRemove`; the volumes are
+//!   anonymous because only those go with their container). A deadline ends the room should that connection hang.
+//! - A secret is part of one exec's environment, never of a container's configuration, labels or arguments.
+
+mod connect;
+mod create;
+mod image;
+mod limits;
+mod open;
+mod remove;
+mod room;
+mod step;
+mod transfer;
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use self::{
+    connect::{Address, Connection},
+    create::Disk,
+};
+use super::{Room, RoomPlan, Spare, SpareError};
+use crate::record::{RoomFacts, Text};
+
+/// A container engine as a spare. Connects when it is first asked, once.
+#[derive(Debug)]
+pub struct Engine {
+    address: String,
+    connection: OnceCell<Arc<Connection>>,
+    /// Whether the image was there before this drill asked for it.
+    warm: OnceLock<bool>,
+}
+
+impl Engine {
+    /// The engine at `address` (the plan's), else at `docker_host` (the user's `DOCKER_HOST`), else at Docker's usual
+    /// socket. Does not connect yet, and an address of a kind that is not supported is told when it is used.
+    #[must_use]
+    pub fn new(address: Option<String>, docker_host: Option<String>) -> Self {
+        let given = |address: &String| !address.is_empty();
+        let address = address.filter(given).or(docker_host.filter(given));
+        let address = address.unwrap_or_else(|| String::from(connect::DEFAULT_ADDRESS));
+        Self { address, connection: OnceCell::new(), warm: OnceLock::new() }
+    }
+
+    async fn connection(&self) -> Result<Arc<Connection>, SpareError> {
+        self.connection
+            .get_or_try_init(async || Connection::new(&Address::parse(&self.address)?).await.map(Arc::new))
+            .await
+            .cloned()
+    }
+}
+
+#[async_trait]
+impl Spare for Engine {
+    async fn look(&self, plan: &RoomPlan) -> Result<RoomFacts, SpareError> {
+        let name = image::name(plan)?;
+        let connection = self.connection().await?;
+        let image = image::find(&connection, name).await?;
+        self.warm.get_or_init(|| image.is_some());
+        // A new tmpfs is empty: all that it may hold is free. What a plain volume may hold the engine does not tell.
+        let disk_free = match Disk::choose(plan, &connection.capacity) {
+            Disk::Memory { size } => Some(size),
+            Disk::Plain => None,
+        };
+        Ok(RoomFacts { engine: Some(connection.facts.clone()), image, disk_free })
+    }
+
+    async fn open(
+        &self,
+        plan: &RoomPlan,
+        progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync),
+    ) -> Result<Box<dyn Room>, SpareError> {
+        let name = image::name(plan)?;
+        let connection = self.connection().await?;
+        let image = match image::find(&connection, name).await? {
+            Some(image) => image,
+            None => image::pull(&connection, name, progress).await?,
+        };
+        self.warm.get_or_init(|| image.warm);
+        Ok(Box::new(open::open(connection, plan.clone(), image).await?))
+    }
+
+    /// After [`Spare::look`] also what this very engine cannot hold a room to.
+    fn limits(&self, plan: &RoomPlan) -> Vec<Text> {
+        let warm = self.warm.get().copied().unwrap_or(false);
+        limits::limits(plan, self.connection.get().map(Arc::as_ref), warm)
+    }
+}

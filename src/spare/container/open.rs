@@ -1,0 +1,108 @@
+//! Makes a room.
+
+use std::{sync::Arc, time::Duration};
+
+use bollard::{
+    container::{AttachContainerResults, LogOutput},
+    query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder},
+};
+use futures_util::StreamExt as _;
+
+use super::{
+    super::{RoomPlan, SpareError},
+    connect::{Connection, failed, words},
+    create::{self, HOME, SRC},
+    remove,
+    room::ContainerRoom,
+    transfer,
+};
+use crate::record::{ImageFacts, Text};
+
+/// How long giving the writable paths to the steps' user may take.
+const GIVING: Duration = Duration::from_mins(5);
+
+/// Makes the room in a task of its own: whoever asked may stop waiting at any time, and what was made by then is
+/// still finished and then dropped, which ends it, rather than left behind half-made.
+pub(super) async fn open(connection: Arc<Connection>, plan: RoomPlan, image: ImageFacts) -> Result<ContainerRoom, SpareError> {
+    let what = format!("opening clean room `{}`", create::container_name(&plan));
+    let made = tokio::spawn(async move {
+        let container = create(&connection, &plan, &image).await?;
+        match furnish(&connection, &plan, &image, &container).await {
+            Ok(lifeline) => Ok(ContainerRoom::new(connection, plan, image, container, lifeline)),
+            Err(e) => {
+                // What could not be removed is found by its labels; why the room did not open is what is told.
+                drop(remove::remove(&connection, &plan, &container).await);
+                Err(e)
+            }
+        }
+    });
+    made.await.unwrap_or_else(|e| Err(SpareError::Failed { what, reason: e.to_string() }))
+}
+
+async fn create(connection: &Connection, plan: &RoomPlan, image: &ImageFacts) -> Result<String, SpareError> {
+    let name = create::container_name(plan);
+    let body = create::container(plan, &connection.capacity, image.id.as_str());
+    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    let made = connection.docker.create_container(Some(options), body).await;
+    made.map(|made| made.id).map_err(failed(format!("creating clean room `{name}`")))
+}
+
+/// Attaches, starts, and makes the folders that steps and source need. Attached before it starts: else the first
+/// process could read the end of an input that nobody had opened yet.
+async fn furnish(
+    connection: &Connection,
+    plan: &RoomPlan,
+    image: &ImageFacts,
+    container: &str,
+) -> Result<AttachContainerResults, SpareError> {
+    let giving = async { if plan.writable.is_empty() { Ok(()) } else { give_away(connection, plan, image, container).await } };
+    let starting = async {
+        let options = AttachContainerOptionsBuilder::default().stream(true).stdin(true).build();
+        let attached = connection.docker.attach_container(container, Some(options)).await;
+        let lifeline = attached.map_err(failed("attaching to the clean room"))?;
+        let started = connection.docker.start_container(container, None).await;
+        started.map_err(failed(format!("starting the clean room from image `{}`", image.name)))?;
+        transfer::upload(connection, container, create::WORK, "", Box::new(folders), plan.limits.disk).await?;
+        Ok(lifeline)
+    };
+    let ((), lifeline) = tokio::try_join!(giving, starting)?;
+    Ok(lifeline)
+}
+
+fn folders(archive: &mut crate::archive::Writer<'_>) -> std::io::Result<()> {
+    archive.folder(SRC.as_ref())?;
+    archive.folder(HOME.as_ref())
+}
+
+/// The engine has copied the image's content into the writable volumes, owned as it was in the image.
+async fn give_away(connection: &Connection, plan: &RoomPlan, image: &ImageFacts, room: &str) -> Result<(), SpareError> {
+    let what = "making the plan's `writable:` paths writable";
+    let name = format!("{}-give", create::container_name(plan));
+    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    let made = connection.docker.create_container(Some(options), create::giver(plan, image.id.as_str(), room)).await;
+    let giver = made.map_err(failed(what))?.id;
+    let given = tokio::time::timeout(GIVING, give(connection, &giver)).await;
+    let reason = match given {
+        Ok(Ok(said)) if said.trim_end().ends_with("given") => return Ok(()),
+        Ok(Ok(said)) => Text::new(&said).one_line(),
+        Ok(Err(e)) => words(&e),
+        Err(_) => format!("not done within {} s", GIVING.as_secs()),
+    };
+    // That something went wrong is being told already.
+    drop(remove::remove_container(connection, &giver).await);
+    Err(SpareError::Failed { what: what.to_owned(), reason })
+}
+
+/// Runs the giver and returns all that it said. Its output ends when it does.
+async fn give(connection: &Connection, giver: &str) -> Result<String, bollard::errors::Error> {
+    let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
+    let mut attached = connection.docker.attach_container(giver, Some(options)).await?;
+    connection.docker.start_container(giver, None).await?;
+    let mut said = Vec::new();
+    while let Some(chunk) = attached.output.next().await {
+        said.extend_from_slice(chunk.as_ref().map_or(&[][..], LogOutput::as_ref));
+        // Only the last words count.
+        said.drain(..said.len().saturating_sub(4096));
+    }
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}

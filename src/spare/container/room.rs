@@ -1,0 +1,120 @@
+//! An open room.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use bollard::{container::AttachContainerResults, query_parameters::KillContainerOptionsBuilder};
+
+use super::{
+    super::{OnOutput, Room, RoomPlan, RoomStep, SpareError},
+    connect::{Connection, failed, status},
+    create::{Disk, SRC, WORK, container_name},
+    remove,
+    step::{self, End},
+    transfer,
+};
+use crate::{
+    archive::{Fill, Unpacked},
+    record::{ImageFacts, Leftover, RoomFacts, StepEnd},
+};
+
+/// A container that waits.
+pub(super) struct ContainerRoom {
+    connection: Arc<Connection>,
+    plan: RoomPlan,
+    image: ImageFacts,
+    container: String,
+    /// Holds the first process's input open; dropping it ends the container.
+    _lifeline: AttachContainerResults,
+    /// Processes ended for want of memory, as far as they were told.
+    oom_kills: u64,
+    /// Why the room is no more.
+    ended: Option<String>,
+}
+
+impl ContainerRoom {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        plan: RoomPlan,
+        image: ImageFacts,
+        container: String,
+        lifeline: AttachContainerResults,
+    ) -> Self {
+        Self { connection, plan, image, container, _lifeline: lifeline, oom_kills: 0, ended: None }
+    }
+
+    fn alive(&self) -> Result<(), SpareError> {
+        self.ended.as_ref().map_or(Ok(()), |reason| Err(SpareError::Ended { reason: reason.clone() }))
+    }
+
+    /// Tells a lack of memory from other ends.
+    async fn judge(&mut self, end: End) -> Result<StepEnd, SpareError> {
+        match end {
+            // Without a limit nothing can have been missed by a step that went well.
+            End::Exited(0) if self.plan.limits.memory.is_none() => Ok(StepEnd::Exited { code: 0 }),
+            End::Exited(code) => {
+                let known = self.oom_kills;
+                self.oom_kills = step::oom_kills(&self.connection, &self.container).await.unwrap_or(known);
+                let is_oom = code != 0 && self.oom_kills > known;
+                Ok(if is_oom { StepEnd::OutOfMemory { code } } else { StepEnd::Exited { code } })
+            }
+            End::Gone => {
+                let reason = "its container ended while a step ran";
+                self.ended = Some(reason.to_owned());
+                if step::died_of_memory(&self.connection, &self.container).await {
+                    return Ok(StepEnd::OutOfMemory { code: 128 + 9 });
+                }
+                Err(SpareError::Ended { reason: reason.to_owned() })
+            }
+        }
+    }
+
+    /// Ends every process of the room. The engine removes it then.
+    async fn kill(&mut self) -> Result<(), SpareError> {
+        let options = KillContainerOptionsBuilder::default().signal("SIGKILL").build();
+        match self.connection.docker.kill_container(&self.container, Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(e) if matches!(status(&e), Some(404 | 409)) => Ok(()),
+            Err(e) => Err(failed(format!("ending clean room `{}` at a step's time limit", container_name(&self.plan)))(e)),
+        }
+    }
+}
+
+#[async_trait]
+impl Room for ContainerRoom {
+    fn facts(&self) -> RoomFacts {
+        let disk_free = match Disk::choose(&self.plan, &self.connection.capacity) {
+            Disk::Memory { size } => Some(size),
+            Disk::Plain => None,
+        };
+        RoomFacts { engine: Some(self.connection.facts.clone()), image: Some(self.image.clone()), disk_free }
+    }
+
+    async fn fill(&mut self, content: Fill) -> Result<u64, SpareError> {
+        self.alive()?;
+        transfer::upload(&self.connection, &self.container, WORK, SRC, content, self.plan.limits.disk).await
+    }
+
+    async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError> {
+        self.alive()?;
+        let running = step::run(&self.connection, &self.container, &step, output);
+        match tokio::time::timeout(step.time, running).await {
+            Ok(end) => self.judge(end?).await,
+            Err(_) => {
+                self.ended = Some(String::from("a step was still running at its time limit, and was ended with the room"));
+                self.kill().await?;
+                Ok(StepEnd::TimedOut { limit: step.time })
+            }
+        }
+    }
+
+    async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError> {
+        self.alive()?;
+        transfer::collect(&self.connection, &self.container, artifact, into, self.plan.limits.disk).await
+    }
+
+    async fn close(self: Box<Self>) -> Vec<Leftover> {
+        // The lifeline is held until then: else the engine would remove the room at the same time.
+        remove::remove(&self.connection, &self.plan, &self.container).await
+    }
+}
