@@ -1,1 +1,55 @@
-//! The module `report`.
+//! Views of a drill: what a terminal shows while it runs, the event log, and the reports made of its record.
+//!
+//! Invariants: a report is a pure function of the record, so the same record gives the same bytes; a view decides
+//! nothing (the verdict and the exit code come from [`crate::record`]); nothing that came from outside ever begins
+//! a line (CI systems read commands there) or takes part in a format's own structure; what was skipped or could not
+//! be measured is never shown as passed.
+
+mod json;
+mod junit;
+mod lines;
+pub mod log;
+mod markdown;
+mod md;
+mod plain;
+mod proofs;
+pub mod terminal;
+mod text;
+mod words;
+
+pub use json::schema as json_schema;
+pub use lines::{Colour, Layout};
+pub use text::render as render_text;
+
+use crate::record::{Record, Verdict};
+
+/// The forms a report can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// For people at a terminal: plain lines.
+    Text,
+    /// For programs: versioned, with a schema.
+    Json,
+    /// For a job summary or a comment on a merge request.
+    Markdown,
+    /// For the test view of a CI system.
+    Junit,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Json, Self::Markdown, Self::Junit];
+}
+
+/// The report of this record; `accept` is the weakest verdict that counts as success. It ends with a line end.
+///
+/// For a terminal's own width and colour see [`render_text`].
+#[must_use]
+pub fn render(record: &Record, format: Format, accept: Verdict) -> String {
+    match format {
+        Format::Text => text::render(record, accept, Layout::default()),
+        Format::Json => json::render(record, accept),
+        Format::Markdown => markdown::render(record, accept),
+        Format::Junit => junit::render(record, accept),
+    }
+}

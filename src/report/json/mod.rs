@@ -1,0 +1,135 @@
+//! The JSON report, version 1: its own structs, so that what programs read does not change with what canship is
+//! made of. Every key is always there; what is not known is `null`. Within a version keys are only added.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::words;
+use crate::record::{self, Exit, Record};
+
+mod view;
+mod vocabulary;
+
+use view::{
+    ArtifactView, CheckView, FindingView, LeftoverView, PhaseView, PublishView, RoomView, SourceView, SpareView, StepView, TagView,
+};
+use vocabulary::{Restored, Signal, Verdict};
+
+/// The report of one drill of canship.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "canship record")]
+struct Report {
+    /// The version of this form.
+    #[schemars(extend("const" = 1))]
+    version: u32,
+    /// The drill's name.
+    drill: String,
+    /// The version of canship that drilled.
+    canship: String,
+    /// What is released.
+    release: String,
+    /// The version that is released.
+    release_version: Option<String>,
+    /// The answer.
+    verdict: Verdict,
+    /// The exit code of the drill.
+    exit_code: u8,
+    /// What the exit code means.
+    exit_meaning: String,
+    /// Whether the primary path is as it was.
+    restored: Restored,
+    /// Whether the drill got to its last event; false if it was killed.
+    finished: bool,
+    /// The signal that ended it early.
+    interrupted: Option<Signal>,
+    /// When it started, RFC 3339.
+    started: String,
+    /// When its last event happened, RFC 3339.
+    ended: String,
+    /// From the first event to the last.
+    duration_ms: u64,
+    /// The time a hotfix may take.
+    target_ms: u64,
+    /// From the start to the released artifact, fetched back, verified and smoke-tested; null if not reached.
+    time_to_ship_ms: Option<u64>,
+    /// The plan file as it was given.
+    plan: String,
+    /// The digest of the plan file's bytes.
+    plan_digest: String,
+    /// Where the release was built.
+    spare: SpareView,
+    /// Engine, image and disk.
+    room: Option<RoomView>,
+    /// The clean clone.
+    source: Option<SourceView>,
+    /// The phases, in the order in which they began or were skipped.
+    phases: Vec<PhaseView>,
+    /// The checks of access, in the order in which they began.
+    checks: Vec<CheckView>,
+    /// The steps, in the order in which they began.
+    steps: Vec<StepView>,
+    /// What the build made.
+    artifacts: Vec<ArtifactView>,
+    /// The drilled tag, pushed and read back.
+    tag: Option<TagView>,
+    /// The images that were pushed.
+    published: Vec<PublishView>,
+    /// What is wanting, what to fix first at the front.
+    findings: Vec<FindingView>,
+    /// What this drill can never prove.
+    limits: Vec<String>,
+    /// What was put outside and is gone again, read back.
+    cleaned: Vec<String>,
+    /// What was put outside and is still there.
+    leftovers: Vec<LeftoverView>,
+}
+
+/// The JSON Schema of the JSON report, as kept in `pipelines/record.schema.json`.
+#[must_use]
+pub fn schema() -> String {
+    pretty(&schemars::schema_for!(Report))
+}
+
+pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
+    let exit = Exit::of(record, accept);
+    pretty(&Report {
+        version: 1,
+        drill: record.drill.drill.to_string(),
+        canship: record::Text::new(&record.drill.canship).to_string(),
+        release: record.drill.release.to_string(),
+        release_version: record.version.as_ref().map(record::Text::to_string),
+        verdict: record.verdict.into(),
+        exit_code: exit.code(),
+        exit_meaning: words::exit(exit, record.verdict).to_owned(),
+        restored: record.restored.into(),
+        finished: record.finished,
+        interrupted: record.interrupted.map(Into::into),
+        started: words::time(record.started),
+        ended: words::time(record.ended),
+        duration_ms: view::millis(words::total(record)),
+        target_ms: view::millis(record.drill.target),
+        time_to_ship_ms: record.time_to_ship.map(view::millis),
+        plan: record.drill.plan.to_string(),
+        plan_digest: record.drill.plan_digest.to_string(),
+        spare: SpareView::new(&record.drill.spare, record.drill.seal),
+        room: record.room.as_ref().map(Into::into),
+        source: record.source.as_ref().map(Into::into),
+        phases: record.phases.iter().map(Into::into).collect(),
+        checks: record.checks.iter().map(Into::into).collect(),
+        steps: record.steps.iter().map(Into::into).collect(),
+        artifacts: record.artifacts.iter().map(Into::into).collect(),
+        tag: record.tag.as_ref().map(Into::into),
+        published: record.published.iter().map(Into::into).collect(),
+        findings: record.findings.iter().map(Into::into).collect(),
+        limits: view::strings(&record.limits),
+        cleaned: view::strings(&record.cleaned),
+        leftovers: record.leftovers.iter().map(Into::into).collect(),
+    })
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    // Maps with text keys and no custom serialisation: this cannot fail.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}

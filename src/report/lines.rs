@@ -1,0 +1,222 @@
+//! Lines for people: wrapped to a width, coloured or not, and never beginning with what came from outside.
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::words;
+use crate::record::{Outcome, Severity, Verdict};
+
+/// Whether lines carry the escapes that colour them. Who calls decides (`NO_COLOR`, is it a terminal).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colour {
+    /// Plain text.
+    #[default]
+    Off,
+    /// With the sixteen colours that every terminal has.
+    On,
+}
+
+/// How lines are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The columns a line may take; below 40 counts as 40.
+    pub width: usize,
+    /// Whether it is coloured.
+    pub colour: Colour,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { width: 100, colour: Colour::Off }
+    }
+}
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const PLAIN: Style = Style::new();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const OPEN: Style = AnsiColor::Yellow.on_default();
+
+pub(super) fn verdict_style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::CanShip => GOOD,
+        Verdict::CannotShip => BAD,
+        Verdict::Degraded | Verdict::Unknown => OPEN,
+    }
+    .bold()
+}
+
+pub(super) fn severity_style(severity: Severity) -> Style {
+    match severity {
+        Severity::Blocker => BAD.bold(),
+        Severity::Unverified | Severity::Gap => OPEN.bold(),
+    }
+}
+
+pub(super) fn outcome_style(outcome: Option<&Outcome>) -> Style {
+    match outcome {
+        Some(Outcome::Passed) => GOOD,
+        Some(Outcome::Failed) => BAD,
+        Some(Outcome::Errored) | None => OPEN,
+        Some(Outcome::Skipped { .. }) => DIM,
+    }
+}
+
+impl Colour {
+    pub(super) fn paint(self, style: Style, text: &str) -> String {
+        match self {
+            Self::On if style != PLAIN && !text.is_empty() => format!("{style}{text}{style:#}"),
+            Self::On | Self::Off => text.to_owned(),
+        }
+    }
+}
+
+/// A piece of a line that may be written as it is, with its style.
+pub(super) type Label<'a> = (Style, &'a str);
+
+/// Lines that are being written.
+pub(super) struct Lines {
+    out: String,
+    layout: Layout,
+}
+
+impl Lines {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self { out: String::new(), layout: Layout { width: layout.width.max(40), ..layout } }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+
+    /// An empty line and a heading.
+    pub(super) fn heading(&mut self, text: &str) {
+        self.out.push('\n');
+        self.out.push_str(&self.layout.colour.paint(BOLD, text));
+        self.out.push('\n');
+    }
+
+    /// The labels, then the text, which continues under its own beginning.
+    pub(super) fn hanging(&mut self, labels: &[Label<'_>], text: &str) {
+        let indent: usize = labels.iter().map(|(_, label)| label.width()).sum();
+        let pieces = wrap(text, self.layout.width.saturating_sub(indent).max(20));
+        let mut line: String = labels.iter().map(|(style, label)| self.layout.colour.paint(*style, label)).collect();
+        let mut pieces = pieces.iter();
+        line.push_str(pieces.next().map_or("", String::as_str));
+        self.line(&line);
+        for piece in pieces {
+            self.line(&format!("{:indent$}{piece}", ""));
+        }
+    }
+
+    /// Lines from outside, each behind a bar; kept as they are but for lines that are too long.
+    pub(super) fn quoted(&mut self, indent: &str, text: &str) {
+        let bar = self.layout.colour.paint(DIM, "│");
+        let width = self.layout.width.saturating_sub(indent.width() + 2).max(20);
+        for line in text.lines() {
+            for piece in split(&words::clip(line), width) {
+                self.line(&format!("{indent}{bar} {piece}"));
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
+    }
+}
+
+/// The same text, without the power of a workflow command if it came to stand at the beginning of a line.
+///
+/// GitHub's runner looks for `::` after leading white space, so indenting is not enough.
+/// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`, `TryParseV2`.
+pub(super) fn defuse(line: &str) -> String {
+    let start = line.len() - line.trim_start().len();
+    let (space, rest) = line.split_at(start);
+    match rest.strip_prefix("::") {
+        Some(command) => format!("{space}:\u{200a}:{command}"),
+        None => line.to_owned(),
+    }
+}
+
+/// The words of the text in lines of at most `width` columns.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.width() > width {
+            let mut pieces = split(&line, width);
+            line = pieces.pop().unwrap_or_default();
+            lines.append(&mut pieces);
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines.iter().map(|line| defuse(line)).collect()
+}
+
+/// The line in pieces of at most `width` columns, white space kept; at least one piece.
+fn split(line: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for c in line.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide > width {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(c);
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_go_to_the_next_line_where_they_do_not_fit() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("a 123456789", 4), ["a", "1234", "5678", "9"]);
+        assert_eq!(wrap("発射 準備", 5), ["発射", "準備"]);
+        assert_eq!(wrap("  ", 5), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_command_loses_its_power_behind_white_space_too() {
+        assert_eq!(defuse(" \u{a0}::error::x"), " \u{a0}:\u{200a}:error::x");
+        assert_eq!(defuse("a ::error"), "a ::error");
+    }
+
+    #[test]
+    fn colour_is_only_there_when_asked_for() {
+        assert_eq!(Colour::Off.paint(BOLD, "x"), "x");
+        assert_eq!(Colour::On.paint(BOLD, "x"), "\u{1b}[1mx\u{1b}[0m");
+        assert_eq!(Colour::On.paint(PLAIN, "x"), "x");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_asked_for(text in "(\\PC{0,30} ?){0,9}", width in 2_usize..60) {
+            for line in wrap(&text, width) {
+                // Taking the power from a command adds one column.
+                prop_assert!(line.replace('\u{200a}', "").width() <= width, "{line:?}");
+                prop_assert!(!line.trim_start().starts_with("::"));
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What is told of a drill while it runs, as lines without any clock time: the same drill tells the same lines.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{
+    lines::{BOLD, Colour, DIM, outcome_style, severity_style},
+    words,
+};
+use crate::record::{
+    CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Measure, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts,
+    SourceFacts, StepEnd, StepId, Text,
+};
+
+/// Tells events one by one; remembers only when what is still open began.
+#[derive(Debug)]
+pub(super) struct Narrator {
+    colour: Colour,
+    phases: BTreeMap<Phase, Timestamp>,
+    steps: BTreeMap<StepId, Timestamp>,
+    checks: BTreeMap<(CheckKind, Text), Timestamp>,
+}
+
+impl Narrator {
+    pub(super) fn new(colour: Colour) -> Self {
+        Self { colour, phases: BTreeMap::new(), steps: BTreeMap::new(), checks: BTreeMap::new() }
+    }
+
+    /// The lines for one event, without their ends; none begins with what came from outside.
+    pub(super) fn tell(&mut self, event: &Event) -> Vec<String> {
+        let at = event.at;
+        match &event.kind {
+            EventKind::DrillStarted(drill) => vec![self.drill(drill)],
+            EventKind::PhaseStarted { phase } => {
+                self.phases.insert(*phase, at);
+                vec![format!("{} …", self.bold(phase.name()))]
+            }
+            EventKind::PhaseFinished { phase, outcome } => vec![self.phase_finished(*phase, outcome, at)],
+            EventKind::CheckStarted { check, subject } => {
+                self.checks.insert((*check, subject.clone()), at);
+                Vec::new()
+            }
+            EventKind::CheckFinished { check, subject, outcome } => {
+                let began = self.checks.remove(&(*check, subject.clone()));
+                let end = self.end(outcome, began, at);
+                vec![format!("  check {} {}: {end}", words::check(*check), subject.one_line())]
+            }
+            EventKind::StepStarted { step, command } => {
+                self.steps.insert(*step, at);
+                vec![format!("  {step}: {}", command.one_line())]
+            }
+            EventKind::StepOutput { line, .. } => self.output(line),
+            EventKind::StepFinished { step, end } => vec![self.step_finished(*step, end, at)],
+            EventKind::Found(finding) => self.finding(finding),
+            EventKind::Interrupted { signal } => {
+                vec![self.colour.paint(BOLD, &format!("{}: ending, and giving everything back", words::signal(*signal)))]
+            }
+            EventKind::Progress { .. } | EventKind::Limited { .. } | EventKind::DrillFinished => Vec::new(),
+            fact => told(fact).map(|line| format!("  {line}")).into_iter().collect(),
+        }
+    }
+
+    fn drill(&self, drill: &DrillFacts) -> String {
+        format!(
+            "{} {}: {} on spare `{}` ({}), target {}",
+            self.bold("drill"),
+            drill.drill,
+            drill.release.one_line(),
+            drill.spare.name.one_line(),
+            words::spare(&drill.spare, drill.seal),
+            Measure(drill.target)
+        )
+    }
+
+    fn phase_finished(&mut self, phase: Phase, outcome: &Outcome, at: Timestamp) -> String {
+        let began = self.phases.remove(&phase);
+        let end = self.end(outcome, began, at);
+        format!("{} … {end}", self.bold(phase.name()))
+    }
+
+    fn step_finished(&mut self, step: StepId, end: &StepEnd, at: Timestamp) -> String {
+        let outcome = if end.is_success() { Outcome::Passed } else { Outcome::Failed };
+        let began = self.steps.remove(&step);
+        let told = self.end(&outcome, began, at);
+        if end.is_success() { format!("  {step}: {told}") } else { format!("  {step}: {told}, {end}") }
+    }
+
+    /// How something ended and how long it took: `ok 1.2 s`.
+    fn end(&self, outcome: &Outcome, began: Option<Timestamp>, at: Timestamp) -> String {
+        let word = match outcome {
+            Outcome::Passed => "ok",
+            other => other.name(),
+        };
+        let word = self.colour.paint(outcome_style(Some(outcome)), word);
+        if let Outcome::Skipped { reason } = outcome {
+            return format!("{word}: {}", reason.one_line());
+        }
+        match took(began, at) {
+            Some(took) => format!("{word} {took}"),
+            None => word,
+        }
+    }
+
+    fn output(&self, line: &Text) -> Vec<String> {
+        let bar = self.colour.paint(DIM, "│");
+        let quoted = |line: &str| format!("  {bar} {line}").trim_end().to_owned();
+        if line.as_str().is_empty() { vec![quoted("")] } else { line.as_str().lines().map(quoted).collect() }
+    }
+
+    fn finding(&self, finding: &Finding) -> Vec<String> {
+        let severity = self.colour.paint(severity_style(finding.severity), words::severity(finding.severity));
+        vec![
+            format!("  {severity} {} [{}]", finding.summary.one_line(), finding.rule),
+            format!("    {} {}", self.bold("fix:"), finding.advice.one_line()),
+        ]
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.colour.paint(BOLD, text)
+    }
+}
+
+fn took(began: Option<Timestamp>, at: Timestamp) -> Option<Measure> {
+    std::time::Duration::try_from(at.duration_since(began?)).ok().map(Measure)
+}
+
+/// A fact in one line; none for what is no fact of its own.
+fn told(kind: &EventKind) -> Option<String> {
+    let line = match kind {
+        EventKind::RoomReady(room) => return room_told(room),
+        EventKind::SourceFetched(source) => source_told(source),
+        EventKind::VersionRead { version } => format!("version {}", version.one_line()),
+        EventKind::ArtifactCollected(artifact) => {
+            format!("artifact {} ({}, {})", artifact.path.one_line(), words::bytes(artifact.size), artifact.digest.short())
+        }
+        EventKind::TagReadBack(tag) => format!("tag {} pushed to {} and read back", tag.drill_tag.one_line(), tag.url.one_line()),
+        EventKind::ImagePushed(PushedFacts { reference, digest, bytes, .. }) => {
+            format!("pushed {} ({} sent): {digest}", reference.one_line(), words::bytes(*bytes))
+        }
+        EventKind::ImagePulled(PulledFacts { digest, bytes, target }) => {
+            format!("pulled back {} ({}), every digest right: {digest}", target.one_line(), words::bytes(*bytes))
+        }
+        EventKind::Cleaned(Cleaning::Gone { what }) => format!("gone: {}", what.one_line()),
+        EventKind::Cleaned(Cleaning::Left(left)) => format!("left: {}: {}", left.what.one_line(), left.reason.one_line()),
+        _ => return None,
+    };
+    Some(line)
+}
+
+fn room_told(room: &RoomFacts) -> Option<String> {
+    let engine = room.engine.as_ref().map(words::engine);
+    let image = room.image.as_ref().map(words::image);
+    let disk = room.disk_free.map(|free| format!("{} free", words::bytes(free)));
+    let parts: Vec<_> = [engine, image, disk].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("room: {}", parts.join(", ")))
+}
+
+fn source_told(source: &SourceFacts) -> String {
+    format!("commit {} from {} at {}", words::commit(source), words::origin(source), source.url.one_line())
+}

@@ -1,0 +1,86 @@
+//! What a drill proved, in sentences. Only what was done and read back is a proof.
+
+use super::words;
+use crate::record::{Artifact, Outcome, Phase, Record, RoomFacts, StepEnd};
+
+/// Each proof with what it is about.
+pub(super) fn proofs(record: &Record) -> Vec<(&'static str, String)> {
+    let mut proofs = Vec::new();
+    proofs.extend(access(record).map(|proof| ("access", proof)));
+    proofs.extend(source(record).map(|proof| ("source", proof)));
+    proofs.extend(build(record).map(|proof| ("build", proof)));
+    proofs.extend(tag(record).map(|proof| ("tag", proof)));
+    proofs.extend(images(record).map(|proof| ("image", proof)));
+    proofs.extend(smoke(record).map(|proof| ("smoke", proof)));
+    proofs
+}
+
+fn access(record: &Record) -> Option<String> {
+    let passed = record.checks.iter().filter(|check| check.outcome == Some(Outcome::Passed)).count();
+    (passed > 0).then(|| format!("{passed} of {} passed", words::count(record.checks.len(), "check")))
+}
+
+fn source(record: &Record) -> Option<String> {
+    let source = record.source.as_ref()?;
+    let submodules = match source.submodules.len() {
+        0 => String::new(),
+        number => format!(", with {}", words::count(number, "submodule")),
+    };
+    Some(format!(
+        "commit `{}` of `{}`, made {}, fetched from {} at `{}`{submodules}",
+        source.commit.one_line(),
+        source.reference.one_line(),
+        words::time(source.committed_at),
+        words::origin(source),
+        source.url.one_line(),
+    ))
+}
+
+fn build(record: &Record) -> Option<String> {
+    passed(record, Phase::Build).then_some(())?;
+    let size = record.artifacts.iter().map(|artifact: &Artifact| artifact.size).fold(0, u64::saturating_add);
+    let place = record.room.as_ref().map(room).unwrap_or_default();
+    Some(format!(
+        "{}{place}, {} ({})",
+        steps(record, Phase::Build),
+        words::count(record.artifacts.len(), "artifact"),
+        words::bytes(size)
+    ))
+}
+
+/// Where steps ran: ` on …, in …`.
+fn room(room: &RoomFacts) -> String {
+    let engine = room.engine.as_ref().map(|engine| format!(" on {}", words::engine(engine)));
+    let image = room.image.as_ref().map(|image| format!(", in {}", words::image(image)));
+    [engine, image].into_iter().flatten().collect()
+}
+
+fn tag(record: &Record) -> Option<String> {
+    let tag = record.tag.as_ref()?;
+    Some(format!(
+        "`{}`, pushed as `{}` to `{}` and read back",
+        tag.release_tag.one_line(),
+        tag.drill_tag.one_line(),
+        tag.url.one_line()
+    ))
+}
+
+fn images(record: &Record) -> impl Iterator<Item = String> {
+    let came_back = record.published.iter().filter(|p| p.pulled.as_ref().is_some_and(|pulled| pulled.digest == p.pushed.digest));
+    came_back.map(|p| format!("`{}` {}: `{}`", p.pushed.reference.one_line(), words::publish(p), p.pushed.digest))
+}
+
+fn smoke(record: &Record) -> Option<String> {
+    passed(record, Phase::Smoke).then(|| format!("{} on what came back", steps(record, Phase::Smoke)))
+}
+
+fn passed(record: &Record, phase: Phase) -> bool {
+    record.phases.iter().any(|p| p.phase == phase && p.outcome == Some(Outcome::Passed))
+}
+
+/// `2 of 2 steps passed`.
+fn steps(record: &Record, phase: Phase) -> String {
+    let all = || record.steps.iter().filter(move |step| step.step.phase == phase);
+    let passed = all().filter(|step| step.end.as_ref().is_some_and(StepEnd::is_success)).count();
+    format!("{passed} of {} passed", words::count(all().count(), "step"))
+}

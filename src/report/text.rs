@@ -1,0 +1,169 @@
+//! The last lines of a drill, in the order in which an engineer reads them: the answer, the time, what to fix first,
+//! where the time went, what was proved, and what is left.
+
+use super::{
+    lines::{BOLD, Layout, Lines, PLAIN, outcome_style, severity_style, verdict_style},
+    proofs::proofs,
+    words,
+};
+use crate::record::{Exit, Finding, Measure, Outcome, PhaseRecord, Record, Restored, StepEnd, StepRecord, Text, Verdict};
+
+/// Lines of evidence that are shown of each finding, and of output of each failed step: the last ones.
+const LINES_SHOWN: usize = 20;
+/// Steps that are named among the slowest.
+const STEPS_SHOWN: usize = 3;
+
+/// The report as lines of the given layout; `accept` is the weakest verdict that counts as success.
+#[must_use]
+pub fn render(record: &Record, accept: Verdict, layout: Layout) -> String {
+    let mut lines = Lines::new(layout);
+    answer(&mut lines, record);
+    findings(&mut lines, record);
+    failed_steps(&mut lines, record);
+    phases(&mut lines, record);
+    slowest_steps(&mut lines, record);
+    proved(&mut lines, record);
+    limits(&mut lines, record);
+    last_lines(&mut lines, record, accept);
+    lines.finish()
+}
+
+fn answer(lines: &mut Lines, record: &Record) {
+    let commit = record.source.as_ref().map(|source| format!(", commit {}", words::commit(source))).unwrap_or_default();
+    let what = format!("{}{commit}, on spare `{}`", words::release(record), record.drill.spare.name.one_line());
+    lines.hanging(&[(verdict_style(record.verdict), words::verdict(record.verdict)), (PLAIN, ": ")], &what);
+    lines.hanging(&[(PLAIN, "time to ship: ")], &words::time_to_ship(record));
+    for note in words::notes(record) {
+        lines.hanging(&[(BOLD, "note: ")], &note);
+    }
+}
+
+fn findings(lines: &mut Lines, record: &Record) {
+    if record.findings.is_empty() {
+        return;
+    }
+    lines.heading("What to fix first");
+    for (place, finding) in record.findings.iter().enumerate() {
+        one_finding(lines, place + 1, finding);
+    }
+}
+
+fn one_finding(lines: &mut Lines, place: usize, finding: &Finding) {
+    let number = format!("{place:>3}. ");
+    let severity = words::severity(finding.severity);
+    let summary = format!("{} [{}]", finding.summary.one_line(), finding.rule);
+    lines.hanging(&[(PLAIN, &number), (severity_style(finding.severity), severity), (PLAIN, " ")], &summary);
+    let evidence: Vec<_> = finding.evidence.iter().flat_map(|text| text.as_str().lines()).collect();
+    quote_last(lines, &evidence);
+    lines.hanging(&[(PLAIN, "     "), (BOLD, "fix: ")], &finding.advice.one_line());
+}
+
+/// The last of these lines, and how many came before.
+fn quote_last(lines: &mut Lines, all: &[&str]) {
+    let hidden = all.len().saturating_sub(LINES_SHOWN);
+    if hidden > 0 {
+        lines.quoted("     ", &format!("… {} before", words::count(hidden, "line")));
+    }
+    for line in &all[hidden..] {
+        lines.quoted("     ", line);
+    }
+}
+
+fn failed_steps(lines: &mut Lines, record: &Record) {
+    for step in words::failed_steps(record) {
+        lines.heading(&format!("Last lines of {}", step.step));
+        lines.hanging(&[(PLAIN, "     $ ")], &step.command.one_line());
+        let tail: Vec<_> = step.tail.iter().map(|(_, line)| line.as_str()).collect();
+        quote_last(lines, &tail);
+        lines.hanging(&[(PLAIN, "     ")], &words::step_end(step.end.as_ref()));
+    }
+}
+
+fn phases(lines: &mut Lines, record: &Record) {
+    if record.phases.is_empty() {
+        return;
+    }
+    lines.heading(&format!("Phases, slowest first (share of {})", Measure(words::total(record))));
+    let mut slowest: Vec<&PhaseRecord> = record.phases.iter().collect();
+    slowest.sort_by_key(|phase| std::cmp::Reverse(phase.took()));
+    for phase in slowest {
+        let name = format!("  {:<9}", phase.phase);
+        let outcome = format!("{:<11}", words::outcome(phase.outcome.as_ref()));
+        let time = match phase.took() {
+            Some(took) => format!("{:>9} {:>4} %", Measure(took), words::share(took, record)),
+            None => String::new(),
+        };
+        let labels = [(PLAIN, name.as_str()), (outcome_style(phase.outcome.as_ref()), &outcome), (PLAIN, &time)];
+        lines.hanging(&labels, &words::skip_reason(phase).unwrap_or_default());
+    }
+}
+
+fn slowest_steps(lines: &mut Lines, record: &Record) {
+    let mut slowest: Vec<&StepRecord> = record.steps.iter().filter(|step| step.took().is_some()).collect();
+    if slowest.is_empty() {
+        return;
+    }
+    slowest.sort_by_key(|step| std::cmp::Reverse(step.took()));
+    lines.heading("Slowest steps");
+    for step in slowest.into_iter().take(STEPS_SHOWN) {
+        let took = step.took().unwrap_or_default();
+        let name = format!("  {:<14}", step.step.to_string());
+        let outcome = if step.end.as_ref().is_some_and(StepEnd::is_success) { Outcome::Passed } else { Outcome::Failed };
+        let time = format!("{:>9} {:>4} %  $ ", Measure(took), words::share(took, record));
+        let word = format!("{:<7}", outcome.name());
+        let labels = [(PLAIN, name.as_str()), (outcome_style(Some(&outcome)), &word), (PLAIN, &time)];
+        lines.hanging(&labels, &step.command.one_line());
+    }
+}
+
+fn proved(lines: &mut Lines, record: &Record) {
+    lines.heading("What was proved");
+    let all = proofs(record);
+    if all.is_empty() {
+        lines.hanging(&[(PLAIN, "  ")], "nothing");
+    }
+    for (name, proof) in all {
+        let label = format!("  {name:<8}");
+        lines.hanging(&[(PLAIN, &label)], &proof);
+    }
+}
+
+fn limits(lines: &mut Lines, record: &Record) {
+    if record.limits.is_empty() {
+        return;
+    }
+    lines.heading("What this drill cannot prove");
+    for limit in &record.limits {
+        lines.hanging(&[(PLAIN, "  - ")], &limit.one_line());
+    }
+}
+
+fn last_lines(lines: &mut Lines, record: &Record, accept: Verdict) {
+    lines.heading("What is left");
+    leftovers(lines, record);
+    let style = if record.restored == Restored::No { verdict_style(Verdict::CannotShip) } else { PLAIN };
+    lines.hanging(&[(PLAIN, "  primary path: "), (style, words::primary_path(record.restored))], "");
+    let drill = format!("{}, canship {}", record.drill.drill, Text::new(&record.drill.canship).one_line());
+    lines.hanging(&[(PLAIN, "  drill: ")], &drill);
+    let exit = Exit::of(record, accept);
+    let code = format!("exit code {}: ", exit.code());
+    lines.hanging(&[(PLAIN, "  "), (BOLD, &code)], words::exit(exit, record.verdict));
+}
+
+fn leftovers(lines: &mut Lines, record: &Record) {
+    if !record.cleaned.is_empty() {
+        let gone = format!("{}, read back as gone", words::count(record.cleaned.len(), "thing"));
+        lines.hanging(&[(PLAIN, "  cleaned: ")], &gone);
+    }
+    if !record.leftovers.is_empty() {
+        lines.hanging(&[(BOLD, "  leftovers:")], "");
+    } else if record.finished {
+        lines.hanging(&[(PLAIN, "  leftovers: ")], "none");
+    } else {
+        lines.hanging(&[(PLAIN, "  leftovers: ")], "not known; the next drill and `canship clean` look for them");
+    }
+    for leftover in &record.leftovers {
+        lines.hanging(&[(PLAIN, "    - ")], &format!("{}: {}", leftover.what.one_line(), leftover.reason.one_line()));
+        lines.hanging(&[(PLAIN, "      "), (BOLD, "remedy: ")], &leftover.remedy.one_line());
+    }
+}

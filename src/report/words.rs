@@ -1,0 +1,267 @@
+//! The words that all views share, so that one thing is called the same everywhere.
+
+use std::time::Duration;
+
+use crate::record::{
+    CheckKind, EngineFacts, Exit, Finding, ImageFacts, Independence, Measure, Origin, Outcome, PhaseRecord, PublishRecord, Record,
+    Restored, Seal, Severity, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepRecord, Verdict,
+};
+
+/// The verdict as a headline.
+pub(super) fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::CanShip => "CAN SHIP",
+        Verdict::Degraded => "CAN SHIP, DEGRADED",
+        Verdict::CannotShip => "CANNOT SHIP",
+        Verdict::Unknown => "UNKNOWN",
+    }
+}
+
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Gap => "GAP",
+        Severity::Unverified => "UNVERIFIED",
+        Severity::Blocker => "BLOCKER",
+    }
+}
+
+/// What the exit code of this record means.
+pub(super) fn exit(exit: Exit, verdict: Verdict) -> &'static str {
+    match exit {
+        Exit::CanShip if verdict == Verdict::Degraded => "degraded, which was accepted",
+        Exit::CanShip => "can ship",
+        Exit::Failed => "canship itself failed",
+        Exit::Invalid => "the command line or the plan is invalid",
+        Exit::CannotShip => "cannot ship",
+        Exit::Degraded => "degraded: can ship, with the gaps above",
+        Exit::Unknown => "unknown: something needed for the answer could not be verified",
+        Exit::MayStillBeCut => "the primary path may still be cut, a person is needed now",
+        Exit::Interrupted => "interrupted by SIGINT",
+        Exit::Terminated => "interrupted by SIGTERM",
+    }
+}
+
+pub(super) fn primary_path(restored: Restored) -> &'static str {
+    match restored {
+        Restored::Yes => "was cut and is given back, which was read back",
+        Restored::No => "MAY STILL BE CUT: run `canship recover` now",
+        Restored::NothingWasCut => "nothing was cut",
+    }
+}
+
+pub(super) fn check(check: CheckKind) -> &'static str {
+    match check {
+        CheckKind::Secret => "secret",
+        CheckKind::Spare => "spare",
+        CheckKind::Registry => "registry",
+        CheckKind::TagPlace => "tag place",
+    }
+}
+
+pub(super) fn signal(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Sigint => "SIGINT",
+        Signal::Sigterm => "SIGTERM",
+    }
+}
+
+/// An outcome, or that there is none because the log ends before.
+pub(super) fn outcome(outcome: Option<&Outcome>) -> &'static str {
+    outcome.map_or("unfinished", Outcome::name)
+}
+
+/// How a step ended, in a sentence.
+pub(super) fn step_end(end: Option<&StepEnd>) -> String {
+    match end {
+        Some(end) if end.is_success() => "passed".to_owned(),
+        Some(end) => format!("failed: {end}"),
+        None => "unfinished".to_owned(),
+    }
+}
+
+/// A spare: what it is, what it depends on, whether the network was cut.
+pub(super) fn spare(spare: &SpareFacts, seal: Seal) -> String {
+    let kind = match spare.kind {
+        SpareKind::Container => "container",
+        SpareKind::Runner => "runner",
+        SpareKind::Host => "host",
+    };
+    let depends = match spare.independence {
+        Independence::SameControlPlane => "controlled by the forge it should replace",
+        Independence::OtherVendor => "depends on another vendor",
+        Independence::NoVendor => "depends on no vendor",
+    };
+    let network = match seal {
+        Seal::Open => "network not sealed",
+    };
+    format!("{kind}, {depends}, {network}")
+}
+
+pub(super) fn engine(engine: &EngineFacts) -> String {
+    let EngineFacts { name, version, api, platform, address } = engine;
+    format!(
+        "{} {} (API {}, {}) at {}",
+        name.one_line(),
+        version.one_line(),
+        api.one_line(),
+        platform.one_line(),
+        address.one_line()
+    )
+}
+
+/// An image, and whether it had to be fetched: a drill on a warm image does not show that a cold one can be had.
+pub(super) fn image(image: &ImageFacts) -> String {
+    let warm = if image.warm { "was there already" } else { "pulled for this drill" };
+    format!("`{}` ({warm})", image.name.one_line())
+}
+
+/// A commit as short as people compare it.
+pub(super) fn commit(source: &SourceFacts) -> String {
+    source.commit.one_line().chars().take(12).collect()
+}
+
+/// What kind of place the source came from, and how far that is behind.
+pub(super) fn origin(source: &SourceFacts) -> String {
+    let place = match source.from {
+        Origin::Origin => "the origin",
+        Origin::Mirror => "the mirror",
+        Origin::Local => "the local repository",
+    };
+    match source.behind {
+        Some(0) => format!("{place}, which is up to date"),
+        Some(1) => format!("{place}, which is 1 commit behind"),
+        Some(behind) => format!("{place}, which is {behind} commits behind"),
+        None => place.to_owned(),
+    }
+}
+
+/// Release and version, as far as they are known.
+pub(super) fn release(record: &Record) -> String {
+    let name = record.drill.release.one_line();
+    match &record.version {
+        Some(version) => format!("{name} {}", version.one_line()),
+        None => name,
+    }
+}
+
+/// The time to ship against the target.
+pub(super) fn time_to_ship(record: &Record) -> String {
+    let target = record.drill.target;
+    let shown = Measure(target);
+    match record.time_to_ship {
+        Some(time) if time <= target => format!("{} of {shown}, {} left", Measure(time), Measure(target.saturating_sub(time))),
+        Some(time) => format!("{} of {shown}, {} over the target", Measure(time), Measure(time.saturating_sub(target))),
+        None => format!("not reached (target {shown}; the drill took {})", Measure(total(record))),
+    }
+}
+
+/// Why there is no clear answer, beyond what the findings say.
+pub(super) fn notes(record: &Record) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(by) = record.interrupted {
+        notes.push(format!("interrupted by {}: what was not reached by then is not known", signal(by)));
+    }
+    if !record.finished {
+        let open: Vec<_> = record.phases.iter().filter(|p| p.outcome.is_none()).map(|p| p.phase.name()).collect();
+        let during = if open.is_empty() { String::new() } else { format!(" during {}", open.join(" and ")) };
+        notes.push(format!(
+            "the event log ends early{during}, at {}: canship was killed, nothing after that is known",
+            time(record.ended)
+        ));
+    }
+    let explained = !notes.is_empty() || record.findings.iter().any(|f| f.severity > Severity::Gap);
+    if record.verdict == Verdict::Unknown && !explained {
+        notes.push("the release did not get to its end, and no finding says why".to_owned());
+    }
+    notes
+}
+
+/// The whole drill, from its first event to its last.
+pub(super) fn total(record: &Record) -> Duration {
+    Duration::try_from(record.ended.duration_since(record.started)).unwrap_or_default()
+}
+
+/// The part of the whole drill, in percent. Phases that run side by side add up to more than 100.
+pub(super) fn share(part: Duration, record: &Record) -> u128 {
+    part.as_millis() * 100 / total(record).as_millis().max(1)
+}
+
+/// A point in time, RFC 3339 with milliseconds.
+pub(super) fn time(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// A number of bytes as people read it, in decimal units.
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} B"),
+    }
+}
+
+/// `1 step`, `2 steps`.
+pub(super) fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// Why a phase was skipped.
+pub(super) fn skip_reason(phase: &PhaseRecord) -> Option<String> {
+    match &phase.outcome {
+        Some(Outcome::Skipped { reason }) => Some(reason.one_line()),
+        _ => None,
+    }
+}
+
+/// How far an image came: pushed, or pulled back as well.
+pub(super) fn publish(published: &PublishRecord) -> String {
+    let sent = bytes(published.pushed.bytes);
+    let Some(pulled) = &published.pulled else {
+        return format!("pushed ({sent} sent), but it did not come back");
+    };
+    let proof = format!("pushed ({sent} sent), pulled back by digest ({} hashed)", bytes(pulled.bytes));
+    if pulled.digest != published.pushed.digest {
+        return format!("{proof}, but another digest came back: {}", pulled.digest);
+    }
+    if published.pushed.loopback {
+        format!("{proof}, every digest right; the registry is on this machine, so only the mechanics are proved")
+    } else {
+        format!("{proof}, every digest right")
+    }
+}
+
+/// The steps that did not do what they should, with output that no finding shows already.
+pub(super) fn failed_steps(record: &Record) -> impl Iterator<Item = &StepRecord> {
+    let shown = |step: &&StepRecord| {
+        let Some((_, last)) = step.tail.iter().rfind(|(_, line)| !line.is_empty()) else { return true };
+        record.findings.iter().any(|f| f.evidence.iter().any(|e| e.as_str().contains(last.as_str())))
+    };
+    record.steps.iter().filter(|step| !step.end.as_ref().is_some_and(StepEnd::is_success)).filter(move |step| !shown(step))
+}
+
+/// The findings of this severity.
+pub(super) fn findings_of(record: &Record, severity: Severity) -> impl Iterator<Item = &Finding> {
+    record.findings.iter().filter(move |finding| finding.severity == severity)
+}
+
+/// A line of output, cut off where nobody reads on.
+pub(super) fn clip(line: &str) -> String {
+    const LONGEST: usize = 600;
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_people_say_them() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_500), "1.5 kB");
+        assert_eq!(bytes(12_345_678), "12.3 MB");
+        assert_eq!(bytes(u64::MAX), "18446744073.7 GB");
+    }
+}
