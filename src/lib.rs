@@ -9,6 +9,7 @@ pub mod cli;
 pub mod drill;
 pub mod plan;
 pub mod probe;
+mod process;
 pub mod record;
 pub mod registry;
 pub mod report;

@@ -3,10 +3,12 @@
 //! Invariants: a [`Secret`] cannot be printed, serialised or compared in variable time, and is wiped when dropped;
 //! no error of this module holds any part of a value, nor of what a secret's command printed.
 
+mod finder;
+mod forms;
 mod scrub;
 mod source;
 mod value;
 
 pub use scrub::{ScrubStream, Scrubber};
-pub use source::{Missing, read};
+pub use source::{Missing, Place, read};
 pub use value::Secret;

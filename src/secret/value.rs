@@ -4,6 +4,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::forms;
+
 /// A secret value: cannot be printed, is wiped when dropped.
 #[derive(Clone)]
 pub struct Secret(SecretString);
@@ -19,6 +21,13 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// Whether a [`super::Scrubber`] can keep it out of a stream: fewer than four characters would turn up in every
+    /// line of any output.
+    #[must_use]
+    pub fn is_scrubbable(&self) -> bool {
+        self.expose().trim().chars().count() >= forms::SHORTEST
     }
 }
 
