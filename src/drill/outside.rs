@@ -1,16 +1,31 @@
 //! What a drill has put outside, besides its rooms: noted before it is put there, so that cleaning can take it away
 //! whatever became of the act itself.
 
-use crate::{
-    registry::{Client, Ledger},
-    source::DrillTag,
-};
+use std::sync::{Mutex, PoisonError};
+
+use crate::{registry::Client, source::DrillTag};
 
 /// Everything to take away again.
 #[derive(Default)]
 pub(super) struct Outside {
-    /// The tag under the drill's name, once its push was about to begin.
-    pub(super) tag: Option<DrillTag>,
-    /// For each registry that was about to be written to: who can delete there, and what there is to delete.
-    pub(super) images: Vec<(Client, Ledger)>,
+    tag: Mutex<Option<DrillTag>>,
+    registries: Mutex<Vec<Client>>,
+}
+
+impl Outside {
+    /// The tag is about to be pushed.
+    pub(super) fn will_tag(&self, tag: DrillTag) {
+        *self.tag.lock().unwrap_or_else(PoisonError::into_inner) = Some(tag);
+    }
+
+    /// This client is about to push; its ledger says what.
+    pub(super) fn will_push(&self, client: Client) {
+        self.registries.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+    }
+
+    /// All of it, for cleaning.
+    pub(super) fn into_parts(self) -> (Option<DrillTag>, Vec<Client>) {
+        let registries = self.registries.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (self.tag.into_inner().unwrap_or_else(PoisonError::into_inner), registries)
+    }
 }

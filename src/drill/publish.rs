@@ -1,0 +1,145 @@
+//! The image, pushed to every target's scratch repository, pulled back by digest with a fresh client, and compared.
+
+use std::path::Path;
+
+use futures_util::future::join_all;
+
+use super::{Drill, build::Built, outside::Outside, scope::Scope, vault::Vault};
+use crate::{
+    plan::{OciTarget, Target},
+    probe,
+    record::{EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
+    registry::{self, Base, Client, Image, ImageName, Pulled, Repository},
+};
+
+/// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
+const PULL_LIMIT: u64 = 64 << 30;
+
+/// Whether an image will come back that smoke steps can run on.
+pub(super) fn will_come_back(drill: &Drill) -> bool {
+    let has_scratch = |target: &Target| matches!(target, Target::Oci(OciTarget { scratch: Some(_), .. }));
+    !drill.plan.build.smoke.is_empty() && drill.plan.publish.iter().any(has_scratch)
+}
+
+/// Publishes to every target, side by side; gives the image that came back first in the plan's order.
+pub(super) async fn publish(drill: &Drill, vault: &Vault, built: &Built, outside: &Outside) -> Option<Pulled> {
+    drill
+        .phase(Phase::Publish, async |scope| {
+            let targets = drill.plan.publish.iter().enumerate();
+            let returned = join_all(targets.map(async |(at, target)| match target {
+                Target::Oci(target) => to_registry(drill, scope, (vault, built, outside), (at, target)).await,
+                Target::Other { kind, name } => {
+                    scope.found(not_verified(kind, name));
+                    None
+                }
+            }));
+            Some(returned.await)
+        })
+        .await?
+        .into_iter()
+        .flatten()
+        .next()
+}
+
+fn not_verified(kind: &str, name: &str) -> Finding {
+    let summary = format!("publishing the {kind} `{name}` is not verified: this version cannot drill targets of this kind");
+    Finding::new(Rule::TargetNotVerified, Phase::Publish, summary, "rehearse this target by hand, and note when that was done")
+}
+
+type Inputs<'i> = (&'i Vault, &'i Built, &'i Outside);
+
+async fn to_registry(drill: &Drill, scope: &Scope, inputs: Inputs<'_>, (at, target): (usize, &OciTarget)) -> Option<Pulled> {
+    let granted = *drill.board.targets[at].wait().await;
+    let Some(scratch) = &target.scratch else {
+        if granted {
+            scope.found(not_rehearsed(target));
+        }
+        return None;
+    };
+    if !granted {
+        // What is wrong was found by the check of access.
+        scope.failed();
+        return None;
+    }
+    match there_and_back(drill, scope, inputs, (at, target, scratch)).await {
+        Ok(pulled) => Some(pulled),
+        Err(finding) => {
+            scope.found(finding);
+            None
+        }
+    }
+}
+
+fn not_rehearsed(target: &OciTarget) -> Finding {
+    let summary = format!("pushing to `{}` was not rehearsed: only the right to push was shown", target.repository);
+    let advice = "name a repository under `scratch:` that a drill may push to and delete from";
+    Finding::new(Rule::PushNotRehearsed, Phase::Publish, summary, advice)
+}
+
+async fn there_and_back(
+    drill: &Drill,
+    scope: &Scope,
+    (vault, built, outside): Inputs<'_>,
+    (at, target, scratch): (usize, &OciTarget, &str),
+) -> Result<Pulled, Finding> {
+    let finding = |error| registry::finding(&error, Phase::Publish);
+    let timeouts = &drill.plan.timeouts;
+    let repository = probe::repository(scratch)?;
+    let credentials = probe::credentials(&repository, target.login.as_ref(), vault.password(target), timeouts).await?;
+    let image = image(drill, built, target.base.as_deref()).await?;
+
+    let client = Client::new(repository.clone(), credentials.clone(), timeouts).map_err(finding)?;
+    outside.will_push(client.clone());
+    let tag = format!("canship-{}", drill.id);
+    let pushed = client.push(&image, &tag, &progress(scope, "pushing")).await.map_err(finding)?;
+    scope.emit(EventKind::ImagePushed(PushedFacts {
+        target: target.repository.as_str().into(),
+        reference: pushed.reference.as_str().into(),
+        digest: pushed.digest.clone(),
+        bytes: pushed.bytes_sent,
+        loopback: repository.is_loopback(),
+    }));
+
+    // Connections and tokens of its own: what comes back came from the registry, not from what pushing left behind.
+    let fresh = Client::new(repository, credentials, timeouts).map_err(finding)?;
+    let into = folder(&drill.workspace.join(format!("returned-{at}"))).await?;
+    let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &progress(scope, "pulling back")).await.map_err(finding)?;
+    scope.emit(EventKind::ImagePulled(PulledFacts {
+        target: target.repository.as_str().into(),
+        digest: pulled.digest.clone(),
+        bytes: pulled.bytes,
+    }));
+    Ok(pulled)
+}
+
+async fn image(drill: &Drill, built: &Built, base: Option<&str>) -> Result<Image, Finding> {
+    let Some(base) = base else {
+        return Image::from_artifacts(&built.artifacts, built.platform.clone()).await.map_err(|error| local(&error));
+    };
+    let finding = |error| registry::finding(&error, Phase::Publish);
+    let name: ImageName = base.parse().map_err(|error| invalid_name(base, &error))?;
+    let credentials = probe::credentials(&name.repository, None, None, &drill.plan.timeouts).await?;
+    let client = Client::new(name.repository, credentials, &drill.plan.timeouts).map_err(finding)?;
+    let base = Base::resolve(&client, &name.which, built.platform.clone()).await.map_err(finding)?;
+    Image::on_base(&built.artifacts, base).await.map_err(|error| local(&error))
+}
+
+fn local(error: &registry::LocalError) -> Finding {
+    let advice = "check this machine's disk and permissions, then drill again";
+    Finding::new(Rule::EngineFailed, Phase::Publish, format!("the image could not be made: {error}"), advice)
+}
+
+async fn folder(path: &Path) -> Result<std::path::PathBuf, Finding> {
+    match tokio::fs::create_dir(path).await {
+        Ok(()) => Ok(path.to_owned()),
+        Err(reason) => {
+            let summary = format!("`{}` could not be made: {reason}", path.display());
+            Err(Finding::new(Rule::EngineFailed, Phase::Publish, summary, "check this machine's disk and permissions, then drill again"))
+        }
+    }
+}
+
+fn progress(scope: &Scope, what: &'static str) -> impl Fn(u64) + Send + Sync {
+    let tell = scope.teller();
+    move |done| tell(EventKind::Progress { phase: Phase::Publish, what: what.into(), done, total: None })
+}

@@ -1,0 +1,203 @@
+//! A project with a git repository, a mirror and a plan.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use super::Services;
+
+/// The plan of a test project, part by part. The default builds a script in a clean room and can ship.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub target: String,
+    pub image: Option<String>,
+    pub run: Vec<String>,
+    pub artifacts: Vec<String>,
+    pub smoke: Vec<String>,
+    pub limits: String,
+    pub tag: Option<String>,
+    pub tag_at: Option<String>,
+    pub version: String,
+    pub publish: String,
+    pub secrets: Vec<(String, String)>,
+    pub spare: String,
+    pub more: String,
+}
+
+impl Plan {
+    /// A release of a script, built in a clean room and pushed to the open registry.
+    pub fn in_clean_room(services: &Services) -> Self {
+        Self {
+            target: "10m".into(),
+            image: Some(services.image.clone()),
+            run: vec!["mkdir -p dist && cp tool.sh dist/tool && chmod +x dist/tool".into(), "./dist/tool".into()],
+            artifacts: vec!["dist/tool".into()],
+            smoke: vec!["./tool --version".into()],
+            limits: "{ disk: 64MiB, time: 2m }".into(),
+            tag: Some("v{version}".into()),
+            tag_at: None,
+            version: "{ file: VERSION }".into(),
+            publish: oci(&services.open, None),
+            secrets: Vec::new(),
+            spare: "{ name: room, container: {} }".into(),
+            more: String::new(),
+        }
+    }
+
+    /// The same on this machine.
+    pub fn on_host(services: &Services) -> Self {
+        Self { image: None, spare: "{ name: by-hand, host: {} }".into(), ..Self::in_clean_room(services) }
+    }
+
+    #[must_use]
+    pub fn run(mut self, steps: &[&str]) -> Self {
+        self.run = steps.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    #[must_use]
+    pub fn secret(mut self, name: &str, source: &str) -> Self {
+        self.secrets.push((name.into(), source.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn publish(mut self, text: String) -> Self {
+        self.publish = text;
+        self
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("version: 1\nrelease: tool\ntarget: {}\nsource:\n  mirror: ../mirror.git\n", self.target);
+        text += &format!("  version: {}\nbuild:\n", self.version);
+        if let Some(image) = &self.image {
+            text += &format!("  image: {image}\n");
+        }
+        text += &list("  run", &self.run);
+        text += &list("  artifacts", &self.artifacts);
+        if !self.smoke.is_empty() {
+            text += &list("  smoke", &self.smoke);
+        }
+        text += &format!("  limits: {}\n", self.limits);
+        for (key, value) in [("tag", &self.tag), ("tag_at", &self.tag_at)] {
+            if let Some(value) = value {
+                text += &format!("{key}: {}\n", quoted(value));
+            }
+        }
+        text += &format!("publish:\n{}", self.publish);
+        if !self.secrets.is_empty() {
+            text += "secrets:\n";
+            for (name, source) in &self.secrets {
+                text += &format!("  {name}: {source}\n");
+            }
+        }
+        text + &format!("spares:\n  - {}\n{}", self.spare, self.more)
+    }
+}
+
+/// A publish target at a registry, with a scratch repository of this test's own.
+pub fn oci(registry: &str, login: Option<(&str, &str)>) -> String {
+    let login = login.map_or_else(String::new, |(user, secret)| format!("    login: {{ username: {user}, password: {secret} }}\n"));
+    let own = unique();
+    format!("  - oci: {registry}/{own}/tool\n{login}    scratch: {registry}/{own}/drill\n")
+}
+
+/// A name that no other test has.
+pub fn unique() -> String {
+    format!("t{}", uuid::Uuid::now_v7().simple())
+}
+
+fn list(key: &str, values: &[String]) -> String {
+    let lines: String = values.iter().map(|value| format!("    - {}\n", quoted(value))).collect();
+    format!("{key}:\n{lines}")
+}
+
+/// A string as YAML takes it whatever is in it; a map stays one.
+fn quoted(value: &str) -> String {
+    if value.starts_with("{ run:") { value.to_owned() } else { serde_json::Value::from(value).to_string() }
+}
+
+/// A repository with a plan, and its mirror beside it.
+pub struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    /// A project with this plan, committed and mirrored.
+    pub fn new(plan: &Plan) -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(project.path()).unwrap();
+        project.git(&["init", "-q", "-b", "main"]);
+        project.write("VERSION", "1.2.3\n");
+        project.write("tool.sh", "#!/bin/sh\necho tool 1.2.3\n");
+        project.plan(plan);
+        project.commit("Start");
+        project.git(&["clone", "-q", "--bare", ".", "../mirror.git"]);
+        project.git(&["remote", "add", "origin", &project.beside("mirror.git").to_string_lossy()]);
+        project
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("project")
+    }
+
+    /// A path beside the project, not part of it.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn plan_file(&self) -> PathBuf {
+        self.path().join("canship.yaml")
+    }
+
+    /// Replaces the plan, which need not be committed: it is read where it lies.
+    pub fn plan(&self, plan: &Plan) {
+        self.write("canship.yaml", &plan.text());
+    }
+
+    pub fn write(&self, name: &str, content: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", message]);
+    }
+
+    /// Makes the mirror run this script before it takes anything.
+    pub fn hook(&self, script: &str) {
+        let hook = self.beside("mirror.git/hooks/pre-receive");
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs::write(&hook, script).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Every ref of the mirror.
+    pub fn mirror_refs(&self) -> String {
+        git_in(&self.beside("mirror.git"), &["for-each-ref", "--format=%(refname)"])
+    }
+
+    pub fn git(&self, arguments: &[&str]) -> String {
+        git_in(&self.path(), arguments)
+    }
+}
+
+fn git_in(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgSign=false"])
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

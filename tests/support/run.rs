@@ -1,0 +1,246 @@
+//! The binary, in an environment of nothing but what a test gives it: CI variables of the machine that runs the tests
+//! (`GITHUB_STEP_SUMMARY`, tokens, `DOCKER_CONFIG`, `NO_COLOR`) would change what it does.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+use super::Project;
+
+/// A call of the binary.
+pub struct Canship {
+    arguments: Vec<OsString>,
+    variables: Vec<(String, OsString)>,
+    own: tempfile::TempDir,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    /// The JSON report, if one was written.
+    pub json: Value,
+    /// The event log's text.
+    pub log: String,
+}
+
+impl Canship {
+    pub fn new(arguments: &[&str]) -> Self {
+        let own = tempfile::tempdir().unwrap();
+        for folder in ["home", "tmp"] {
+            fs::create_dir(own.path().join(folder)).unwrap();
+        }
+        Self { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), own }
+    }
+
+    /// A drill of this project.
+    pub fn drill(project: &Project) -> Self {
+        Self::new(&["drill"]).argument("--plan").argument(project.plan_file())
+    }
+
+    #[must_use]
+    pub fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.variables.push((name.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The folder that the call has for its temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.own.path().join("tmp")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_canship"));
+        command.args(&self.arguments).env_clear().stdin(Stdio::null()).current_dir(self.own.path());
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.own.path().join("home"));
+        command.env("TMPDIR", self.temporary());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs it to its end; a drill also writes its log and its JSON report, which are read.
+    pub fn run(self) -> Ran {
+        let is_drill = matches!(self.arguments.first().and_then(|word| word.to_str()), Some("drill" | "demo"));
+        let (log, json) = (self.own.path().join("drill.jsonl"), self.own.path().join("drill.json"));
+        let mut command = self.command();
+        if is_drill {
+            command.arg("--events").arg(&log).arg("--json").arg(&json);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(fs::read_dir(self.temporary()).unwrap().filter(|one| !is_demo(one)).count(), 0, "no temporary file is left");
+        Ran::new(output, &log, &json)
+    }
+
+    /// Runs it with just the arguments it was given.
+    pub fn run_as_is(self) -> Ran {
+        let output = self.command().output().unwrap();
+        Ran::new(output, Path::new("/nowhere"), Path::new("/nowhere"))
+    }
+
+    /// Starts it with its event log going through a pipe, to see each event as it happens.
+    pub fn start(self) -> Running {
+        let log = self.own.path().join("events");
+        rustix::fs::mknodat(rustix::fs::CWD, &log, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let json = self.own.path().join("drill.json");
+        let mut command = self.command();
+        command.arg("--events").arg(&log).arg("--json").arg(&json);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let events = BufReader::new(fs::File::open(&log).unwrap());
+        Running { child, events, json, seen: Vec::new(), own: self.own }
+    }
+}
+
+fn is_demo(entry: &std::io::Result<fs::DirEntry>) -> bool {
+    entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("canship-demo-"))
+}
+
+/// A call that is under way.
+pub struct Running {
+    child: Child,
+    events: BufReader<fs::File>,
+    json: PathBuf,
+    seen: Vec<Value>,
+    own: tempfile::TempDir,
+}
+
+impl Running {
+    /// Waits for the first event that `wanted` accepts.
+    pub fn await_event(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let event = self.next().expect("the drill ended without the event that is waited for");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        if self.events.read_line(&mut line).unwrap() == 0 {
+            return None;
+        }
+        let event: Value = serde_json::from_str(&line).unwrap();
+        self.seen.push(event.clone());
+        Some(event)
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// The folder that the call has for its temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.own.path().join("tmp")
+    }
+
+    /// Waits for the end.
+    pub fn finish(mut self) -> Ran {
+        while self.next().is_some() {}
+        let log: String = self.seen.iter().map(|event| format!("{event}\n")).collect();
+        let output = self.child.wait_with_output().unwrap();
+        let log_file = self.own.path().join("seen.jsonl");
+        fs::write(&log_file, log).unwrap();
+        Ran::new(output, &log_file, &self.json)
+    }
+}
+
+impl Ran {
+    fn new(output: Output, log: &Path, json: &Path) -> Self {
+        Self {
+            code: output.status.code().or_else(|| output.status.signal().map(|signal| -signal)),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            json: fs::read(json).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default(),
+            log: fs::read_to_string(log).unwrap_or_default(),
+        }
+    }
+
+    /// Asserts the exit code and the verdict; shows all output otherwise.
+    #[track_caller]
+    pub fn ends(self, code: i32, verdict: &str) -> Self {
+        assert_eq!((self.code, self.json["verdict"].as_str()), (Some(code), Some(verdict)), "{}\n{}", self.stderr, self.stdout);
+        self
+    }
+
+    /// The rules of all findings, in the order of the report.
+    pub fn rules(&self) -> Vec<&str> {
+        self.json["findings"].as_array().into_iter().flatten().filter_map(|finding| finding["rule"].as_str()).collect()
+    }
+
+    /// What to do first.
+    pub fn first_advice(&self) -> &str {
+        self.json["findings"][0]["advice"].as_str().unwrap_or_default()
+    }
+
+    /// How a phase ended.
+    pub fn phase(&self, name: &str) -> &str {
+        let phases = self.json["phases"].as_array().into_iter().flatten();
+        phases.filter(|phase| phase["phase"] == name).find_map(|phase| phase["outcome"].as_str()).unwrap_or("none")
+    }
+
+    /// The drill's id.
+    pub fn drill(&self) -> String {
+        let first = self.log.lines().next().unwrap_or_default();
+        let event: Value = serde_json::from_str(first).unwrap();
+        event["drill"].as_str().unwrap().to_owned()
+    }
+
+    /// Everything that was told anywhere.
+    pub fn everything(&self) -> String {
+        format!("{}{}{}{}", self.stdout, self.stderr, self.json, self.log)
+    }
+}
+
+/// The containers of a drill, by the engine's own client.
+pub struct Containers {
+    filter: String,
+}
+
+pub fn containers(drill: &str) -> Containers {
+    Containers { filter: format!("label=dev.canship.drill={drill}") }
+}
+
+impl Containers {
+    /// Whether there are any, in whatever state.
+    pub fn any(&self) -> bool {
+        !self.list().is_empty()
+    }
+
+    /// Waits until there are none: follows the engine's events, from before the drill on.
+    pub fn await_gone(&self) {
+        let mut events = Command::new("docker")
+            .args(["events", "--since", "1h", "--filter", &self.filter, "--filter", "event=destroy", "--format", "{{.Action}}"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(events.stdout.take().unwrap()).lines();
+        while self.any() {
+            lines.next().unwrap().unwrap();
+        }
+        events.kill().unwrap();
+        events.wait().unwrap();
+    }
+
+    fn list(&self) -> String {
+        let output = Command::new("docker").args(["ps", "-aq", "--filter", &self.filter]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
