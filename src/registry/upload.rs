@@ -1,0 +1,182 @@
+//! Puts blobs into the repository.
+//! Source: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs>.
+//!
+//! A blob whose digest is known takes a HEAD and, if it is missing, POST and PUT; one that is made as it goes out
+//! takes POST, one PATCH, a HEAD for the digest that is known now, and PUT. A blob that was there before is never
+//! written down as ours, so that cleaning leaves it alone.
+
+use reqwest::{Method, StatusCode, header::CONTENT_LENGTH};
+use url::Url;
+
+use super::{
+    Client, Fault, RegistryError, Repository,
+    auth::Scope,
+    ledger::{Entry, Put},
+    transport::{Call, Content},
+};
+use crate::record::{Cleaning, Digest, Leftover};
+
+/// The header in which registries say what they hold.
+pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// An upload that the registry has opened.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub(super) entry: Entry,
+    pub(super) location: Url,
+}
+
+enum Opened {
+    Upload(Upload),
+    Mounted,
+}
+
+/// A blob as manifests name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Blob {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+}
+
+impl Client {
+    /// Opens an upload.
+    pub(super) async fn open_upload(&self) -> Result<Upload, RegistryError> {
+        match self.open(None).await? {
+            Opened::Upload(upload) => Ok(upload),
+            Opened::Mounted => {
+                let fault = Fault::protocol("it says that it has what it was not given yet");
+                Err(RegistryError::new(self.repository(), "opening an upload", fault))
+            }
+        }
+    }
+
+    /// Opens an upload, or mounts a blob of another repository of the same registry if that is possible.
+    async fn open(&self, mount: Option<(&Blob, &Repository)>) -> Result<Opened, RegistryError> {
+        let mut url = self.transport.url("blobs/uploads/")?;
+        let mut scope = Scope::push(self.repository());
+        if let Some((blob, from)) = mount {
+            url.query_pairs_mut().append_pair("mount", blob.digest.as_str()).append_pair("from", from.name());
+            scope = scope.and_pull(from);
+        }
+        let call = Call::new(Method::POST, url, scope, "opening an upload");
+        let blob = mount.map(|(blob, _)| blob.digest.clone());
+        let entry = self.ledger.add(Put::Upload { location: None, blob: blob.clone() });
+        let strike = |error: RegistryError| {
+            if error.outside().is_none() {
+                self.ledger.strike(entry);
+            }
+            error
+        };
+        let response = self.transport.change(&call, Content::Empty).await.map_err(strike)?;
+        match (response.status(), blob) {
+            (StatusCode::ACCEPTED, _) => {
+                let location = self.transport.location(&call, &response)?;
+                self.ledger.change(entry, Put::Upload { location: Some(location.clone()), blob: None });
+                Ok(Opened::Upload(Upload { entry, location }))
+            }
+            (StatusCode::CREATED, Some(digest)) => {
+                self.ledger.change(entry, Put::Blob(digest));
+                Ok(Opened::Mounted)
+            }
+            _ => Err(strike(self.transport.refused(&call, response).await)),
+        }
+    }
+
+    /// Puts a known blob, unless it is there. Returns the bytes that were sent. `from` is another repository of the
+    /// same registry that has it.
+    pub(super) async fn deliver(&self, blob: &Blob, content: Content<'_>, from: Option<&Repository>) -> Result<u64, RegistryError> {
+        if self.has_blob(blob).await? {
+            return Ok(0);
+        }
+        let upload = match from {
+            None => self.open_upload().await?,
+            Some(from) => match self.open(Some((blob, from))).await {
+                Ok(Opened::Mounted) => return Ok(0),
+                Ok(Opened::Upload(upload)) => upload,
+                // A login that may not read the other repository, or a registry that cannot mount at all.
+                Err(error)
+                    if matches!(
+                        error.fault(),
+                        Fault::Unauthorized { .. } | Fault::Forbidden { .. } | Fault::Refused { .. } | Fault::NotFound { .. }
+                    ) =>
+                {
+                    self.open_upload().await?
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        self.finish(upload, blob, content).await?;
+        Ok(blob.size)
+    }
+
+    /// Ends an upload: from here on it is a blob.
+    pub(super) async fn finish(&self, upload: Upload, blob: &Blob, content: Content<'_>) -> Result<(), RegistryError> {
+        let Upload { entry, location } = upload;
+        self.ledger.change(entry, Put::Upload { location: Some(location.clone()), blob: Some(blob.digest.clone()) });
+        let mut url = location;
+        url.query_pairs_mut().append_pair("digest", blob.digest.as_str());
+        let call = Call::new(Method::PUT, url, Scope::push(self.repository()), format!("pushing blob {}", blob.digest));
+        let response = self.transport.change(&call, content).await?;
+        if !response.status().is_success() {
+            return Err(self.transport.refused(&call, response).await);
+        }
+        self.ledger.change(entry, Put::Blob(blob.digest.clone()));
+        match said_digest(&response) {
+            Some(other) if other != blob.digest.as_str() => {
+                Err(self.transport.failed(&call, Fault::lied(format!("it says that it stored {other}"))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends what is made as it goes out into an upload. Returns the upload, to be ended.
+    pub(super) async fn fill(&self, upload: Upload, content: Content<'_>) -> Result<Upload, RegistryError> {
+        let call = Call::new(Method::PATCH, upload.location, Scope::push(self.repository()), "pushing the artifacts");
+        let response = self.transport.change(&call, content).await?;
+        if !response.status().is_success() {
+            return Err(self.transport.refused(&call, response).await);
+        }
+        let location = self.transport.location(&call, &response)?;
+        self.ledger.change(upload.entry, Put::Upload { location: Some(location.clone()), blob: None });
+        Ok(Upload { entry: upload.entry, location })
+    }
+
+    /// Cancels an upload that is not needed; what is left of it if that did not work.
+    pub(super) async fn cancel(&self, upload: Upload) -> Option<Leftover> {
+        match self.remove_upload(&upload.location).await {
+            Cleaning::Gone { .. } => {
+                self.ledger.strike(upload.entry);
+                None
+            }
+            Cleaning::Left(leftover) => Some(leftover),
+        }
+    }
+
+    /// Whether the repository has the blob.
+    pub(super) async fn has_blob(&self, blob: &Blob) -> Result<bool, RegistryError> {
+        let url = self.transport.url(&format!("blobs/{}", blob.digest))?;
+        let call = Call::new(Method::HEAD, url, Scope::push(self.repository()), format!("looking for blob {}", blob.digest));
+        let response = self.transport.read(&call).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => match said_length(&response) {
+                Some(size) if size != blob.size => {
+                    let what = format!("blob {} has {} bytes, it says that it has {size}", blob.digest, blob.size);
+                    Err(self.transport.failed(&call, Fault::lied(what)))
+                }
+                _ => Ok(true),
+            },
+            _ => Err(self.transport.refused(&call, response).await),
+        }
+    }
+}
+
+/// The digest that an answer speaks of, if it says so.
+pub(super) fn said_digest(response: &reqwest::Response) -> Option<&str> {
+    response.headers().get(CONTENT_DIGEST).and_then(|value| value.to_str().ok())
+}
+
+/// The length of what an answer speaks of, if it says so: from the header, since the answer to a HEAD has no body.
+pub(super) fn said_length(response: &reqwest::Response) -> Option<u64> {
+    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
