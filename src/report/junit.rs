@@ -133,7 +133,7 @@ fn told(finding: &Finding) -> String {
 fn of_outcome(outcome: Option<&Outcome>, message: &str) -> TestCaseStatus {
     match outcome {
         Some(Outcome::Passed) => TestCaseStatus::success(),
-        Some(Outcome::Failed) => failure("failed", message),
+        Some(Outcome::Failed) => failure("failed", if message.is_empty() { "see the findings of `verdict`" } else { message }),
         Some(Outcome::Errored) => error("errored", if message.is_empty() { "could not be measured" } else { message }),
         Some(Outcome::Skipped { reason }) => {
             let mut status = TestCaseStatus::skipped();
@@ -155,9 +155,7 @@ fn error(kind: &str, message: &str) -> TestCaseStatus {
 fn non_success(kind: NonSuccessKind, ty: &str, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(ty);
-    if !message.is_empty() {
-        status.set_message(harmless(message));
-    }
+    status.set_message(harmless(message));
     status
 }
 

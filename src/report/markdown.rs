@@ -61,7 +61,7 @@ fn one_finding(place: usize, finding: &Finding) -> String {
 fn phases(record: &Record) -> Option<String> {
     let row = |phase: &PhaseRecord| {
         let time = phase.took().map(|took| Measure(took).to_string()).unwrap_or_default();
-        let share = phase.took().map(|took| format!("{} %", words::share(took, record))).unwrap_or_default();
+        let share = phase.took().map(|took| words::share(took, record)).unwrap_or_default();
         let why = words::skip_reason(phase).map(|reason| prose(&reason)).unwrap_or_default();
         [phase.phase.to_string(), words::outcome(phase.outcome.as_ref()).to_owned(), time, share, why]
     };

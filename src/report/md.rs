@@ -11,6 +11,9 @@ use super::{lines::defuse, words};
 /// Keeps a forge from reading on: no space, no width, no meaning. Source: Unicode, `WORD JOINER`.
 const JOINER: char = '\u{2060}';
 
+/// Lines that a block shows at most: forges refuse documents that are too long.
+const LINES_SHOWN: usize = 100;
+
 /// A sentence on one line.
 pub(super) fn prose(text: &str) -> String {
     let text = one_line(text);
@@ -47,9 +50,12 @@ pub(super) fn code(text: &str) -> String {
     format!("{fence}{space}{text}{space}{fence}")
 }
 
-/// Lines as a block, with an end of line after it.
+/// Lines as a block, the last ones if there are many, with an end of line after it.
 pub(super) fn block<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
-    let lines: Vec<String> = lines.into_iter().flat_map(str::lines).map(|line| defuse(&words::clip(line))).collect();
+    let all: Vec<&str> = lines.into_iter().flat_map(str::lines).collect();
+    let hidden = all.len().saturating_sub(LINES_SHOWN);
+    let before = (hidden > 0).then(|| format!("… {} before", words::count(hidden, "line")));
+    let lines: Vec<String> = before.into_iter().chain(all[hidden..].iter().map(|line| defuse(&words::clip(line)))).collect();
     let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let mut block = format!("{fence}text\n");
@@ -73,12 +79,13 @@ fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         match c {
-            // Mentions and references need what follows at once.
-            '@' | '#' | '!' | '~' | '%' | '^' | '$' | '&' => {
+            // Mentions, references and boxes to tick need what follows at once, and some forges look for it in the
+            // text that is already decoded.
+            '@' | '#' | '!' | '~' | '%' | '^' | '$' | '&' | '[' => {
                 out.push_str(&entity(c));
                 out.push(JOINER);
             }
-            '<' | '>' | '"' | '\'' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '|' | '\\' => out.push_str(&entity(c)),
+            '<' | '>' | '"' | '\'' | '`' | '*' | '_' | ']' | '{' | '}' | '|' | '\\' => out.push_str(&entity(c)),
             // What stands first on a line can begin a list, a rule or a heading; `1.` and `1)` a list.
             '-' | '+' | '=' | ':' if at == 0 => out.push_str(&entity(c)),
             '.' | ')' if at > 0 && text[..at].bytes().all(|b| b.is_ascii_digit()) => out.push_str(&entity(c)),
@@ -97,5 +104,40 @@ fn entity(c: char) -> Cow<'static, str> {
         '<' => Cow::Borrowed("&lt;"),
         '>' => Cow::Borrowed("&gt;"),
         c => Cow::Owned(format!("&#{};", u32::from(c))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_between_backticks_stay_code_and_all_else_is_plain() {
+        assert_eq!(prose("step `cargo build` failed: *no*"), "step `cargo build` failed: &#42;no&#42;");
+        assert_eq!(prose("one ` alone, <b>"), "one &#96; alone, &lt;b&gt;");
+        assert_eq!(prose("`a``b`"), "`a` `b`");
+        assert_eq!(prose("two\nlines"), "two lines");
+    }
+
+    #[test]
+    fn what_a_forge_acts_on_is_kept_apart() {
+        assert_eq!(prose("@team"), "&#64;\u{2060}team");
+        assert_eq!(prose("see https://x.example"), "see https:\u{2060}//x.example");
+        assert_eq!(prose("WWW.x.example"), "WWW\u{2060}.x.example");
+        assert_eq!(prose("1. no list"), "1&#46; no list");
+    }
+
+    #[test]
+    fn code_closes_where_it_should() {
+        assert_eq!(code("a"), "`a`");
+        assert_eq!(code("a ` b"), "``a ` b``");
+        assert_eq!(code("``"), "``` `` ```");
+        assert_eq!(code("a | b"), "`a │ b`");
+        assert_eq!(code(" \n"), "(empty)");
+    }
+
+    #[test]
+    fn a_block_cannot_be_left() {
+        assert_eq!(block(["a", "````", "::error::"]), "`````text\na\n````\n:\u{200a}:error::\n`````\n");
     }
 }

@@ -157,5 +157,5 @@ fn room_told(room: &RoomFacts) -> Option<String> {
 }
 
 fn source_told(source: &SourceFacts) -> String {
-    format!("commit {} from {} at {}", words::commit(source), words::origin(source), source.url.one_line())
+    format!("commit {} from {}", words::commit(source), words::origin(source))
 }

@@ -27,12 +27,11 @@ fn source(record: &Record) -> Option<String> {
         number => format!(", with {}", words::count(number, "submodule")),
     };
     Some(format!(
-        "commit `{}` of `{}`, made {}, fetched from {} at `{}`{submodules}",
+        "commit `{}` of `{}`, made {}, fetched from {}{submodules}",
         source.commit.one_line(),
         source.reference.one_line(),
         words::time(source.committed_at),
         words::origin(source),
-        source.url.one_line(),
     ))
 }
 

@@ -22,6 +22,10 @@ use crate::record::{Event, EventKind, Phase, Sink};
 
 /// How often bars are drawn, in times a second.
 const DRAWN: u8 = 10;
+/// A phase at work.
+const SPINNER: &str = "{spinner} {prefix} {elapsed:>4}  {wide_msg}";
+/// A phase that moves a known number of bytes.
+const TRANSFER: &str = "{spinner} {prefix} {elapsed:>4}  {bar:24} {decimal_bytes} of {decimal_total_bytes}  {wide_msg}";
 
 /// How a drill is shown while it runs.
 #[derive(Clone, Copy, Debug)]
@@ -82,14 +86,15 @@ impl Sink for Live {
 /// One moving line per open phase.
 struct Bars {
     screen: MultiProgress,
+    writer: Writer,
     open: BTreeMap<Phase, ProgressBar>,
     colour: Colour,
 }
 
 impl Bars {
     fn new(writer: Writer, width: fn() -> u16, colour: Colour) -> Self {
-        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Tty { writer, width }), DRAWN);
-        Self { screen: MultiProgress::with_draw_target(target), open: BTreeMap::new(), colour }
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Tty { writer: writer.clone(), width }), DRAWN);
+        Self { screen: MultiProgress::with_draw_target(target), writer, open: BTreeMap::new(), colour }
     }
 
     fn show(&mut self, event: &Event, lines: &[String]) -> io::Result<()> {
@@ -115,12 +120,12 @@ impl Bars {
             EventKind::DrillFinished => self.end_all(),
             _ => {}
         }
-        lines.iter().try_for_each(|line| self.screen.println(line))
+        if lines.is_empty() { Ok(()) } else { self.screen.suspend(|| self.writer.lines(lines)) }
     }
 
     fn begin(&mut self, phase: Phase) {
         let bar = self.screen.add(ProgressBar::no_length());
-        bar.set_style(style("{spinner} {prefix} {elapsed:>4}  {wide_msg}"));
+        bar.set_style(style(SPINNER));
         bar.set_prefix(self.colour.paint(BOLD, &format!("{:<9}", phase.name())));
         bar.enable_steady_tick(Duration::from_millis(100));
         self.open.insert(phase, bar);
@@ -130,7 +135,7 @@ impl Bars {
         if let Some(bar) = self.open.get(&phase) {
             if bar.length().is_some() {
                 bar.unset_length();
-                bar.set_style(style("{spinner} {prefix} {elapsed:>4}  {wide_msg}"));
+                bar.set_style(style(SPINNER));
             }
             bar.set_message(words::clip(text));
         }
@@ -142,7 +147,7 @@ impl Bars {
         };
         let Some(bar) = self.open.get(&phase) else { return };
         if bar.length() != Some(total) || bar.message() != what {
-            bar.set_style(style("{spinner} {prefix} {elapsed:>4}  {bar:24} {bytes} of {total_bytes}  {wide_msg}"));
+            bar.set_style(style(TRANSFER));
             bar.set_length(total);
             bar.set_message(what.to_owned());
         }
@@ -176,7 +181,7 @@ impl fmt::Debug for Bars {
     }
 }
 
-/// The style of this template; the templates are fixed texts of this file, which a test reads.
+/// The style of one of the templates above, which a test proves valid.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
@@ -261,5 +266,17 @@ impl TermLike for Tty {
 
     fn flush(&self) -> io::Result<()> {
         self.writer.with(|out| out.flush())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_valid() {
+        for template in [SPINNER, TRANSFER] {
+            ProgressStyle::with_template(template).unwrap();
+        }
     }
 }

@@ -33,6 +33,8 @@ fn answer(lines: &mut Lines, record: &Record) {
     let what = format!("{}{commit}, on spare `{}`", words::release(record), record.drill.spare.name.one_line());
     lines.hanging(&[(verdict_style(record.verdict), words::verdict(record.verdict)), (PLAIN, ": ")], &what);
     lines.hanging(&[(PLAIN, "time to ship: ")], &words::time_to_ship(record));
+    let drill = &record.drill;
+    lines.hanging(&[(PLAIN, "spare: ")], &words::spare(&drill.spare, drill.seal));
     for note in words::notes(record) {
         lines.hanging(&[(BOLD, "note: ")], &note);
     }
@@ -90,7 +92,7 @@ fn phases(lines: &mut Lines, record: &Record) {
         let name = format!("  {:<9}", phase.phase);
         let outcome = format!("{:<11}", words::outcome(phase.outcome.as_ref()));
         let time = match phase.took() {
-            Some(took) => format!("{:>9} {:>4} %", Measure(took), words::share(took, record)),
+            Some(took) => format!("{:>9} {:>6}", Measure(took), words::share(took, record)),
             None => String::new(),
         };
         let labels = [(PLAIN, name.as_str()), (outcome_style(phase.outcome.as_ref()), &outcome), (PLAIN, &time)];
@@ -109,7 +111,7 @@ fn slowest_steps(lines: &mut Lines, record: &Record) {
         let took = step.took().unwrap_or_default();
         let name = format!("  {:<14}", step.step.to_string());
         let outcome = if step.end.as_ref().is_some_and(StepEnd::is_success) { Outcome::Passed } else { Outcome::Failed };
-        let time = format!("{:>9} {:>4} %  $ ", Measure(took), words::share(took, record));
+        let time = format!("{:>9} {:>6}  $ ", Measure(took), words::share(took, record));
         let word = format!("{:<7}", outcome.name());
         let labels = [(PLAIN, name.as_str()), (outcome_style(Some(&outcome)), &word), (PLAIN, &time)];
         lines.hanging(&labels, &step.command.one_line());

@@ -100,7 +100,7 @@ pub(super) fn spare(spare: &SpareFacts, seal: Seal) -> String {
 pub(super) fn engine(engine: &EngineFacts) -> String {
     let EngineFacts { name, version, api, platform, address } = engine;
     format!(
-        "{} {} (API {}, {}) at {}",
+        "{} {} (API {}, {}) at `{}`",
         name.one_line(),
         version.one_line(),
         api.one_line(),
@@ -120,19 +120,20 @@ pub(super) fn commit(source: &SourceFacts) -> String {
     source.commit.one_line().chars().take(12).collect()
 }
 
-/// What kind of place the source came from, and how far that is behind.
+/// Where the source came from, and how far that is behind.
 pub(super) fn origin(source: &SourceFacts) -> String {
     let place = match source.from {
         Origin::Origin => "the origin",
         Origin::Mirror => "the mirror",
         Origin::Local => "the local repository",
     };
-    match source.behind {
-        Some(0) => format!("{place}, which is up to date"),
-        Some(1) => format!("{place}, which is 1 commit behind"),
-        Some(behind) => format!("{place}, which is {behind} commits behind"),
-        None => place.to_owned(),
-    }
+    let behind = match source.behind {
+        Some(0) => " (up to date)".to_owned(),
+        Some(1) => " (1 commit behind)".to_owned(),
+        Some(behind) => format!(" ({behind} commits behind)"),
+        None => String::new(),
+    };
+    format!("{place} `{}`{behind}", source.url.one_line())
 }
 
 /// Release and version, as far as they are known.
@@ -149,8 +150,8 @@ pub(super) fn time_to_ship(record: &Record) -> String {
     let target = record.drill.target;
     let shown = Measure(target);
     match record.time_to_ship {
-        Some(time) if time <= target => format!("{} of {shown}, {} left", Measure(time), Measure(target.saturating_sub(time))),
-        Some(time) => format!("{} of {shown}, {} over the target", Measure(time), Measure(time.saturating_sub(target))),
+        Some(time) if time <= target => format!("{}, target {shown}: {} left", Measure(time), Measure(target.saturating_sub(time))),
+        Some(time) => format!("{}, target {shown}: {} over it", Measure(time), Measure(time.saturating_sub(target))),
         None => format!("not reached (target {shown}; the drill took {})", Measure(total(record))),
     }
 }
@@ -181,9 +182,13 @@ pub(super) fn total(record: &Record) -> Duration {
     Duration::try_from(record.ended.duration_since(record.started)).unwrap_or_default()
 }
 
-/// The part of the whole drill, in percent. Phases that run side by side add up to more than 100.
-pub(super) fn share(part: Duration, record: &Record) -> u128 {
-    part.as_millis() * 100 / total(record).as_millis().max(1)
+/// The part of the whole drill. Phases that run side by side add up to more than all of it.
+pub(super) fn share(part: Duration, record: &Record) -> String {
+    let whole = total(record).as_millis().max(1);
+    match (part.as_millis() * 100 + whole / 2) / whole {
+        0 => "<1 %".to_owned(),
+        percent => format!("{percent} %"),
+    }
 }
 
 /// A point in time, RFC 3339 with milliseconds.

@@ -10,7 +10,7 @@ use super::{
     connect::{Connection, failed, status},
     create::{Disk, SRC, WORK, container_name},
     remove,
-    step::{self, End},
+    step::{self, End, Memory},
     transfer,
 };
 use crate::{
@@ -47,26 +47,31 @@ impl ContainerRoom {
         self.ended.as_ref().map_or(Ok(()), |reason| Err(SpareError::Ended { reason: reason.clone() }))
     }
 
-    /// Tells a lack of memory from other ends.
+    /// Tells a lack of memory from other ends. Asked after every step if there is a limit, so that a step that made do
+    /// with one of its processes ended does not leave that to a later step that fails for another reason.
     async fn judge(&mut self, end: End) -> Result<StepEnd, SpareError> {
-        match end {
-            // Without a limit nothing can have been missed by a step that went well.
-            End::Exited(0) if self.plan.limits.memory.is_none() => Ok(StepEnd::Exited { code: 0 }),
-            End::Exited(code) => {
-                let known = self.oom_kills;
-                self.oom_kills = step::oom_kills(&self.connection, &self.container).await.unwrap_or(known);
-                let is_oom = code != 0 && self.oom_kills > known;
-                Ok(if is_oom { StepEnd::OutOfMemory { code } } else { StepEnd::Exited { code } })
+        let code = match end {
+            End::Exited(0) if self.plan.limits.memory.is_none() => return Ok(StepEnd::Exited { code: 0 }),
+            End::Exited(code) => code,
+            End::Gone => return self.judge_gone().await,
+        };
+        match step::memory(&self.connection, &self.container).await {
+            Memory::Kills(kills) => {
+                let is_new = std::mem::replace(&mut self.oom_kills, kills) < kills;
+                Ok(if is_new && code != 0 { StepEnd::OutOfMemory { code } } else { StepEnd::Exited { code } })
             }
-            End::Gone => {
-                let reason = "its container ended while a step ran";
-                self.ended = Some(reason.to_owned());
-                if step::died_of_memory(&self.connection, &self.container).await {
-                    return Ok(StepEnd::OutOfMemory { code: 128 + 9 });
-                }
-                Err(SpareError::Ended { reason: reason.to_owned() })
-            }
+            Memory::Gone if code != 0 => self.judge_gone().await,
+            Memory::Gone | Memory::Untold => Ok(StepEnd::Exited { code }),
         }
+    }
+
+    async fn judge_gone(&mut self) -> Result<StepEnd, SpareError> {
+        let reason = String::from("its container ended while a step ran");
+        self.ended = Some(reason.clone());
+        if step::died_of_memory(&self.connection, &self.container).await {
+            return Ok(StepEnd::OutOfMemory { code: 128 + 9 });
+        }
+        Err(SpareError::Ended { reason })
     }
 
     /// Ends every process of the room. The engine removes it then.

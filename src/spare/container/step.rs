@@ -12,7 +12,7 @@ use bollard::{
     container::LogOutput,
     exec::{StartExecOptions, StartExecResults},
     models::ExecConfig,
-    query_parameters::EventsOptionsBuilder,
+    query_parameters::{EventsOptionsBuilder, WaitContainerOptionsBuilder},
 };
 use futures_util::StreamExt as _;
 
@@ -25,6 +25,9 @@ use crate::record::Stream;
 
 /// How long an engine may take to tell the end of what has ended.
 const TOLD: Duration = Duration::from_secs(30);
+
+/// How long a container takes to end once its first process has.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// Reads how often the kernel ended a process of this container for want of memory: version 2 of its control groups,
 /// then version 1. Nothing of the image but its shell is needed.
@@ -52,13 +55,37 @@ pub(super) async fn run(
     exec(connection, container, &step.command, env, output).await
 }
 
-/// How often a process of the container was ended for want of memory; none if that cannot be read.
-pub(super) async fn oom_kills(connection: &Connection, container: &str) -> Option<u64> {
+/// What a container's kernel tells of its memory.
+pub(super) enum Memory {
+    /// How often it ended a process for want of memory.
+    Kills(u64),
+    /// Nothing.
+    Untold,
+    /// There is no container any more.
+    Gone,
+}
+
+/// Asks how often a process of the container was ended for want of memory.
+pub(super) async fn memory(connection: &Connection, container: &str) -> Memory {
     let mut said = Vec::new();
     let mut take = |_: Stream, bytes: &[u8]| said.extend_from_slice(bytes);
     let read = exec(connection, container, OOM_KILLS, Vec::new(), &mut take);
-    let Ok(Ok(End::Exited(0))) = tokio::time::timeout(TOLD, read).await else { return None };
-    String::from_utf8_lossy(&said).lines().next()?.trim().parse().ok()
+    match tokio::time::timeout(TOLD, read).await {
+        Ok(Ok(End::Exited(0))) => {
+            let kills = String::from_utf8_lossy(&said).lines().next().and_then(|line| line.trim().parse().ok());
+            kills.map_or(Memory::Untold, Memory::Kills)
+        }
+        Ok(Ok(End::Gone)) => Memory::Gone,
+        // A container that is just ending takes an exec, but does not run it.
+        _ if is_ending(connection, container).await => Memory::Gone,
+        _ => Memory::Untold,
+    }
+}
+
+async fn is_ending(connection: &Connection, container: &str) -> bool {
+    let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
+    let mut ending = connection.docker.wait_container(container, Some(options));
+    tokio::time::timeout(ENDING, ending.next()).await.is_ok()
 }
 
 async fn exec(
