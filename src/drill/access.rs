@@ -9,8 +9,7 @@ use super::{Drill, scope::Scope, vault::Vault};
 use crate::{
     plan::{OciTarget, TagAt, Target},
     probe,
-    record::{CheckKind, EventKind, Phase, Text},
-    registry::Repository,
+    record::{CheckKind, Cleaning, EventKind, Phase},
     spare::{RoomPlan, Spare},
 };
 
@@ -63,7 +62,7 @@ async fn check_tag_place(drill: &Drill, scope: &Scope) {
     }
     scope
         .check(CheckKind::TagPlace, place_name(drill.plan.tag_at), async |check| {
-            let reached = probe::tag_place(&drill.plan, &drill.folder).await;
+            let reached = probe::tag_place(&drill.git, &drill.plan, &drill.folder).await;
             drop(drill.board.tag_place.set(reached.is_ok()));
             if let Err(finding) = reached {
                 check.found(finding);
@@ -94,13 +93,13 @@ async fn check_push_right(drill: &Drill, scope: &Scope, vault: &Vault, (target, 
     scope
         .check(CheckKind::Registry, name, async |check| {
             let proof = async {
-                let repository = Repository::of_plan(name);
-                let credentials = credentials(drill, vault, target, &repository).await?;
-                probe::push_right(repository, credentials, &drill.plan.timeouts).await
+                let (repository, timeouts) = (probe::repository(name)?, &drill.plan.timeouts);
+                let credentials = probe::credentials(&repository, target.login.as_ref(), vault.password(target), timeouts).await?;
+                probe::push_right(repository, credentials, timeouts).await
             };
             match proof.await {
                 Ok(left) => {
-                    left.into_iter().for_each(|left| check.emit(EventKind::Cleaned(left)));
+                    left.into_iter().for_each(|left| check.emit(EventKind::Cleaned(Cleaning::Left(left))));
                     true
                 }
                 Err(finding) => {

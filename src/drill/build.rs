@@ -6,15 +6,16 @@ use tokio::{sync::SetOnce, time::Instant};
 
 use super::{
     Drill,
-    rooms::{Opening, Rooms},
+    rooms::{Opening, Purpose, Rooms},
     scope::Scope,
     steps::{self, Ran},
     vault::Vault,
 };
 use crate::{
     plan::{Step, Version},
-    record::{Artifact, EventKind, Finding, Phase, Rule, StepEnd, StepId},
-    source::Checkout,
+    record::{Artifact, EventKind, Finding, Phase, RoomFacts, Rule, StepEnd, StepId},
+    registry::Platform,
+    source::{self, Checkout},
     spare::{self, Room, SpareError},
 };
 
@@ -44,8 +45,8 @@ pub(super) async fn build(drill: &Drill, rooms: &Rooms, opening: Opening, inputs
         })
         .await;
     match (opened, waiting) {
-        (Some(room), _) => rooms.close(room, "build"),
-        (None, Some(opening)) => rooms.close_unopened(opening, "build"),
+        (Some(room), _) => rooms.close(room, Purpose::Build),
+        (None, Some(opening)) => rooms.close_unopened(opening, Purpose::Build),
         (None, None) => {}
     }
     built
@@ -84,7 +85,7 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
 async fn version(scope: &Scope, room: &mut dyn Room, command: &[String], deadline: Instant) -> Option<String> {
     let shown = command.join(" ");
     match steps::read(room, command, left(deadline)).await {
-        Ok((end, printed)) if end.is_success() => match crate::source::version_of(&printed) {
+        Ok((end, printed)) if end.is_success() => match source::usable(&String::from_utf8_lossy(&printed)) {
             Ok(version) => {
                 scope.emit(EventKind::VersionRead { version: version.as_str().into() });
                 return Some(version);
@@ -191,5 +192,23 @@ async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room) -> Option<Bu
             }
         }
     }
-    complete.then_some(Built { artifacts, platform: Platform::of(&room.facts()) })
+    complete.then_some(Built { artifacts, platform: platform(&room.facts()) })
+}
+
+/// What a room builds for: its engine's platform, or else this machine's.
+fn platform(room: &RoomFacts) -> Platform {
+    let engine = room.engine.as_ref().and_then(|engine| engine.platform.as_str().split_once('/'));
+    match engine {
+        Some((os, architecture)) => Platform { os: os.to_owned(), architecture: architecture.to_owned() },
+        None => Platform { os: std::env::consts::OS.to_owned(), architecture: oci_architecture(std::env::consts::ARCH).to_owned() },
+    }
+}
+
+/// The word that images use for a processor. Source: <https://go.dev/doc/install/source#environment>.
+fn oci_architecture(rust: &str) -> &str {
+    match rust {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }

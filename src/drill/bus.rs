@@ -38,9 +38,14 @@ impl Bus {
         self.with(|line| line.emit(kind));
     }
 
-    /// The record of all events so far, and what became of sinks that failed.
-    pub(super) fn conclude(&self) -> (Option<Record>, Vec<String>) {
-        self.with(|line| (line.record.clone().map(Record::conclude), std::mem::take(&mut line.broken)))
+    /// The record of all events so far; none before the first.
+    pub(super) fn record(&self) -> Option<Record> {
+        self.with(|line| line.record.clone().map(Record::conclude))
+    }
+
+    /// Sinks that failed, each with the reason.
+    pub(super) fn broken_sinks(&self) -> Vec<String> {
+        self.with(|line| line.broken.clone())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Line) -> T) -> T {

@@ -32,10 +32,14 @@ mod vault;
 
 use std::{path::PathBuf, sync::Arc};
 
-use self::{board::Board, bus::Bus, clock::Clock, outside::Outside, rooms::Rooms, scope::Scope};
+use self::{board::Board, bus::Bus, clock::Clock, outside::Outside, rooms::{Purpose, Rooms}, scope::Scope};
 use crate::{
     plan::{self, Loaded, Plan},
-    record::{DrillFacts, DrillId, EventKind, Independence, LOG_VERSION, Phase, Record, Seal, Sink, SpareFacts, SpareKind},
+    record::{
+        DrillFacts, DrillId, EventKind, Finding, Independence, LOG_VERSION, Measure, Phase, Record, Rule, Seal, Sink, SpareFacts,
+        SpareKind,
+    },
+    source::Git,
     spare::Spare,
 };
 
@@ -51,6 +55,8 @@ pub struct Setup {
     pub spare: plan::Spare,
     /// What builds there.
     pub builder: Arc<dyn Spare>,
+    /// The git of this machine.
+    pub git: Git,
     /// An empty folder of the drill's own for clone, artifacts and what comes back. The caller removes it.
     pub workspace: PathBuf,
     /// Who follows live.
@@ -74,6 +80,7 @@ struct Drill {
     plan: Plan,
     folder: PathBuf,
     workspace: PathBuf,
+    git: Git,
     bus: Bus,
     board: Board,
     interrupts: Interrupts,
@@ -104,19 +111,30 @@ pub async fn run(setup: Setup) -> Option<Done> {
     bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, &id)));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let drill = Drill { id, plan, folder, workspace: setup.workspace, bus, board, interrupts: setup.interrupts };
+    let drill = Drill { id, plan, folder, workspace: setup.workspace, git: setup.git, bus, board, interrupts: setup.interrupts };
 
-    limits::tell(&drill, &*setup.builder);
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
-    let mut outside = Outside::default();
-    tokio::join!(access::probe(&drill, &*setup.builder), ship::ship(&drill, &rooms, &mut outside));
+    let room = rooms::plan(&drill, Purpose::Build);
+    let outside = Outside::default();
+    tokio::join!(access::probe(&drill, &*setup.builder, &room), ship::ship(&drill, &rooms, &outside));
+    judge_time(&drill);
+    limits::tell(&drill, &*setup.builder, &room);
     if let Some(signal) = drill.interrupts.which() {
         drill.bus.emit(EventKind::Interrupted { signal });
     }
     clean::clean(&drill, rooms, outside).await;
     drill.bus.emit(EventKind::DrillFinished);
-    let (record, broken_sinks) = drill.bus.conclude();
-    record.map(|record| Done { record, broken_sinks })
+    Some(Done { record: drill.bus.record()?, broken_sinks: drill.bus.broken_sinks() })
+}
+
+/// Says so if the release took longer than it may.
+fn judge_time(drill: &Drill) {
+    let target = drill.plan.target;
+    if let Some(took) = drill.bus.record().and_then(|record| record.time_to_ship).filter(|took| *took > target) {
+        let summary = format!("shipping took {}, more than the target of {}", Measure(took), Measure(target));
+        let advice = "look at the slowest phases and steps: warm what may be warm, and split what can run side by side";
+        drill.bus.emit(EventKind::Found(Finding::new(Rule::OverTarget, Phase::Smoke, summary, advice)));
+    }
 }
 
 fn facts(loaded: &Loaded, plan_file: &str, spare: &plan::Spare, id: &DrillId) -> DrillFacts {

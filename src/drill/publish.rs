@@ -91,7 +91,7 @@ async fn there_and_back(
     let client = Client::new(repository.clone(), credentials.clone(), timeouts).map_err(finding)?;
     outside.will_push(client.clone());
     let tag = format!("canship-{}", drill.id);
-    let pushed = client.push(&image, &tag, &progress(scope, "pushing")).await.map_err(finding)?;
+    let pushed = client.push(&image, &tag, &scope.progress("pushing")).await.map_err(finding)?;
     scope.emit(EventKind::ImagePushed(PushedFacts {
         target: target.repository.as_str().into(),
         reference: pushed.reference.as_str().into(),
@@ -103,7 +103,7 @@ async fn there_and_back(
     // Connections and tokens of its own: what comes back came from the registry, not from what pushing left behind.
     let fresh = Client::new(repository, credentials, timeouts).map_err(finding)?;
     let into = folder(&drill.workspace.join(format!("returned-{at}"))).await?;
-    let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &progress(scope, "pulling back")).await.map_err(finding)?;
+    let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &scope.progress("pulling back")).await.map_err(finding)?;
     scope.emit(EventKind::ImagePulled(PulledFacts {
         target: target.repository.as_str().into(),
         digest: pulled.digest.clone(),
@@ -137,9 +137,4 @@ async fn folder(path: &Path) -> Result<std::path::PathBuf, Finding> {
             Err(Finding::new(Rule::EngineFailed, Phase::Publish, summary, "check this machine's disk and permissions, then drill again"))
         }
     }
-}
-
-fn progress(scope: &Scope, what: &'static str) -> impl Fn(u64) + Send + Sync {
-    let tell = scope.teller();
-    move |done| tell(EventKind::Progress { phase: Phase::Publish, what: what.into(), done, total: None })
 }

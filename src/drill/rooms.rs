@@ -1,118 +1,119 @@
 //! Opens rooms and sees to it that every one of them is closed, also those whose opening a signal cut short.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::{Drill, bus::Bus};
 use crate::{
-    plan::{BuildImage, Limits},
-    record::{Cleaning, DrillId, EventKind, Leftover, Phase},
+    record::{Cleaning, EventKind, Phase, Text},
     spare::{Room, RoomPlan, Spare, SpareError},
 };
-
-/// How long a room may take to close; engines answer in well under a second, but one under load may not.
-const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 
 /// A room on its way.
 pub(super) type Opening = JoinHandle<Result<Box<dyn Room>, SpareError>>;
 
+/// A room that is going away.
+pub(super) struct Closing {
+    /// What it is.
+    pub(super) what: Text,
+    /// How a person removes it.
+    pub(super) remedy: Text,
+    /// Ends when it is gone, or when it is known that it cannot be removed.
+    pub(super) task: JoinHandle<Vec<Cleaning>>,
+}
+
 /// The rooms of one drill.
 pub(super) struct Rooms {
     builder: Arc<dyn Spare>,
-    drill: DrillId,
     bus: Bus,
-    image: Option<BuildImage>,
-    writable: Vec<std::path::PathBuf>,
-    limits: Limits,
-    closing: Mutex<JoinSet<Vec<Cleaning>>>,
+    plan: RoomPlan,
+    closing: Mutex<Vec<Closing>>,
+}
+
+/// What a drill has rooms for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    Build,
+    Smoke,
 }
 
 impl Rooms {
     pub(super) fn new(drill: &Drill, builder: Arc<dyn Spare>) -> Self {
-        let build = &drill.plan.build;
-        Self {
-            builder,
-            drill: drill.id.clone(),
-            bus: drill.bus.clone(),
-            image: build.image.clone(),
-            writable: build.writable.clone(),
-            limits: build.limits,
-            closing: Mutex::default(),
-        }
-    }
-
-    /// What a room of this drill is made for.
-    pub(super) fn plan(&self, purpose: &'static str) -> RoomPlan {
-        RoomPlan {
-            drill: self.drill.clone(),
-            purpose,
-            image: self.image.clone(),
-            writable: self.writable.clone(),
-            limits: self.limits,
-        }
+        Self { builder, bus: drill.bus.clone(), plan: plan(drill, Purpose::Build), closing: Mutex::default() }
     }
 
     /// Begins to open a room, in a task of its own: dropping the future half-way could leave parts of a room.
-    pub(super) fn open(&self, purpose: &'static str, phase: Phase) -> Opening {
-        let (builder, plan, bus) = (Arc::clone(&self.builder), self.plan(purpose), self.bus.clone());
+    pub(super) fn open(&self, purpose: Purpose) -> Opening {
+        let (builder, bus) = (Arc::clone(&self.builder), self.bus.clone());
+        let plan = RoomPlan { purpose: purpose.name(), ..self.plan.clone() };
         tokio::spawn(async move {
+            let phase = purpose.phase();
             let progress = |what: &str, done, total| bus.emit(EventKind::Progress { phase, what: what.into(), done, total });
             builder.open(&plan, &progress).await
         })
     }
 
     /// Begins to close a room.
-    pub(super) fn close(&self, room: Box<dyn Room>, purpose: &'static str) {
-        self.closing().spawn(close(room, purpose, self.drill.clone()));
+    pub(super) fn close(&self, room: Box<dyn Room>, purpose: Purpose) {
+        self.note(purpose, |what| tokio::spawn(close(room, what)));
     }
 
-    /// Closes a room that is not open yet, once it is; the wait is bounded.
-    pub(super) fn close_unopened(&self, opening: Opening, purpose: &'static str) {
-        let drill = self.drill.clone();
-        self.closing().spawn(async move {
-            let abort = opening.abort_handle();
-            match tokio::time::timeout(CLOSE_LIMIT, opening).await {
-                Ok(Ok(Ok(room))) => close(room, purpose, drill).await,
-                // A room that could not be opened has removed its own parts.
-                Ok(Ok(Err(_))) => Vec::new(),
-                Ok(Err(_)) | Err(_) => {
-                    abort.abort();
-                    vec![stuck(purpose, &drill)]
+    /// Closes a room that is not open yet, once it is. One whose opening fails removes its own parts.
+    pub(super) fn close_unopened(&self, opening: Opening, purpose: Purpose) {
+        self.note(purpose, |what| {
+            tokio::spawn(async move {
+                match opening.await {
+                    Ok(Ok(room)) => close(room, what).await,
+                    Ok(Err(_)) | Err(_) => Vec::new(),
                 }
-            }
+            })
         });
     }
 
-    /// The next room that has closed, with what became of it; none when all have.
-    pub(super) async fn next_closed(&mut self) -> Option<Vec<Cleaning>> {
-        let closing = self.closing.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match closing.join_next().await? {
-            Ok(cleaned) => Some(cleaned),
-            Err(_) => Some(vec![stuck("some", &self.drill)]),
+    /// Every room that is being closed.
+    pub(super) fn into_closing(self) -> Vec<Closing> {
+        self.closing.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, purpose: Purpose, begin: impl FnOnce(Text) -> JoinHandle<Vec<Cleaning>>) {
+        let drill = &self.plan.drill;
+        let what: Text = format!("the {} room", purpose.name()).into();
+        let remedy = format!("docker ps -aq --filter label=dev.canship.drill={drill} | xargs docker rm -fv").into();
+        let task = begin(what.clone());
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner).push(Closing { what, remedy, task });
+    }
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Smoke => "smoke",
         }
     }
 
-    fn closing(&self) -> std::sync::MutexGuard<'_, JoinSet<Vec<Cleaning>>> {
-        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn phase(self) -> Phase {
+        match self {
+            Self::Build => Phase::Build,
+            Self::Smoke => Phase::Smoke,
+        }
     }
 }
 
-async fn close(room: Box<dyn Room>, purpose: &'static str, drill: DrillId) -> Vec<Cleaning> {
-    match tokio::time::timeout(CLOSE_LIMIT, room.close()).await {
-        Ok(left) if left.is_empty() => vec![Cleaning::Gone { what: format!("the {purpose} room").into() }],
-        Ok(left) => left.into_iter().map(Cleaning::Left).collect(),
-        Err(_) => vec![stuck(purpose, &drill)],
+/// What a room of this drill is made for.
+pub(super) fn plan(drill: &Drill, purpose: Purpose) -> RoomPlan {
+    let build = &drill.plan.build;
+    RoomPlan {
+        drill: drill.id.clone(),
+        purpose: purpose.name(),
+        image: build.image.clone(),
+        writable: build.writable.clone(),
+        limits: build.limits,
     }
 }
 
-fn stuck(purpose: &str, drill: &DrillId) -> Cleaning {
-    Cleaning::Left(Leftover {
-        what: format!("the {purpose} room of drill {drill}").into(),
-        reason: format!("it did not close within {} s", CLOSE_LIMIT.as_secs()).into(),
-        remedy: format!("remove what carries its label: docker ps -aq --filter label=dev.canship.drill={drill} | xargs docker rm -fv").into(),
-    })
+async fn close(room: Box<dyn Room>, what: Text) -> Vec<Cleaning> {
+    let left = room.close().await;
+    if left.is_empty() { vec![Cleaning::Gone { what }] } else { left.into_iter().map(Cleaning::Left).collect::<Vec<_>>() }
 }

@@ -75,6 +75,12 @@ impl Scope {
         self.bus.emit(kind);
     }
 
+    /// Tells of something that takes long, from whatever thread.
+    pub(super) fn progress(&self, what: &'static str) -> impl Fn(u64) + Send + Sync + use<> {
+        let (bus, phase) = (self.bus.clone(), self.phase);
+        move |done| bus.emit(EventKind::Progress { phase, what: what.into(), done, total: None })
+    }
+
     /// The phase it belongs to.
     pub(super) fn of(&self) -> Phase {
         self.phase

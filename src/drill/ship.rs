@@ -2,24 +2,36 @@
 
 use std::sync::Arc;
 
-use super::{Drill, build, fetch, outside::Outside, publish, rooms::Rooms, smoke, tag, vault::Vault};
+use tokio::sync::SetOnce;
+
+use super::{
+    Drill,
+    build::{self, Inputs},
+    fetch, outside::Outside, publish, rooms::{Opening, Purpose, Rooms}, smoke, tag, vault::Vault};
 use crate::{record::Phase, source::Checkout};
 
 /// Fetches, builds, tags, publishes and smokes, as far as that goes; a phase that cannot begin is told as skipped.
-pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &mut Outside) {
+pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
     // Secrets first: only then nothing can pass the bus with one in it.
     let vault = drill.interrupts.unless(drill.board.vault.wait()).await.cloned();
     let Some(vault) = vault else { return skip_from(drill, Phase::Fetch, "the secrets were not read") };
     let opening = match drill.interrupts.unless(drill.board.spare.wait()).await {
-        Some(true) => Some(rooms.open("build", Phase::Build)),
+        Some(true) => Some(rooms.open(Purpose::Build)),
         _ => None,
     };
-    let checkout = drill.phase(Phase::Fetch, async |scope| fetch::fetch(drill, scope).await).await;
-    match checkout {
-        Some(checkout) => ship_checkout(drill, rooms, outside, Ready { vault, checkout, opening }).await,
+    let version = SetOnce::new();
+    let fetched = drill.phase(Phase::Fetch, async |scope| {
+        let checkout = fetch::fetch(drill, scope).await?;
+        if !fetch::is_told_in_room(drill) {
+            drop(version.set(fetch::version(drill, scope, &checkout).await));
+        }
+        Some(checkout)
+    });
+    match fetched.await {
+        Some(checkout) => ship_checkout(drill, rooms, outside, Ready { vault, checkout, version, opening }).await,
         None => {
             if let Some(opening) = opening {
-                rooms.close_unopened(opening, "build");
+                rooms.close_unopened(opening, Purpose::Build);
             }
             skip_from(drill, Phase::Build, "the source could not be fetched");
         }
@@ -30,15 +42,15 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &mut Outside) {
 struct Ready {
     vault: Arc<Vault>,
     checkout: Arc<Checkout>,
-    opening: Option<super::rooms::Opening>,
+    version: SetOnce<Option<String>>,
+    opening: Option<Opening>,
 }
 
-async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &mut Outside, ready: Ready) {
-    let Ready { vault, checkout, opening } = ready;
-    let version = tokio::sync::SetOnce::new();
+async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: Ready) {
+    let Ready { vault, checkout, version, opening } = ready;
     let building = async {
         let built = match opening {
-            Some(opening) => build::build(drill, rooms, opening, (&checkout, &vault, &version)).await,
+            Some(opening) => build::build(drill, rooms, opening, Inputs { checkout: &checkout, vault: &vault, version: &version }).await,
             None => {
                 drill.skip(Phase::Build, "no room could be opened on the spare");
                 None
@@ -48,10 +60,10 @@ async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &mut Outside, read
         drop(version.set(None));
         built
     };
-    let (built, ()) = tokio::join!(building, tag::tag(drill, &checkout, &version, &mut outside.tag));
+    let (built, ()) = tokio::join!(building, tag::tag(drill, &checkout, &version, outside));
     let Some(built) = built else { return skip_from(drill, Phase::Publish, "nothing was built") };
-    let opening = publish::will_come_back(drill).then(|| rooms.open("smoke", Phase::Smoke));
-    let returned = publish::publish(drill, &vault, &built, &mut outside.images).await;
+    let opening = publish::will_come_back(drill).then(|| rooms.open(Purpose::Smoke));
+    let returned = publish::publish(drill, &vault, &built, outside).await;
     smoke::smoke(drill, rooms, opening, (returned, &vault)).await;
 }
 

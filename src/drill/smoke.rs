@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     Drill, build,
-    rooms::{Opening, Rooms},
+    rooms::{Opening, Purpose, Rooms},
     vault::Vault,
 };
 use crate::{
@@ -36,8 +36,8 @@ pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>
         (None, _) => drill.skip(Phase::Smoke, "nothing came back from a registry"),
     }
     match (opened, waiting) {
-        (Some(room), _) => rooms.close(room, "smoke"),
-        (None, Some(opening)) => rooms.close_unopened(opening, "smoke"),
+        (Some(room), _) => rooms.close(room, Purpose::Smoke),
+        (None, Some(opening)) => rooms.close_unopened(opening, Purpose::Smoke),
         (None, None) => {}
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    plan::SecretName,
+    plan::{OciTarget, SecretName},
     secret::{Scrubber, Secret},
 };
 
@@ -23,9 +23,9 @@ impl Vault {
         Arc::clone(&self.scrubber)
     }
 
-    /// The secret of this name, if it is there.
-    pub(super) fn get(&self, name: &SecretName) -> Option<&Secret> {
-        self.secrets.get(name)
+    /// The password of this target's login, if there is one and it is there.
+    pub(super) fn password(&self, target: &OciTarget) -> Option<&Secret> {
+        self.secrets.get(&target.login.as_ref()?.password)
     }
 
     /// The first of these names that is not there.
@@ -35,6 +35,6 @@ impl Vault {
 
     /// The secrets of these names, each with its name.
     pub(super) fn hand_out(&self, names: &[SecretName]) -> Vec<(String, Secret)> {
-        names.iter().filter_map(|name| Some((name.to_string(), self.get(name)?.clone()))).collect()
+        names.iter().filter_map(|name| Some((name.to_string(), self.secrets.get(name)?.clone()))).collect()
     }
 }

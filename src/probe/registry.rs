@@ -2,10 +2,21 @@
 
 use crate::{
     plan::{Login, Timeouts},
-    record::{Finding, Phase, Rule},
+    record::{Finding, Leftover, Phase, Rule},
     registry::{self, Client, Credentials, Repository},
     secret::Secret,
 };
+
+/// The repository of this name; the plan's names were looked at when it was loaded.
+///
+/// # Errors
+/// The finding that it is no repository's name.
+pub fn repository(name: &str) -> Result<Repository, Finding> {
+    name.parse().map_err(|error| {
+        let summary = format!("`{name}` is not a repository: {error}");
+        Finding::new(Rule::RegistryRefused, Phase::Probe, summary, "correct the name in the plan")
+    })
+}
 
 /// Who logs in to `repository`: the plan's login with `password`, or else whom Docker's configuration knows.
 ///
@@ -37,7 +48,7 @@ pub async fn push_right(
     repository: Repository,
     credentials: Credentials,
     timeouts: &Timeouts,
-) -> Result<Vec<crate::record::Cleaning>, Finding> {
+) -> Result<Vec<Leftover>, Finding> {
     let finding = |error| registry::finding(&error, Phase::Probe);
     let client = Client::new(repository, credentials, timeouts).map_err(finding)?;
     client.probe_push().await.map_err(finding)

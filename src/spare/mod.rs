@@ -5,7 +5,10 @@
 //! is ended with everything it started.
 
 pub mod container;
+mod finding;
 pub mod host;
+
+pub use finding::finding;
 
 use std::{path::Path, time::Duration};
 

@@ -1,0 +1,43 @@
+//! What this drill can never prove: said with every answer, and never a reason for a worse verdict.
+
+use super::Drill;
+use crate::{
+    plan::{TagAt, Target},
+    record::EventKind,
+    registry::Repository,
+    spare::{RoomPlan, Spare},
+};
+
+/// Tells every limit that is known once the spare was looked at.
+pub(super) fn tell(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
+    let plan = &drill.plan;
+    let mut limits = vec![
+        "the network was not sealed: the build could reach everything this machine can, also what an outage would take away".to_owned(),
+        "the primary CI path was not cut: nothing outside was disabled".to_owned(),
+    ];
+    limits.extend(builder.limits(room).iter().map(ToString::to_string));
+    if plan.source.mirror.is_none() {
+        limits.push("there is no mirror: that the source can be had while its origin is out was not shown".to_owned());
+    }
+    if let Some(tag) = plan.tag.as_ref().filter(|_| plan.tag_at != TagAt::Nowhere) {
+        limits.push(format!("the drill's tag says nothing about rules for the real one, `{}`", tag.as_str()));
+    }
+    let on_loopback = |name: &str| name.parse::<Repository>().is_ok_and(|repository| repository.is_loopback());
+    for target in &plan.publish {
+        if let Target::Oci(target) = target
+            && on_loopback(&target.repository)
+        {
+            limits.push(format!("`{}` is a registry on this machine: it proves the mechanics, not that users can be reached", target.repository));
+        }
+        if let Target::Oci(target) = target
+            && target.base.is_some()
+            && !plan.build.smoke.is_empty()
+        {
+            limits.push(format!("the smoke steps of `{}` ran in the build image, not on the release image's base", target.repository));
+        }
+    }
+    limits.extend(plan.unverified.iter().cloned());
+    for limit in limits {
+        drill.bus.emit(EventKind::Limited { limit: limit.into() });
+    }
+}

@@ -1,0 +1,68 @@
+//! The hotfix tag: made in the clone, pushed under the drill's name, read back. Cleaning removes it.
+
+use std::sync::Arc;
+
+use tokio::sync::SetOnce;
+
+use super::{Drill, outside::Outside, scope::Scope};
+use crate::{
+    plan::{TagAt, TagTemplate},
+    record::{EventKind, Finding, Phase, Rule, Text},
+    source::{self, Checkout, DrillTag, ReadBack},
+};
+
+/// Rehearses the tag, as soon as the version is known.
+pub(super) async fn tag(drill: &Drill, checkout: &Arc<Checkout>, version: &SetOnce<Option<String>>, outside: &Outside) {
+    let Some(template) = &drill.plan.tag else { return drill.skip(Phase::Tag, "the plan names no tag") };
+    if drill.plan.tag_at == TagAt::Nowhere {
+        let summary = format!("pushing the tag `{}` was not rehearsed", template.as_str());
+        let advice = "name a `source.mirror`, or set `tag_at: origin` if pipelines there do not start on `canship-drill/*`";
+        drill.bus.emit(EventKind::Found(Finding::new(Rule::TagNotRehearsed, Phase::Tag, summary, advice)));
+        return drill.skip(Phase::Tag, "the plan has no place to rehearse it");
+    }
+    match drill.interrupts.unless(version.wait()).await {
+        Some(Some(version)) => {
+            drill.phase(Phase::Tag, async |scope| rehearse(drill, scope, checkout, (template, version), outside).await).await;
+        }
+        _ => drill.skip(Phase::Tag, "the version is not known"),
+    }
+}
+
+async fn rehearse(
+    drill: &Drill,
+    scope: &Scope,
+    checkout: &Arc<Checkout>,
+    (template, version): (&TagTemplate, &str),
+    outside: &Outside,
+) -> Option<()> {
+    if !*drill.board.tag_place.wait().await {
+        // What is wrong was found by the check of access.
+        scope.failed();
+        return None;
+    }
+    let placed = async {
+        let tag = DrillTag::make(checkout, &drill.id, &template.tag(version), drill.plan.tag_at).await?;
+        outside.will_tag(tag.clone());
+        tag.push().await?;
+        tag.read_back().await
+    };
+    match placed.await {
+        Ok(ReadBack::Same(facts)) => {
+            scope.emit(EventKind::TagReadBack(facts));
+            Some(())
+        }
+        Ok(ReadBack::Differs { expected, found }) => {
+            scope.found(differs(&expected, &found));
+            None
+        }
+        Err(error) => {
+            scope.found(source::tag_finding(&error, Phase::Tag));
+            None
+        }
+    }
+}
+
+fn differs(expected: &Text, found: &Text) -> Finding {
+    let summary = format!("the tag that came back is not the one that was pushed: {expected} was pushed, {found} is there");
+    Finding::new(Rule::TagDiffers, Phase::Tag, summary, "find out what rewrites tags at that server before releasing from it")
+}
