@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     io::{self, Read as _},
+    ops::ControlFlow,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use secrecy::zeroize::Zeroizing;
-use tokio::{io::AsyncReadExt as _, process::Command, time::timeout};
+use tokio::{process::Command, time::timeout};
 
 use super::Secret;
 use crate::{plan::SecretSource, process::Child};
@@ -143,25 +144,19 @@ async fn command(argv: &[String], folder: &Path, bound: Duration) -> Result<Secr
     command.stderr(Stdio::null());
     let mut child = Child::start(command).map_err(|reason| Missing::NotStarted { place: place.clone(), reason })?;
     let mut value = buffer();
-    let Ok(printed) = timeout(bound, printed(&mut child, &mut value)).await else {
+    let mut take = |_, chunk: &[u8]| {
+        let room = LONGEST + 1 - value.len();
+        value.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if value.len() > LONGEST { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let Ok(followed) = timeout(bound, child.follow(Duration::MAX, &mut take)).await else {
         return Err(Missing::CommandTooSlow(place));
     };
     let unreadable = |reason| Missing::Unreadable { place: place.clone(), reason };
-    printed.map_err(unreadable)?;
+    followed.map_err(unreadable)?;
     let end = child.finish().await.map_err(unreadable)?;
-    // A command that prints more than is read is stopped, and so ends with a signal.
-    if !end.success() && value.len() <= LONGEST {
-        return Err(Missing::CommandFailed { place, end });
-    }
-    secret(value, place)
-}
-
-/// Reads what the child prints until it has ended, or has printed too much.
-async fn printed(child: &mut Child, value: &mut Vec<u8>) -> io::Result<()> {
-    if let Some(stdout) = child.stdout() {
-        stdout.take(LONGEST as u64 + 1).read_to_end(value).await?;
-    }
-    if value.len() <= LONGEST { child.ended().await } else { Ok(()) }
+    // A command that prints too much was ended, so its end says nothing.
+    if end.success() || value.len() > LONGEST { secret(value, place) } else { Err(Missing::CommandFailed { place, end }) }
 }
 
 /// Large enough that it never moves, which would leave a copy behind.

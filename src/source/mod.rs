@@ -1,1 +1,29 @@
-//! The module `source`.
+//! The source of a release: a clean clone by real git, its age, its version, and the hotfix tag.
+//!
+//! Invariants: git never asks a person anything, runs no hook, filter, template or file-system monitor of the user's,
+//! and is not misled by variables of a git hook that canship itself may run in; its processes do not outlive the call;
+//! a call that stays silent for longer than its bound is ended. Nothing is written outside of the folder given to
+//! [`fetch`], but for the drill's tag, by [`DrillTag::push`] and [`DrillTag::remove`]. No URL that is shown has
+//! credentials in it. The user's credential helpers and ssh configuration stay in use.
+
+mod behind;
+mod checkout;
+mod content;
+mod error;
+mod fetch;
+mod git;
+mod lfs;
+mod note;
+mod refs;
+mod remote;
+mod submodule;
+mod tag;
+mod version;
+
+pub use checkout::Checkout;
+pub use error::SourceError;
+pub use fetch::{FetchPlan, fetch};
+pub use git::Git;
+pub use note::Note;
+pub use tag::{DrillTag, ReadBack, TagPlace, look};
+pub use version::{VersionError, usable};

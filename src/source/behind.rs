@@ -1,0 +1,66 @@
+//! How far a mirror is behind its origin.
+
+use std::path::Path;
+
+use super::{Git, Note, SourceError, fetch::At, refs::Named, remote::Remote};
+use crate::record::Text;
+
+/// Counts the commits that the origin has for the ref and the mirror lacks. Neither the origin nor the clone is
+/// changed: what must be fetched to count goes into a store of its own below `into`. If it cannot be counted, that is
+/// a note.
+pub(super) async fn count(at: &At<'_>, origin: Option<&Remote>, into: &Path) -> Result<(Option<u64>, Option<Note>), SourceError> {
+    let Named::Ref(name) = at.named else {
+        return Ok((Some(0), None)); // The mirror has the very commit.
+    };
+    let Some(origin) = origin else {
+        let words = Text::from("the plan lies in no repository that has an origin");
+        return Ok((None, Some(Note::OriginSilent { words })));
+    };
+    let git = at.git.for_remote(origin).await?;
+    let counted = async {
+        let Some(tip) = commit_at(&git, at.clone, origin, name).await? else {
+            return Ok((None, Some(Note::OriginLacksRef)));
+        };
+        lacking(&git, at, origin, &tip, into).await.map(|behind| (Some(behind), None))
+    };
+    counted.await.or_else(|error: SourceError| {
+        let words = error.words().cloned().unwrap_or_else(|| Text::new(&error.to_string()));
+        Ok((None, Some(Note::OriginSilent { words })))
+    })
+}
+
+/// The commit that a ref of the remote leads to.
+async fn commit_at(git: &Git, clone: &Path, remote: &Remote, name: &str) -> Result<Option<String>, SourceError> {
+    let peeled = format!("{name}^{{}}");
+    let refs = listed(git, clone, remote, &[name, &peeled]).await?;
+    Ok(refs.iter().find(|(_, name)| *name == peeled).or(refs.first()).map(|(object, _)| object.clone()))
+}
+
+/// The refs of the remote that have one of these very names, with the object that each leads to.
+pub(super) async fn listed(git: &Git, clone: &Path, remote: &Remote, names: &[&str]) -> Result<Vec<(String, String)>, SourceError> {
+    let arguments: Vec<_> = ["ls-remote", "--", remote.url()].iter().chain(names).copied().collect();
+    let listed = git.run(clone, &arguments).await?.remote(remote)?;
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    let refs = listed.lines().filter_map(|line| line.split_once('\t'));
+    Ok(refs.filter(|(_, name)| names.contains(name)).map(|(object, name)| (object.to_owned(), name.to_owned())).collect())
+}
+
+async fn lacking(git: &Git, at: &At<'_>, origin: &Remote, tip: &str, into: &Path) -> Result<u64, SourceError> {
+    let range = format!("{}..{tip}", at.commit);
+    let counted = at.git.run(at.clone, &["rev-list", "--count", &range]).await?;
+    let counted = if counted.success {
+        counted.text()
+    } else {
+        let store = into.join("origin-objects");
+        let failed = |reason: std::io::Error| SourceError::Failed { what: "fetch", words: Text::new(&reason.to_string()) };
+        std::fs::create_dir_all(&store).map_err(failed)?;
+        let shared = at.clone.join(".git/objects");
+        let apart = |git: &Git| {
+            git.with_variable("GIT_OBJECT_DIRECTORY", &store).with_variable("GIT_ALTERNATE_OBJECT_DIRECTORIES", &shared)
+        };
+        let arguments = ["fetch", "--no-tags", "--no-write-fetch-head", "--progress", "--", origin.url(), tip];
+        apart(git).run(at.clone, &arguments).await?.remote(origin)?;
+        apart(at.git).ask(at.clone, &["rev-list", "--count", &range]).await?
+    };
+    counted.parse().map_err(|_| SourceError::Failed { what: "rev-list", words: Text::new(&counted) })
+}
