@@ -129,15 +129,19 @@ impl Lines {
 
 /// The same text, without the power of a workflow command if it came to stand at the beginning of a line.
 ///
-/// GitHub's runner looks for `::` after leading white space, so indenting is not enough.
+/// GitHub's runner looks for `::` after leading white space, so indenting is not enough, and compares as a language
+/// does, which passes over characters that show nothing.
 /// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`, `TryParseV2`.
 pub(super) fn defuse(line: &str) -> String {
-    let start = line.len() - line.trim_start().len();
-    let (space, rest) = line.split_at(start);
-    match rest.strip_prefix("::") {
-        Some(command) => format!("{space}:\u{200a}:{command}"),
-        None => line.to_owned(),
+    let mut seen = line.char_indices().filter(|(_, c)| !shows_nothing(*c));
+    match (seen.next(), seen.next()) {
+        (Some((first, ':')), Some((_, ':'))) => format!("{}\u{200a}{}", &line[..=first], &line[first + 1..]),
+        _ => line.to_owned(),
     }
+}
+
+fn shows_nothing(c: char) -> bool {
+    c.is_whitespace() || c == '\u{ad}' || c.width().is_none_or(|width| width == 0)
 }
 
 /// The words of the text in lines of at most `width` columns.
@@ -199,7 +203,9 @@ mod tests {
     #[test]
     fn a_command_loses_its_power_behind_white_space_too() {
         assert_eq!(defuse(" \u{a0}::error::x"), " \u{a0}:\u{200a}:error::x");
+        assert_eq!(defuse("\u{ad}:\u{fe0f}:error::x"), "\u{ad}:\u{200a}\u{fe0f}:error::x");
         assert_eq!(defuse("a ::error"), "a ::error");
+        assert_eq!(defuse(": error"), ": error");
     }
 
     #[test]

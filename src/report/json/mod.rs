@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::words;
 use crate::record::{self, Exit, Record};
 
+mod release;
 mod view;
 mod vocabulary;
 
-use view::{
-    ArtifactView, CheckView, FindingView, LeftoverView, PhaseView, PublishView, RoomView, SourceView, SpareView, StepView, TagView,
-};
+use release::{ArtifactView, PublishView, TagView};
+use view::{CheckView, FindingView, LeftoverView, PhaseView, RoomView, SourceView, SpareView, StepView};
 use vocabulary::{Restored, Signal, Verdict};
 
 /// The report of one drill of canship.

@@ -10,8 +10,8 @@ use super::{
     words,
 };
 use crate::record::{
-    self, Artifact, CheckRecord, Finding, Leftover, Outcome as RecordOutcome, PhaseRecord, PublishRecord, RoomFacts, SourceFacts,
-    SpareFacts, StepEnd, StepRecord, TagFacts, Text,
+    self, CheckRecord, Finding, Leftover, Outcome as RecordOutcome, PhaseRecord, RoomFacts, SourceFacts, SpareFacts, StepEnd,
+    StepRecord, Text,
 };
 
 fn reason(outcome: Option<&RecordOutcome>) -> Option<String> {
@@ -275,91 +275,6 @@ impl From<&StepRecord> for StepView {
             duration_ms: step.took().map(millis),
             lines: step.lines,
             tail: step.tail.iter().map(|(stream, line)| LineView { stream: (*stream).into(), line: line.to_string() }).collect(),
-        }
-    }
-}
-
-/// A file that the build made.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Artifact")]
-pub(super) struct ArtifactView {
-    /// Its path in the release.
-    path: String,
-    /// Its length.
-    size_bytes: u64,
-    /// The digest of its content.
-    digest: String,
-    /// Whether it may be executed.
-    executable: bool,
-}
-
-impl From<&Artifact> for ArtifactView {
-    fn from(artifact: &Artifact) -> Self {
-        Self {
-            path: artifact.path.to_string(),
-            size_bytes: artifact.size,
-            digest: artifact.digest.to_string(),
-            executable: artifact.executable,
-        }
-    }
-}
-
-/// The drilled tag.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Tag")]
-pub(super) struct TagView {
-    /// What a release of this version is tagged.
-    release_tag: String,
-    /// The name it was drilled under.
-    drill_tag: String,
-    /// Where it was pushed to, without credentials.
-    url: String,
-    /// The tag object.
-    object: String,
-}
-
-impl From<&TagFacts> for TagView {
-    fn from(tag: &TagFacts) -> Self {
-        Self {
-            release_tag: tag.release_tag.to_string(),
-            drill_tag: tag.drill_tag.to_string(),
-            url: tag.url.to_string(),
-            object: tag.object.to_string(),
-        }
-    }
-}
-
-/// An image that was pushed.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Published")]
-pub(super) struct PublishView {
-    /// The publish target of the plan it stands for.
-    target: String,
-    /// Where it was pushed to.
-    reference: String,
-    /// The manifest's digest.
-    digest: String,
-    /// Bytes that were sent.
-    sent_bytes: u64,
-    /// Whether the registry is on this machine's loopback: then only the mechanics are proved.
-    loopback: bool,
-    /// The digest of what was pulled back; null if it did not come back.
-    pulled_digest: Option<String>,
-    /// Bytes that came back and were hashed.
-    pulled_bytes: Option<u64>,
-}
-
-impl From<&PublishRecord> for PublishView {
-    fn from(published: &PublishRecord) -> Self {
-        let pushed = &published.pushed;
-        Self {
-            target: pushed.target.to_string(),
-            reference: pushed.reference.to_string(),
-            digest: pushed.digest.to_string(),
-            sent_bytes: pushed.bytes,
-            loopback: pushed.loopback,
-            pulled_digest: published.pulled.as_ref().map(|pulled| pulled.digest.to_string()),
-            pulled_bytes: published.pulled.as_ref().map(|pulled| pulled.bytes),
         }
     }
 }
