@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::code;
 
 /// The floors, lowest first. A module imports from lower floors only, or from its own if that does not import back.
-pub(crate) const FLOORS: &[&[&str]] = &[
+const FLOORS: &[&[&str]] = &[
     &["record"],
-    &["plan"],
+    &["plan", "process"],
     &["archive", "secret"],
     &["source", "registry"],
     &["spare", "probe"],
