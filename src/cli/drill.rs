@@ -17,7 +17,8 @@ use crate::{
     plan::{self, BuildImage, Loaded, SpareKind},
     record::{Exit, Record, Sink, Verdict},
     report::{self, Format, log::LogSink, terminal},
-    spare::{Spare, container, host},
+    source::Git,
+    spare::{Spare, container},
 };
 
 /// What to drill and where to tell of it.
@@ -31,8 +32,7 @@ pub(super) struct Order<'o> {
 
 pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
     let loaded = plan::load(&options.plan.plan).map_err(Failure::invalid)?;
-    let order =
-        Order { loaded, plan_file: &options.plan.plan, spare: options.spare.as_deref(), outputs: &options.outputs };
+    let order = Order { loaded, plan_file: &options.plan.plan, spare: options.spare.as_deref(), outputs: &options.outputs };
     runtime()?.block_on(rehearse(order))
 }
 
@@ -53,9 +53,11 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
     let drill_folder = workspace.path().join("drill");
-    fs::create_dir(&drill_folder).map_err(|reason| Failure::failed(format!("`{}` cannot be made", drill_folder.display()), &reason))?;
+    fs::create_dir(&drill_folder)
+        .map_err(|reason| Failure::failed(format!("`{}` cannot be made", drill_folder.display()), &reason))?;
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
+        git: Git::new(environment::all(), order.loaded.plan.timeouts.api),
         loaded: order.loaded,
         spare,
         builder,
@@ -88,7 +90,7 @@ fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc
                 .advise("name an `image:` that has the build's tools"))
         }
         SpareKind::Container { engine } => Ok(Arc::new(container::Engine::new(engine.clone(), environment::docker_host()))),
-        SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
+        SpareKind::Host => Err(Failure::refused("TEMPORARY")),
         SpareKind::Runner => Err(Failure::refused(format!(
             "the drill did not start and nothing was changed: this version cannot drill the spare runner `{}`",
             spare.name
@@ -113,10 +115,10 @@ fn sinks(outputs: &Outputs) -> Result<Vec<Box<dyn Sink>>, Failure> {
     }
     let mode = match (outputs.quiet, output::is_watched()) {
         (true, _) => terminal::Mode::Quiet,
-        (false, true) => terminal::Mode::Bars,
+        (false, true) => terminal::Mode::Bars(output::columns),
         (false, false) => terminal::Mode::Plain,
     };
-    sinks.push(Box::new(terminal::Live::new(mode, output::is_coloured(), Box::new(anstream::stderr()))));
+    sinks.push(Box::new(terminal::Live::new(Box::new(io::stderr()), mode, output::colour())));
     Ok(sinks)
 }
 
@@ -159,7 +161,10 @@ fn conclude(record: &Record, outputs: &Outputs, reports: Reports, log_broken: bo
     let accept = outputs.accept.into();
     let problems = reports.write(record, accept);
     problems.iter().for_each(|problem| output::warn(&format!("error: {problem}")));
-    output::result(&report::render(record, Format::Text, accept))?;
+    if !outputs.quiet {
+        output::warn("");
+    }
+    output::result(&report::render_text(record, accept, output::layout()))?;
     match Exit::of(record, accept) {
         // A success whose report or log is missing cannot be shown to anybody afterwards.
         Exit::CanShip if log_broken || !problems.is_empty() => Ok(Exit::Failed),

@@ -47,6 +47,11 @@ pub(super) fn temporary() -> PathBuf {
     set(TMPDIR).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
 }
 
+/// All of it, for git: the user's keys, proxies and credential helpers stay in use.
+pub(super) fn all() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os()
+}
+
 fn set(variable: Variable) -> Option<OsString> {
     env::var_os(variable.name).filter(|value| !value.is_empty())
 }

@@ -7,7 +7,7 @@ mod arguments;
 mod completions;
 mod demo;
 mod drill;
-mod environment;
+pub mod environment;
 mod failure;
 mod output;
 mod plan;

@@ -3,7 +3,10 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::{environment, failure::Failure};
-use crate::record::Exit;
+use crate::{
+    record::Exit,
+    report::{Colour, Layout},
+};
 
 /// Prints a command's result on standard output.
 pub(super) fn result(text: &str) -> Result<Exit, Failure> {
@@ -34,9 +37,20 @@ pub(super) fn usage(problem: &clap::Error) -> Exit {
     if problem.use_stderr() { Exit::Invalid } else { Exit::CanShip }
 }
 
-/// Whether what a drill tells live is coloured.
-pub(super) fn is_coloured() -> bool {
-    is_watched() && !environment::no_color()
+/// Whether what a drill tells live, on standard error, is coloured.
+pub(super) fn colour() -> Colour {
+    if is_watched() && !environment::no_color() { Colour::On } else { Colour::Off }
+}
+
+/// How a text report on standard output is laid out: for the terminal if it is one, the same everywhere else.
+pub(super) fn layout() -> Layout {
+    let Ok(size) = rustix::termios::tcgetwinsize(io::stdout()) else { return Layout::default() };
+    Layout { width: usize::from(size.ws_col), colour: if environment::no_color() { Colour::Off } else { Colour::On } }
+}
+
+/// The columns of the terminal behind standard error.
+pub(super) fn columns() -> u16 {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |size| size.ws_col)
 }
 
 /// Whether a person watches standard error, where a drill tells live what it does.

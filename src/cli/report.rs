@@ -1,7 +1,5 @@
 //! `canship report`: the report of an earlier drill, from its event log.
 
-use std::{fs::File, io::BufReader};
-
 use super::{
     Failure,
     arguments::{Accept, ReportFormat, ReportOptions},
@@ -13,9 +11,7 @@ use crate::{
 };
 
 pub(super) fn run(options: &ReportOptions) -> Result<Exit, Failure> {
-    let shown = options.from.display();
-    let file = File::open(&options.from).map_err(|reason| Failure::invalid(format!("event log `{shown}` cannot be opened: {reason}")))?;
-    let record = report::log::read(BufReader::new(file)).map_err(|problem| Failure::invalid(format!("event log `{shown}`: {problem}")))?;
+    let record = report::log::read_file(&options.from).map_err(Failure::invalid)?;
     output::result(&report::render(&record, options.format.into(), options.accept.into()))
 }
 

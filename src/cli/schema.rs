@@ -8,9 +8,8 @@ use super::{
 use crate::{plan, record::Exit, report};
 
 pub(super) fn run(options: SchemaOptions) -> Result<Exit, Failure> {
-    let schema = match options.of {
-        SchemaOf::Plan => plan::schema(),
-        SchemaOf::Record => report::schema(),
-    };
-    output::result(&format!("{schema:#}\n"))
+    match options.of {
+        SchemaOf::Plan => output::result(&format!("{:#}\n", plan::schema())),
+        SchemaOf::Record => output::result(&report::json_schema()),
+    }
 }

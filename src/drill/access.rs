@@ -21,7 +21,11 @@ pub(super) async fn probe(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
             let vault = Arc::new(Vault::new(secrets(drill, scope).await));
             drill.bus.scrub_with(vault.scrubber());
             drop(drill.board.vault.set(Arc::clone(&vault)));
-            tokio::join!(check_spare(drill, scope, builder, room), check_tag_place(drill, scope), check_targets(drill, scope, &vault));
+            tokio::join!(
+                check_spare(drill, scope, builder, room),
+                check_tag_place(drill, scope),
+                check_targets(drill, scope, &vault)
+            );
             Some(())
         })
         .await;

@@ -148,15 +148,18 @@ fn cause(phase: Phase, ran: &Ran) -> (Rule, &'static str) {
     let printed = |words: &str| ran.tail.iter().any(|line| line.as_str().contains(words));
     let failed = if phase == Phase::Smoke { Rule::SmokeFailed } else { Rule::BuildStepFailed };
     match &ran.end {
-        StepEnd::TimedOut { .. } => {
-            (Rule::LimitReached, "make the step faster, or raise its `time` (and `build.limits.time`, which holds for all steps together)")
-        }
+        StepEnd::TimedOut { .. } => (
+            Rule::LimitReached,
+            "make the step faster, or raise its `time` (and `build.limits.time`, which holds for all steps together)",
+        ),
         StepEnd::OutOfMemory { .. } => (Rule::LimitReached, "raise `build.limits.memory`, or let the step use less"),
         _ if printed("No space left on device") => (Rule::LimitReached, "raise `build.limits.disk`, or let the step write less"),
         _ if printed("Read-only file system") => {
             (failed, "the step writes to a path that is read-only in the clean room: name it under `build.writable`")
         }
-        StepEnd::Exited { code: 127 } => (failed, "a program is missing on the spare: add it to the build image, or install it there"),
+        StepEnd::Exited { code: 127 } => {
+            (failed, "a program is missing on the spare: add it to the build image, or install it there")
+        }
         StepEnd::Exited { .. } => (failed, "mend the step, or what it needs on the spare; its last lines are above"),
     }
 }

@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 
-use super::{Drill, outside::Outside, rooms::{Closing, Rooms}, scope::Scope};
+use super::{
+    Drill,
+    outside::Outside,
+    rooms::{Closing, Rooms},
+    scope::Scope,
+};
 use crate::{
     record::{Cleaning, EventKind, Leftover, Phase, Text},
     registry::Client,

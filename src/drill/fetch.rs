@@ -52,7 +52,12 @@ pub(super) async fn version(drill: &Drill, scope: &Scope, checkout: &Checkout) -
         }
         Err(error) => {
             let advice = "correct `source.version`, or what it names in the commit";
-            scope.found(Finding::new(Rule::VersionUnreadable, Phase::Fetch, format!("the version cannot be read: {error}"), advice));
+            scope.found(Finding::new(
+                Rule::VersionUnreadable,
+                Phase::Fetch,
+                format!("the version cannot be read: {error}"),
+                advice,
+            ));
             None
         }
     }

@@ -12,7 +12,8 @@ use crate::{
 pub(super) fn tell(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
     let plan = &drill.plan;
     let mut limits = vec![
-        "the network was not sealed: the build could reach everything this machine can, also what an outage would take away".to_owned(),
+        "the network was not sealed: the build could reach everything this machine can, also what an outage would take away"
+            .to_owned(),
         "the primary CI path was not cut: nothing outside was disabled".to_owned(),
     ];
     limits.extend(builder.limits(room).iter().map(ToString::to_string));
@@ -27,13 +28,19 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
         if let Target::Oci(target) = target
             && on_loopback(&target.repository)
         {
-            limits.push(format!("`{}` is a registry on this machine: it proves the mechanics, not that users can be reached", target.repository));
+            limits.push(format!(
+                "`{}` is a registry on this machine: it proves the mechanics, not that users can be reached",
+                target.repository
+            ));
         }
         if let Target::Oci(target) = target
             && target.base.is_some()
             && !plan.build.smoke.is_empty()
         {
-            limits.push(format!("the smoke steps of `{}` ran in the build image, not on the release image's base", target.repository));
+            limits.push(format!(
+                "the smoke steps of `{}` ran in the build image, not on the release image's base",
+                target.repository
+            ));
         }
     }
     limits.extend(plan.unverified.iter().cloned());

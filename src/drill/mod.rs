@@ -32,7 +32,14 @@ mod vault;
 
 use std::{path::PathBuf, sync::Arc};
 
-use self::{board::Board, bus::Bus, clock::Clock, outside::Outside, rooms::{Purpose, Rooms}, scope::Scope};
+use self::{
+    board::Board,
+    bus::Bus,
+    clock::Clock,
+    outside::Outside,
+    rooms::{Purpose, Rooms},
+    scope::Scope,
+};
 use crate::{
     plan::{self, Loaded, Plan},
     record::{

@@ -9,7 +9,7 @@ use crate::{
     plan::{OciTarget, Target},
     probe,
     record::{EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
-    registry::{self, Base, Client, Image, ImageName, Pulled, Repository},
+    registry::{self, Base, Client, Image, ImageName, Pulled},
 };
 
 /// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
@@ -117,7 +117,10 @@ async fn image(drill: &Drill, built: &Built, base: Option<&str>) -> Result<Image
         return Image::from_artifacts(&built.artifacts, built.platform.clone()).await.map_err(|error| local(&error));
     };
     let finding = |error| registry::finding(&error, Phase::Publish);
-    let name: ImageName = base.parse().map_err(|error| invalid_name(base, &error))?;
+    let name: ImageName = base.parse().map_err(|error| {
+        let summary = format!("`{base}` is not an image: {error}");
+        Finding::new(Rule::RegistryRefused, Phase::Publish, summary, "correct `base:` in the plan")
+    })?;
     let credentials = probe::credentials(&name.repository, None, None, &drill.plan.timeouts).await?;
     let client = Client::new(name.repository, credentials, &drill.plan.timeouts).map_err(finding)?;
     let base = Base::resolve(&client, &name.which, built.platform.clone()).await.map_err(finding)?;
@@ -134,7 +137,12 @@ async fn folder(path: &Path) -> Result<std::path::PathBuf, Finding> {
         Ok(()) => Ok(path.to_owned()),
         Err(reason) => {
             let summary = format!("`{}` could not be made: {reason}", path.display());
-            Err(Finding::new(Rule::EngineFailed, Phase::Publish, summary, "check this machine's disk and permissions, then drill again"))
+            Err(Finding::new(
+                Rule::EngineFailed,
+                Phase::Publish,
+                summary,
+                "check this machine's disk and permissions, then drill again",
+            ))
         }
     }
 }

@@ -7,7 +7,13 @@ use tokio::sync::SetOnce;
 use super::{
     Drill,
     build::{self, Inputs},
-    fetch, outside::Outside, publish, rooms::{Opening, Purpose, Rooms}, smoke, tag, vault::Vault};
+    fetch,
+    outside::Outside,
+    publish,
+    rooms::{Opening, Purpose, Rooms},
+    smoke, tag,
+    vault::Vault,
+};
 use crate::{record::Phase, source::Checkout};
 
 /// Fetches, builds, tags, publishes and smokes, as far as that goes; a phase that cannot begin is told as skipped.
@@ -50,7 +56,9 @@ async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: R
     let Ready { vault, checkout, version, opening } = ready;
     let building = async {
         let built = match opening {
-            Some(opening) => build::build(drill, rooms, opening, Inputs { checkout: &checkout, vault: &vault, version: &version }).await,
+            Some(opening) => {
+                build::build(drill, rooms, opening, Inputs { checkout: &checkout, vault: &vault, version: &version }).await
+            }
             None => {
                 drill.skip(Phase::Build, "no room could be opened on the spare");
                 None

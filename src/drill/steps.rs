@@ -55,7 +55,11 @@ pub(super) async fn run(
 }
 
 /// Runs a command whose output is wanted, not told: all of its standard output.
-pub(super) async fn read(room: &mut dyn Room, command: &[String], time: std::time::Duration) -> Result<(StepEnd, Vec<u8>), SpareError> {
+pub(super) async fn read(
+    room: &mut dyn Room,
+    command: &[String],
+    time: std::time::Duration,
+) -> Result<(StepEnd, Vec<u8>), SpareError> {
     /// A version is a line; more is not one.
     const MOST: usize = 4096;
     let quoted: Vec<_> = command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();

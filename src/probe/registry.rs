@@ -44,11 +44,7 @@ pub async fn credentials(
 ///
 /// # Errors
 /// The finding that the login or the right is not there, or that it could not be verified.
-pub async fn push_right(
-    repository: Repository,
-    credentials: Credentials,
-    timeouts: &Timeouts,
-) -> Result<Vec<Leftover>, Finding> {
+pub async fn push_right(repository: Repository, credentials: Credentials, timeouts: &Timeouts) -> Result<Vec<Leftover>, Finding> {
     let finding = |error| registry::finding(&error, Phase::Probe);
     let client = Client::new(repository, credentials, timeouts).map_err(finding)?;
     client.probe_push().await.map_err(finding)

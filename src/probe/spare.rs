@@ -12,7 +12,8 @@ use crate::{
 pub async fn spare(spare: &dyn Spare, plan: &RoomPlan) -> Result<(RoomFacts, Option<Finding>), Finding> {
     let facts = spare.look(plan).await.map_err(|error| spare::finding(&error, Phase::Probe))?;
     let short = facts.disk_free.filter(|free| *free < plan.limits.disk).map(|free| {
-        let summary = format!("{} are free where the build writes, less than the {} it may use", Bytes(free), Bytes(plan.limits.disk));
+        let summary =
+            format!("{} are free where the build writes, less than the {} it may use", Bytes(free), Bytes(plan.limits.disk));
         Finding::new(Rule::DiskLow, Phase::Probe, summary, "free some disk on the spare, or lower `build.limits.disk`")
     });
     Ok((facts, short))

@@ -19,8 +19,8 @@ pub use digest::{Digest, InvalidDigest};
 pub use event::{Event, EventKind, LOG_VERSION, Sink};
 pub use exit::Exit;
 pub use facts::{
-    Artifact, Bytes, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Origin, PulledFacts,
-    PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
+    Artifact, Bytes, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Origin,
+    PulledFacts, PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
 };
 pub use finding::{Finding, Severity};
 pub use fold::{CheckRecord, PhaseRecord, PublishRecord, Record, StepRecord};

@@ -13,7 +13,7 @@ pub(super) async fn count(at: &At<'_>, origin: Option<&Remote>, into: &Path) -> 
         return Ok((Some(0), None)); // The mirror has the very commit.
     };
     let Some(origin) = origin else {
-        let words = Text::from("the plan lies in no repository that has an origin");
+        let words = Text::from("the plan lies in no repository");
         return Ok((None, Some(Note::OriginSilent { words })));
     };
     let git = at.git.for_remote(origin).await?;

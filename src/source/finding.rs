@@ -11,14 +11,17 @@ pub fn finding(error: &SourceError) -> Finding {
         SourceError::NotARepository { .. } => {
             (Rule::SourceUnavailable, "keep the plan in the repository it speaks of, or name a `source.mirror`")
         }
-        SourceError::NotFound { .. } => (Rule::SourceUnavailable, "correct the address, or make the mirror; some servers answer so where a right is missing"),
+        SourceError::NotFound { .. } => {
+            (Rule::SourceUnavailable, "correct the address, or make the mirror; some servers answer so where a right is missing")
+        }
         SourceError::NoSuchRef { .. } => (Rule::SourceUnavailable, "correct `source.ref`, or push it there"),
         SourceError::Unauthorized { .. } => {
             (Rule::SourceUnavailable, "give whoever runs this spare a key or credential helper that may read there")
         }
-        SourceError::Unreachable { .. } | SourceError::Timeout { .. } => {
-            (Rule::SourceUnreachable, "look at this network's way there and drill again; keep a mirror that does not share the origin's fate")
-        }
+        SourceError::Unreachable { .. } | SourceError::Timeout { .. } => (
+            Rule::SourceUnreachable,
+            "look at this network's way there and drill again; keep a mirror that does not share the origin's fate",
+        ),
         SourceError::Refused { .. } | SourceError::NoPlace(_) | SourceError::Failed { .. } => {
             (Rule::SourceUnreachable, "run the git command by hand to see more, then drill again")
         }
@@ -30,19 +33,23 @@ pub fn finding(error: &SourceError) -> Finding {
 #[must_use]
 pub fn tag_finding(error: &SourceError, phase: Phase) -> Finding {
     let (rule, advice) = match error {
-        SourceError::Refused { .. } => {
-            (Rule::TagRefused, "grant whoever releases from this spare the right to create tags there, or set `tag_at:` to where it has it")
+        SourceError::Refused { .. } => (
+            Rule::TagRefused,
+            "grant whoever releases from this spare the right to create tags there, or set `tag_at:` to where it has it",
+        ),
+        SourceError::Unauthorized { .. } => {
+            (Rule::TagRefused, "give whoever runs this spare a key or credential helper that may push there")
         }
-        SourceError::Unauthorized { .. } => (Rule::TagRefused, "give whoever runs this spare a key or credential helper that may push there"),
         SourceError::NotFound { .. } | SourceError::NoPlace(_) => {
             (Rule::TagRefused, "correct the address, or make the mirror, or set `tag_at:`")
         }
         SourceError::Unreachable { .. } | SourceError::Timeout { .. } => {
             (Rule::TagUnreachable, "look at this network's way there, then drill again")
         }
-        SourceError::GitMissing(_) | SourceError::NotARepository { .. } | SourceError::NoSuchRef { .. } | SourceError::Failed { .. } => {
-            (Rule::TagUnreachable, "run the git command by hand to see more, then drill again")
-        }
+        SourceError::GitMissing(_)
+        | SourceError::NotARepository { .. }
+        | SourceError::NoSuchRef { .. }
+        | SourceError::Failed { .. } => (Rule::TagUnreachable, "run the git command by hand to see more, then drill again"),
     };
     Finding::new(rule, phase, format!("the tag cannot be placed: {error}"), advice)
 }
@@ -84,10 +91,12 @@ impl Note {
                     "keep what a release needs out of LFS, or fetch it in a build step from where it can be had during an outage",
                 )
             }
-            Self::Shallow => Meaning::Limit("the source has only the newest part of its history: older tags were not seen".to_owned()),
-            Self::Uncommitted { files } => {
-                Meaning::Limit(format!("{files} changed files of this repository are not committed and so not part of what was drilled"))
+            Self::Shallow => {
+                Meaning::Limit("the source has only the newest part of its history: older tags were not seen".to_owned())
             }
+            Self::Uncommitted { files } => Meaning::Limit(format!(
+                "{files} changed files of this repository are not committed and so not part of what was drilled"
+            )),
             Self::NotPushed { commits } => {
                 Meaning::Limit(format!("{commits} commits of this repository were not pushed and so not part of what was drilled"))
             }

@@ -16,7 +16,7 @@ pub(super) struct Remote {
 impl Remote {
     /// The repository at a URL or path; a relative path starts at `folder`.
     pub(super) fn new(address: &str, folder: &Path) -> Self {
-        let address = if is_path(address) { folder.join(address).to_string_lossy().into_owned() } else { address.to_owned() };
+        let address = if is_path(address) { at(folder, address) } else { address.to_owned() };
         let clean = redact(&address);
         Self { full: (clean != address).then_some(address), clean }
     }
@@ -66,6 +66,12 @@ impl std::fmt::Debug for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Remote({})", self.clean)
     }
+}
+
+/// A path as people read it, without `..` where it can be looked at.
+fn at(folder: &Path, path: &str) -> String {
+    let path = folder.join(path);
+    path.canonicalize().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// Whether git takes the address for a path: it has no scheme, and no colon before the first slash.

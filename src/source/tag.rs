@@ -1,6 +1,6 @@
 //! The hotfix tag: made, pushed under the drill's name, read back, removed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Checkout, Git, SourceError, behind::listed, fetch::Home, remote::Remote};
 use crate::{
@@ -12,9 +12,11 @@ use crate::{
 const TAGGER: &str = "canship <canship@invalid>";
 
 /// The tag of one drill. Every step may be done again.
-#[derive(Debug)]
-pub struct DrillTag<'c> {
-    checkout: &'c Checkout,
+#[derive(Clone, Debug)]
+pub struct DrillTag {
+    git: Git,
+    clone: PathBuf,
+    commit: String,
     remote: Remote,
     release_tag: String,
     name: String,
@@ -68,12 +70,12 @@ fn place<'r>(at: TagAt, mirror: Option<&'r Remote>, origin: Option<&'r Remote>) 
     }
 }
 
-impl<'c> DrillTag<'c> {
+impl DrillTag {
     /// Makes the tag object of the release in the clone. Always the same for the same commit and name.
     ///
     /// # Errors
     /// There is no such place, or git does not take the name.
-    pub async fn make(checkout: &'c Checkout, drill: &DrillId, release_tag: &str, at: TagAt) -> Result<Self, SourceError> {
+    pub async fn make(checkout: &Checkout, drill: &DrillId, release_tag: &str, at: TagAt) -> Result<Self, SourceError> {
         let remote = place(at, checkout.mirror.as_ref(), checkout.origin.as_ref())?.clone();
         let (git, clone) = (&checkout.git, &checkout.clone);
         // Only a whole name is checked: no tag can be called `-d` that way.
@@ -88,7 +90,15 @@ impl<'c> DrillTag<'c> {
         let object =
             git.run_with_input(clone, &["hash-object", "-t", "tag", "-w", "--stdin"], content.as_bytes()).await?.local()?;
         let object = String::from_utf8_lossy(&object).trim_end().to_owned();
-        Ok(Self { checkout, remote, release_tag: release_tag.to_owned(), name: format!("canship-drill/{drill}"), object })
+        Ok(Self {
+            git: git.clone(),
+            clone: clone.clone(),
+            commit: commit.clone(),
+            remote,
+            release_tag: release_tag.to_owned(),
+            name: format!("canship-drill/{drill}"),
+            object,
+        })
     }
 
     /// Where the tag goes, without credentials.
@@ -109,7 +119,7 @@ impl<'c> DrillTag<'c> {
     /// Git fails.
     pub async fn is_taken(&self) -> Result<bool, SourceError> {
         let name = format!("refs/tags/{}", self.release_tag);
-        Ok(self.checkout.git.run(&self.checkout.clone, &["rev-parse", "--verify", "--quiet", &name]).await?.success)
+        Ok(self.git.run(&self.clone, &["rev-parse", "--verify", "--quiet", &name]).await?.success)
     }
 
     /// Pushes it under the drill's name. One ref only, so there is nothing that could be left half done.
@@ -126,7 +136,7 @@ impl<'c> DrillTag<'c> {
     /// The server could not be asked.
     pub async fn read_back(&self) -> Result<ReadBack, SourceError> {
         let found = self.found().await?;
-        let expected = vec![self.object.clone(), self.checkout.commit.clone()];
+        let expected = vec![self.object.clone(), self.commit.clone()];
         if found == expected {
             return Ok(ReadBack::Same(TagFacts {
                 release_tag: self.release_tag.as_str().into(),
@@ -162,16 +172,16 @@ impl<'c> DrillTag<'c> {
 
     /// The tag object and what it leads to, as the server has them now.
     async fn found(&self) -> Result<Vec<String>, SourceError> {
-        let git = self.checkout.git.for_remote(&self.remote).await?;
+        let git = self.git.for_remote(&self.remote).await?;
         let (name, peeled) = (self.full_name(), format!("{}^{{}}", self.full_name()));
-        let listed = listed(&git, &self.checkout.clone, &self.remote, &[&name, &peeled]).await?;
+        let listed = listed(&git, &self.clone, &self.remote, &[&name, &peeled]).await?;
         Ok(listed.into_iter().map(|(object, _)| object).collect())
     }
 
     async fn send(&self, refspec: &str) -> Result<(), SourceError> {
-        let git = self.checkout.git.for_remote(&self.remote).await?;
+        let git = self.git.for_remote(&self.remote).await?;
         let arguments = ["push", "--porcelain", "--no-verify", "--no-follow-tags", "--", self.remote.url(), refspec];
-        let answer = git.run(&self.checkout.clone, &arguments).await?;
+        let answer = git.run(&self.clone, &arguments).await?;
         if answer.success {
             return Ok(());
         }

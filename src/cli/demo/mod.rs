@@ -19,9 +19,22 @@ use crate::{
 
 /// Images that have what the demo's project needs, a shell and its tools; the first one that the engine has is used.
 const KNOWN_IMAGES: [&str; 12] = [
-    "alpine", "busybox", "debian", "ubuntu", "debian:stable-slim", "debian:bookworm-slim", "debian:bookworm", "ubuntu:24.04",
-    "fedora", "rust", "node", "python",
+    "alpine",
+    "busybox",
+    "debian",
+    "ubuntu",
+    "debian:stable-slim",
+    "debian:bookworm-slim",
+    "debian:bookworm",
+    "ubuntu:24.04",
+    "fedora",
+    "rust",
+    "node",
+    "python",
 ];
+
+/// Nothing runs while images are looked for.
+const LOOK_LIMITS: plan::Limits = plan::Limits { time: std::time::Duration::ZERO, cpus: None, memory: None, pids: 0, disk: 0 };
 
 pub(super) fn run(options: &DemoOptions) -> Result<Exit, Failure> {
     drill::runtime()?.block_on(demo(options))
@@ -37,7 +50,8 @@ async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
         (None, false) => known_image().await,
     };
     let parts = project::Parts {
-        registry: registry.address(),
+        registry: &registry.address().to_string(),
+        username: Embedded::USERNAME,
         password: registry.password().expose(),
         image: image.as_deref(),
         breaks: options.breaks,
@@ -62,7 +76,8 @@ fn folder(options: &DemoOptions) -> Result<PathBuf, Failure> {
     }
     let below = environment::temporary();
     let made = tempfile::Builder::new().prefix("canship-demo-").tempdir_in(&below);
-    made.map(tempfile::TempDir::keep).map_err(|reason| Failure::failed(format!("no folder could be made in `{}`", below.display()), &reason))
+    made.map(tempfile::TempDir::keep)
+        .map_err(|reason| Failure::failed(format!("no folder could be made in `{}`", below.display()), &reason))
 }
 
 /// A well-known image, if an engine answers and has one.
@@ -74,7 +89,7 @@ async fn known_image() -> Option<String> {
             purpose: "demo",
             image: Some(BuildImage::Image(image.to_owned())),
             writable: Vec::new(),
-            limits: plan::Limits::default(),
+            limits: LOOK_LIMITS,
         };
         if engine.look(&plan).await.ok()?.image.is_some() {
             return Some(image.to_owned());

@@ -29,7 +29,9 @@ done
 pub(super) struct Parts<'p> {
     /// `host:port` of the registry.
     pub(super) registry: &'p str,
-    /// The password that the registry takes.
+    /// The user that the registry takes.
+    pub(super) username: &'p str,
+    /// The user's password.
     pub(super) password: &'p str,
     /// The clean room's image; without one it builds on this machine.
     pub(super) image: Option<&'p str>,
@@ -46,7 +48,10 @@ pub(super) fn make(folder: &Path, parts: &Parts<'_>) -> Result<PathBuf, Failure>
     for arguments in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", message]] {
         git(&project, arguments)?;
     }
-    git(folder, &["clone", "-q", "--bare", "project", "mirror.git"])?;
+    for server in ["origin.git", "mirror.git"] {
+        git(folder, &["clone", "-q", "--bare", "project", server])?;
+    }
+    git(&project, &["remote", "add", "origin", "../origin.git"])?;
     if parts.breaks == Some(Break::Tag) {
         let hook = folder.join("mirror.git/hooks/pre-receive");
         fs::create_dir_all(folder.join("mirror.git/hooks")).map_err(failed)?;
@@ -82,7 +87,10 @@ fn plan(parts: &Parts<'_>) -> String {
         Some(image) => (format!("  image: {image}"), "  - { name: clean-room, container: {} }"),
         None => ("  # no image: this spare is the machine itself".to_owned(), "  - { name: this-machine, host: {} }"),
     };
-    PLAN.replace("@REGISTRY@", parts.registry).replace("@IMAGE@", &image).replace("@SPARE@", spare)
+    PLAN.replace("@REGISTRY@", parts.registry)
+        .replace("@USER@", parts.username)
+        .replace("@IMAGE@", &image)
+        .replace("@SPARE@", spare)
 }
 
 /// Runs git as nobody in particular: no hooks, no signing, no templates of the user's.
