@@ -60,7 +60,7 @@ pub async fn fetch(plan: &FetchPlan<'_>, into: &Path) -> Result<Checkout, Source
         async {
             let at = At { git: &git, clone: &clone, named: &named, commit: &commit };
             // Without an origin, the repository that the plan lies in is where work comes together.
-            let compared = origin.clone().or_else(|| home.as_ref().ok().map(|home| Remote::at(home.top.clone())));
+            let compared = origin.clone().or_else(|| home.as_ref().ok().map(|home| Remote::at(&home.top)));
             if from == Origin::Mirror { behind::count(&at, compared.as_ref(), into).await } else { Ok((None, None)) }
         },
         look_around(&git, &clone, &commit, (&home, plan.reference, from)),
