@@ -1,5 +1,7 @@
 //! The source of a release, with real git and real repositories.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::{
     ffi::OsString,
     fs,
