@@ -82,6 +82,26 @@ pub enum Refused {
 /// # Errors
 /// The archive is broken or would do harm; see [`Refused`].
 pub fn unpack(archive: impl Read, into: &Path, limit: u64) -> Result<Vec<Unpacked>, Refused> {
+    unpack_with(archive, into, limit, Links::Inward)
+}
+
+/// Unpacks like [`unpack`], but with symbolic links that lead anywhere: a source may have them, and whoever checks it
+/// out gets them too. Nothing is written through them either.
+///
+/// # Errors
+/// The archive is broken or would do harm; see [`Refused`].
+pub fn unpack_source(archive: impl Read, into: &Path, limit: u64) -> Result<Vec<Unpacked>, Refused> {
+    unpack_with(archive, into, limit, Links::Anywhere)
+}
+
+/// Where symbolic links may lead. Hard links always stay inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Inward,
+    Anywhere,
+}
+
+fn unpack_with(archive: impl Read, into: &Path, limit: u64, may_lead: Links) -> Result<Vec<Unpacked>, Refused> {
     let mut archive = tar::Archive::new(archive);
     let (mut files, mut links, mut left) = (Vec::new(), Vec::new(), limit);
     for (seen, entry) in archive.entries().map_err(Refused::Read)?.enumerate() {
@@ -106,7 +126,7 @@ pub fn unpack(archive: impl Read, into: &Path, limit: u64) -> Result<Vec<Unpacke
             other => return Err(Refused::Kind { path: shown, kind: kind_name(other) }),
         }
     }
-    make_links(&links, &files, into)?;
+    make_links(&links, &files, into, may_lead)?;
     Ok(files)
 }
 
@@ -118,14 +138,18 @@ struct Link {
     shown: String,
 }
 
-fn make_links(links: &[Link], files: &[Unpacked], into: &Path) -> Result<(), Refused> {
+fn make_links(links: &[Link], files: &[Unpacked], into: &Path, may_lead: Links) -> Result<(), Refused> {
     let places: HashSet<&Path> = links.iter().map(|link| link.path.as_path()).collect();
     let regular: HashSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
     for link in links {
         let refused = || Refused::Link { path: link.shown.clone(), target: link.target.display().to_string() };
         let folder = link.path.parent().unwrap_or(Path::new(""));
         let from = if link.hard { Path::new("") } else { folder };
-        let leads_to = resolve(from, &link.target, &places).ok_or_else(refused)?;
+        let leads_to = match resolve(from, &link.target, &places) {
+            Some(inside) => inside,
+            None if !link.hard && may_lead == Links::Anywhere => PathBuf::new(),
+            None => return Err(refused()),
+        };
         // A hard link to anything but a file of this archive could reach a file of this machine.
         if link.hard && !regular.contains(leads_to.as_path()) {
             return Err(refused());
@@ -307,6 +331,15 @@ mod tests {
         bytes.truncate(512);
         bytes.extend(entry(tar::EntryType::Regular, "folder/file", "", b"x"));
         assert!(matches!(refused(&bytes), Refused::Clash(_)));
+    }
+
+    #[test]
+    fn a_source_may_have_symbolic_links_that_lead_out_but_no_hard_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        unpack_source(&entry(tar::EntryType::Symlink, "link", "/etc", b"")[..], folder.path(), 0).unwrap();
+        assert_eq!(fs::read_link(folder.path().join("link")).unwrap(), Path::new("/etc"));
+        let hard = entry(tar::EntryType::Link, "hard", "/etc/passwd", b"");
+        assert!(matches!(unpack_source(&hard[..], folder.path(), 0), Err(Refused::Link { .. })));
     }
 
     #[test]

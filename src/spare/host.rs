@@ -1,1 +1,0 @@
-//! A clean checkout on this machine.

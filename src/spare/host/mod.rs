@@ -1,0 +1,94 @@
+//! A clean checkout on this machine: the trusted engineer's laptop.
+//!
+//! A host is no clean machine, and says so ([`Host`]'s limits). What it does give: a fresh working folder, home and
+//! folder for temporary files, an environment of only what the plan names, and the end of everything that a step has
+//! started when the step ends.
+
+mod collect;
+mod processes;
+mod room;
+
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+
+use super::{Room, RoomPlan, Spare, SpareError};
+use crate::record::{RoomFacts, Text};
+
+/// Builds in folders of this machine.
+#[derive(Clone, Debug)]
+pub struct Host {
+    base: PathBuf,
+    path: OsString,
+}
+
+impl Host {
+    /// Rooms are made below `base`; steps find programs by `path`, this machine's `PATH`.
+    #[must_use]
+    pub fn new(base: impl Into<PathBuf>, path: impl Into<OsString>) -> Self {
+        Self { base: base.into(), path: path.into() }
+    }
+
+    /// What every room on this machine is made of.
+    fn facts(&self) -> Result<RoomFacts, SpareError> {
+        // A base that is not there yet will lie on the file system of the folder that it is made in.
+        let there = self.base.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+        let failed = |reason: io::Error| failed(format!("reading the free disk space at `{}`", there.display()), &reason);
+        let seen = rustix::fs::statvfs(there).map_err(|errno| failed(errno.into()))?;
+        Ok(RoomFacts { engine: None, image: None, disk_free: Some(seen.f_bavail.saturating_mul(seen.f_frsize)) })
+    }
+}
+
+#[async_trait]
+impl Spare for Host {
+    async fn look(&self, _plan: &RoomPlan) -> Result<RoomFacts, SpareError> {
+        self.facts()
+    }
+
+    async fn open(
+        &self,
+        plan: &RoomPlan,
+        _progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync),
+    ) -> Result<Box<dyn Room>, SpareError> {
+        let folder = self.base.join(format!("{}-{}", plan.drill, plan.purpose));
+        let made = std::fs::create_dir_all(&self.base).and_then(|()| private_folder(&folder));
+        made.map_err(|reason| failed(format!("making the folder `{}`", folder.display()), &reason))?;
+        let made = ["src", "home", "tmp"].iter().try_for_each(|name| private_folder(&folder.join(name)));
+        // Names in the room must be those that the system tells: links on the way to it are resolved.
+        let opened = made.and_then(|()| folder.canonicalize()).map_err(|reason| failed("opening the room".to_owned(), &reason));
+        let opened = opened.and_then(|folder| Ok(room::HostRoom::new(folder, self.path.clone(), plan.limits.disk, self.facts()?)));
+        if opened.is_err() {
+            std::fs::remove_dir_all(&folder).unwrap_or_default();
+        }
+        Ok(Box::new(opened?))
+    }
+
+    fn limits(&self, _plan: &RoomPlan) -> Vec<Text> {
+        let of_this_system = if cfg!(target_os = "linux") {
+            "a process that leaves its step's session and wipes its environment is not found when the step ends"
+        } else {
+            "a process that leaves its step's session is not found when the step ends: only Linux shows them"
+        };
+        let limits = [
+            "a host is no clean machine: tools, caches and settings of this machine took part in the build",
+            "on a host, steps run with the rights of the user: nothing kept them from files and network of this machine",
+            "on a host, the plan's limits of processors, memory, processes and disk are not enforced on steps, only those of time",
+            of_this_system,
+        ];
+        limits.map(Text::from).into()
+    }
+}
+
+/// A folder that only its owner may look into.
+fn private_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+fn failed(what: String, reason: &io::Error) -> SpareError {
+    SpareError::Failed { what, reason: reason.to_string() }
+}

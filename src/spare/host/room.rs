@@ -1,0 +1,165 @@
+//! A room: one folder with the source, a home and a place for temporary files.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, BufWriter},
+    ops::ControlFlow,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{process::Command, task::spawn_blocking, time::timeout};
+
+use super::{collect, failed, processes};
+use crate::{
+    archive::{self, Fill, Refused, Unpacked, Writer},
+    process::Child,
+    record::{Leftover, RoomFacts, StepEnd, Stream, Text},
+    spare::{OnOutput, Room, RoomStep, SpareError},
+};
+
+/// A room on this machine.
+#[derive(Debug)]
+pub(super) struct HostRoom {
+    folder: PathBuf,
+    path: OsString,
+    /// Bytes that content and artifacts may have.
+    disk: u64,
+    facts: RoomFacts,
+    ended: Option<String>,
+}
+
+impl HostRoom {
+    pub(super) fn new(folder: PathBuf, path: OsString, disk: u64, facts: RoomFacts) -> Self {
+        Self { folder, path, disk, facts, ended: None }
+    }
+
+    fn source(&self) -> PathBuf {
+        self.folder.join("src")
+    }
+
+    fn command(&self, step: &RoomStep) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(&step.command).current_dir(self.source());
+        command.env_clear().env("PATH", &self.path).env("LANG", "C.UTF-8");
+        command.env("HOME", self.folder.join("home")).env("TMPDIR", self.folder.join("tmp"));
+        command.env(processes::MARKER, &self.folder);
+        command.envs(step.env.iter().map(|(name, value)| (name, value)));
+        command.envs(step.secrets.iter().map(|(name, secret)| (name, secret.expose())));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Ends everything that a step has left behind.
+    async fn sweep(&self) -> Result<(), SpareError> {
+        let folder = self.folder.clone();
+        let swept = spawn_blocking(move || processes::end_all(&folder)).await.map_err(io::Error::from).flatten();
+        swept.map_err(|reason| failed("ending what the step had left running".to_owned(), &reason))
+    }
+}
+
+#[async_trait]
+impl Room for HostRoom {
+    fn facts(&self) -> RoomFacts {
+        self.facts.clone()
+    }
+
+    async fn fill(&mut self, content: Fill) -> Result<u64, SpareError> {
+        let what = || "filling the working folder".to_owned();
+        let (from, to) = io::pipe().map_err(|reason| failed(what(), &reason))?;
+        let writing = spawn_blocking(move || {
+            let mut writer = Writer::new(BufWriter::with_capacity(PIPE, to), "", 0);
+            content(&mut writer)?;
+            let written = writer.written();
+            writer.finish().map(|()| written)
+        });
+        let (into, limit) = (self.source(), self.disk);
+        let reading = spawn_blocking(move || archive::unpack_source(io::BufReader::with_capacity(PIPE, from), &into, limit));
+        let (written, unpacked) = tokio::join!(writing, reading);
+        let written = written.map_err(io::Error::from).flatten();
+        match unpacked.map_err(|stopped| failed(what(), &stopped.into()))? {
+            Ok(_) => written.map_err(|reason| failed(what(), &reason)),
+            // The stream ends early when its writer fails, which then knows why.
+            Err(Refused::Read(_)) if let Err(reason) = &written => Err(failed(what(), reason)),
+            Err(refused) => Err(SpareError::Failed { what: what(), reason: refused.to_string() }),
+        }
+    }
+
+    async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError> {
+        if let Some(reason) = &self.ended {
+            return Err(SpareError::Ended { reason: reason.clone() });
+        }
+        let broken = |reason: io::Error| failed("running the step".to_owned(), &reason);
+        let mut child = Child::start(self.command(&step)).map_err(broken)?;
+        let mut forward = |stream: Stream, chunk: &[u8]| {
+            output(stream, chunk);
+            ControlFlow::Continue(())
+        };
+        let Ok(followed) = timeout(step.time, child.follow(Duration::MAX, &mut forward)).await else {
+            let end = StepEnd::TimedOut { limit: step.time };
+            self.ended = Some(end.to_string());
+            child.finish().await.map_err(broken)?;
+            self.sweep().await?;
+            child.drain(&mut forward).map_err(broken)?;
+            return Ok(end);
+        };
+        followed.map_err(broken)?;
+        let status = child.finish().await.map_err(broken)?;
+        self.sweep().await?;
+        Ok(StepEnd::Exited { code: code(status) })
+    }
+
+    async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError> {
+        let (room, source, artifact) = (self.folder.clone(), self.source(), artifact.to_owned());
+        let (into, limit) = (into.to_owned(), self.disk);
+        let collected = spawn_blocking(move || collect::collect(&room, &source, &artifact, (&into, limit)));
+        collected.await.map_err(|stopped| failed("collecting the artifact".to_owned(), &stopped.into()))?
+    }
+
+    async fn close(self: Box<Self>) -> Vec<Leftover> {
+        let remedy = |what: &str| Text::new(&format!("{what} `{}`", self.folder.display()));
+        let mut left = Vec::new();
+        if let Err(reason) = self.sweep().await {
+            let what = remedy("processes of the room");
+            left.push(Leftover { what, reason: reason.to_string().into(), remedy: "end them by hand".into() });
+        }
+        let folder = self.folder.clone();
+        let removed = spawn_blocking(move || remove(&folder)).await.map_err(io::Error::from).flatten();
+        if let Err(reason) = removed {
+            let reason = reason.to_string().into();
+            left.push(Leftover { what: remedy("the folder"), reason, remedy: remedy("remove it by hand:") });
+        }
+        left
+    }
+}
+
+/// Bytes that are passed on at once when the room is filled.
+const PIPE: usize = 256 * 1024;
+
+/// The exit code as a shell tells it: 128 + n for signal n.
+fn code(status: ExitStatus) -> i64 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1).into()
+}
+
+/// Removes the folder with all that is in it, also folders that a tool has made read-only.
+fn remove(folder: &Path) -> io::Result<()> {
+    if fs::remove_dir_all(folder).is_ok() {
+        return Ok(());
+    }
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            // Told without following: a link to a folder is no folder.
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    fs::remove_dir_all(folder)
+}
