@@ -78,7 +78,8 @@ pub(super) fn feed(pulse: Arc<Pulse>) -> (Feeder, reqwest::Body) {
     (Feeder { sender, buffer: BytesMut::with_capacity(PIECE) }, reqwest::Body::wrap_stream(stream))
 }
 
-/// Where a body's bytes are written, by a thread that may block. Dropped before [`Feeder::end`] it breaks the body off.
+/// Where a body's bytes are written, by a thread that may block. The last piece goes out by
+/// `flush`.
 pub(super) struct Feeder {
     sender: mpsc::Sender<io::Result<Bytes>>,
     buffer: BytesMut,
@@ -99,11 +100,6 @@ impl Feeder {
     pub(super) fn break_off(self) {
         // Nobody is left to be told if this fails.
         drop(self.sender.try_send(Err(io::Error::other("what was to be sent could not be made"))));
-    }
-
-    /// Passes on what is left.
-    pub(super) fn end(mut self) -> io::Result<()> {
-        self.flush()
     }
 }
 

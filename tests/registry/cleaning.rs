@@ -1,0 +1,187 @@
+//! What is put outside is taken away again.
+
+use axum::http::Method;
+use canship::{
+    record::Cleaning,
+    registry::{Credentials, Fault, Image},
+};
+
+use crate::{
+    quiet,
+    support::{
+        PATIENT, client, image, login, platform,
+        proxy::{Proxy, Trouble},
+        server::{PASSWORD, Registry},
+        token::Guarded,
+        write_artifacts,
+    },
+};
+
+fn all_gone(cleanings: &[Cleaning]) -> bool {
+    cleanings.iter().all(|cleaning| matches!(cleaning, Cleaning::Gone { .. }))
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_a_probe() {
+    let registry = Registry::open();
+    let there = client(&registry.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    assert!(there.probe_push().await.unwrap().is_empty());
+    assert!(there.ledger().is_empty());
+    assert_eq!(registry.uploads("acme/api"), 0);
+}
+
+#[tokio::test]
+async fn a_probe_that_cannot_be_cancelled_proves_the_right_and_names_what_is_left() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    proxy.always(Method::DELETE, "/blobs/uploads/", Trouble::Answer(405, vec![], ""));
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    let left = there.probe_push().await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].reason.as_str().contains("405 Method Not Allowed"), "{left:?}");
+    assert!(registry.uploads("acme/api") > 0);
+
+    proxy.repent();
+    assert!(all_gone(&there.clean(&there.ledger()).await));
+    assert_eq!(registry.uploads("acme/api"), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_cleaning() {
+    let registry = Registry::open();
+    let (_folder, image) = image().await;
+    let there = client(&registry.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap();
+    let cleanings = there.clean(&there.ledger()).await;
+    assert!(all_gone(&cleanings), "{cleanings:?}");
+    assert_eq!(cleanings.len(), 4, "manifest, tag, layer, configuration: {cleanings:?}");
+    assert!(there.ledger().is_empty());
+    assert_eq!(registry.uploads("acme/api"), 0);
+    for part in ["_manifests/revisions", "_manifests/tags", "_layers"] {
+        let files = registry.files("acme/api", part);
+        assert!(files.iter().all(|file| !file.ends_with("link")), "{files:?}");
+    }
+    assert!(there.clean(&there.ledger()).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_there_before_stays() {
+    let registry = Registry::open();
+    let (_folder, image) = image().await;
+    let release = client(&registry.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    let digest = release.push(&image, "v1", &quiet).await.unwrap().digest;
+
+    let there = client(&registry.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    let again = Image::from_artifacts(_folder.path(), platform()).await.unwrap();
+    there.push(&again, "drill", &quiet).await.unwrap();
+    let cleanings = there.clean(&there.ledger()).await;
+    // This registry does not delete tags; the manifest is not ours.
+    assert!(matches!(&cleanings[..], [Cleaning::Left(left)] if left.what.as_str().starts_with("tag drill in")), "{cleanings:?}");
+    let into = tempfile::tempdir().unwrap();
+    release.pull(&digest, into.path(), 1 << 20, &quiet).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_delete_is_a_leftover_and_no_failure() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    let (_folder, image) = image().await;
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap();
+    let body = r#"{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}"#;
+    proxy.always(Method::DELETE, "/", Trouble::Answer(405, vec![], body));
+    let cleanings = there.clean(&there.ledger()).await;
+    assert_eq!(cleanings.len(), 4);
+    for cleaning in &cleanings {
+        let Cleaning::Left(left) = cleaning else { panic!("{cleaning:?}") };
+        assert!(left.reason.as_str().contains("UNSUPPORTED The operation is unsupported."), "{left:?}");
+        assert!(!left.remedy.is_empty());
+    }
+
+    proxy.repent();
+    assert!(all_gone(&there.clean(&there.ledger()).await));
+}
+
+#[tokio::test]
+async fn a_delete_that_deleted_nothing_is_seen() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    let (_folder, image) = image().await;
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap();
+    proxy.always(Method::DELETE, "/", Trouble::Answer(202, vec![], ""));
+    let cleanings = there.clean(&there.ledger()).await;
+    assert!(!cleanings.is_empty());
+    for cleaning in &cleanings {
+        assert!(matches!(cleaning, Cleaning::Left(left) if left.reason.as_str().contains("still there")), "{cleaning:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_may_not_delete_leaves_a_list() {
+    let guarded = Guarded::start(&["pull", "push"], &[]).await;
+    let (_folder, image) = image().await;
+    let there = client(&guarded.registry.address, "acme/api", login(PASSWORD), &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap();
+    let cleanings = there.clean(&there.ledger()).await;
+    assert!(
+        cleanings.iter().all(|c| matches!(c, Cleaning::Left(left) if left.reason.as_str().contains("right to delete"))),
+        "{cleanings:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_push_that_is_dropped_in_the_middle_can_be_cleaned() {
+    let registry = Registry::open();
+    let (_folder, image) = image().await;
+    for (method, path) in [(Method::PATCH, "/blobs/uploads/"), (Method::PUT, "/blobs/uploads/"), (Method::PUT, "/manifests/")] {
+        let proxy = Proxy::before(&registry.address).await;
+        let (_other, fresh) = (tempfile::tempdir().unwrap(), &image);
+        proxy.always(method.clone(), path, Trouble::StopReading);
+        let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+        let ledger = there.ledger();
+        // Dropped as soon as the registry has got the call that it never answers.
+        let reached = async {
+            while proxy.count(&method, path) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            pushed = there.push(fresh, "x", &quiet) => panic!("{pushed:?}"),
+            () = reached => {}
+        }
+        assert!(!ledger.is_empty(), "{method}");
+        proxy.repent();
+        let cleanings = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT).clean(&ledger).await;
+        assert!(all_gone(&cleanings), "{cleanings:?}");
+        assert_eq!(registry.uploads("acme/api"), 0);
+        assert!(registry.files("acme/api", "_layers").iter().all(|file| !file.ends_with("link")), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_whose_address_never_came_is_named() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    proxy.always(Method::POST, "/blobs/uploads/", Trouble::Answer(500, vec![], ""));
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    let error = there.probe_push().await.unwrap_err();
+    assert!(matches!(error.fault(), Fault::Unavailable { .. }), "{error}");
+    assert!(error.to_string().ends_with("whether it was done all the same is not known"), "{error}");
+    let cleanings = there.clean(&there.ledger()).await;
+    assert!(
+        matches!(&cleanings[..], [Cleaning::Left(left)] if left.what.as_str().starts_with("perhaps an open upload")),
+        "{cleanings:?}"
+    );
+}
+
+#[tokio::test]
+async fn several_artifacts_of_one_content_are_cleaned_once() {
+    let registry = Registry::open();
+    let folder = tempfile::tempdir().unwrap();
+    write_artifacts(folder.path(), &["ab", "cd"]);
+    let image = Image::from_artifacts(folder.path(), platform()).await.unwrap();
+    let there = client(&registry.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap();
+    assert_eq!(there.clean(&there.ledger()).await.len(), 4);
+}
