@@ -13,6 +13,9 @@ use super::{
     token, unit,
 };
 
+/// So many flaws are helped with the nearest name; each costs a comparison with every name.
+const HELPED: usize = 50;
+
 /// What was found while a plan is resolved.
 #[derive(Debug)]
 pub(super) struct Checks {
@@ -119,7 +122,8 @@ impl Checks {
     /// if it is like a declared name or written like one.
     pub(super) fn secret(&mut self, at: &Cursor<'_>, name: &str) -> SecretName {
         if !self.declared.contains(name) {
-            let nearest = names::nearest(name, self.declared.iter().map(String::as_str)).map(str::to_owned);
+            let known = self.declared.iter().map(String::as_str).take(if self.flaws.len() < HELPED { 200 } else { 0 });
+            let nearest = names::nearest(name, known).map(str::to_owned);
             let quotable = names::is_variable(name) && (nearest.is_some() || token::is_name_like(name));
             let help = match (nearest, self.declared.len()) {
                 (Some(nearest), _) => format!("did you mean `{nearest}`?"),

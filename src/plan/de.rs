@@ -280,8 +280,9 @@ impl<'t> MapAccess<'t> for Entries<'t> {
     fn next_value_seed<V: DeserializeSeed<'t>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let Some(entry) = self.current else { return Err(de::Error::custom("a value was asked for before its key")) };
         seed.deserialize(&entry.node).map_err(|mut error| {
-            // A place that is only the start of a block says less than the key above it.
-            if matches!(error.kind, Kind::Missing(_)) && error.path.is_empty() {
+            // The start of a block, or of nothing, says less than the key above it.
+            let missing = matches!(error.kind, Kind::Missing(_)) && error.path.is_empty();
+            if missing || matches!(entry.node.value, Value::Null) {
                 error.place = Some(entry.key_place);
             }
             error.at(entry.node.place).within(names::short(&entry.key))

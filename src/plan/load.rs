@@ -140,7 +140,9 @@ fn read(text: &str, name: &str) -> Result<(Plan, Vec<Setting>), Invalid> {
             Ok((plan, settings))
         }
         Ok(_) => Err(source.invalid(flaws)),
-        Err(more) => {
+        Err(mut more) => {
+            // That a literal is also no name needs no second mention.
+            more.retain(|flaw| !(flaw.hidden && flaws.iter().any(|literal| literal.place.start == flaw.place.start)));
             flaws.extend(more);
             Err(source.invalid(flaws))
         }

@@ -15,8 +15,8 @@ use crate::record::Text;
 
 /// Characters of a line that are shown on either side of the place.
 const SHOWN: usize = 120;
-/// Problems that are shown in full.
-const SHOWN_PROBLEMS: usize = 50;
+/// Problems that are worked out; more help nobody, and a hostile file could hold any number.
+const MOST: usize = 50;
 
 /// Why a plan was refused: one problem or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Invalid {
     pub name: String,
     /// What is wrong, in the file's order; never empty.
     pub problems: Vec<Problem>,
+    /// How many more problems there are.
+    pub omitted: usize,
 }
 
 /// One thing that is wrong with a plan.
@@ -58,7 +60,7 @@ impl Invalid {
             line_text: None,
             shown_at: 0..0,
         };
-        Self { name: Text::new(name).one_line(), problems: vec![problem] }
+        Self { name: Text::new(name).one_line(), problems: vec![problem], omitted: 0 }
     }
 
     /// All problems, each with place, line and help; with terminal colours if `colour`.
@@ -69,11 +71,10 @@ impl Invalid {
             Colour::Ansi => Renderer::styled(),
         };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let shown: Vec<String> =
-            self.problems.iter().take(SHOWN_PROBLEMS).map(|problem| renderer.render(&[problem.group(&self.name)])).collect();
+        let shown: Vec<String> = self.problems.iter().map(|problem| renderer.render(&[problem.group(&self.name)])).collect();
         let mut text = shown.join("\n\n");
-        if let Some(more) = self.problems.len().checked_sub(SHOWN_PROBLEMS).filter(|more| *more > 0) {
-            text.push_str(&format!("\n\nerror: {more} more problems are not shown"));
+        if self.omitted > 0 {
+            text.push_str(&format!("\n\nerror: {} more problems are not shown", self.omitted));
         }
         text
     }
@@ -212,9 +213,11 @@ impl<'t> Source<'t> {
     /// The error that these flaws are, in the file's order.
     pub(super) fn invalid(&self, mut flaws: Vec<Flaw>) -> Invalid {
         flaws.sort_by_key(|flaw| flaw.place.start);
+        let omitted = flaws.len().saturating_sub(MOST);
+        flaws.truncate(MOST);
         let mut problems: Vec<Problem> = flaws.into_iter().map(|flaw| self.problem(flaw)).collect();
         problems.dedup();
-        Invalid { name: Text::new(self.name).one_line(), problems }
+        Invalid { name: Text::new(self.name).one_line(), problems, omitted }
     }
 
     fn problem(&self, flaw: Flaw) -> Problem {

@@ -132,10 +132,11 @@ fn artifacts(checks: &mut Checks, at: &Cursor<'_>, raw: &[String]) -> Vec<PathBu
 fn writable(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&[String]>) -> Vec<PathBuf> {
     let Some(raw) = raw else { return Vec::new() };
     checks.list(at, raw);
+    let mut seen = BTreeSet::new();
     for (index, path) in raw.iter().enumerate() {
         let here = at.item(index);
         checks.form(&here, "path that can be made writable", names::writable_flaw(path));
-        if raw[..index].iter().any(|earlier| Path::new(earlier) == Path::new(path)) {
+        if !seen.insert(Path::new(path)) {
             checks.wrong(&here, "is there twice");
         }
     }

@@ -4,6 +4,8 @@
 //! too; a *suspect* is text in a place where people put passwords, and only keeps its line from being shown.
 //! Known limit: a password without any form, in a place meant for other text, looks like that other text.
 
+use std::collections::BTreeSet;
+
 use super::{
     problem::Flaw,
     tree::{Node, Place, Value},
@@ -109,7 +111,8 @@ fn literal_at(bytes: &[u8], at: usize) -> Option<Literal> {
             let head = head.split(|b| *b == b'\n').next().unwrap_or_default();
             return head.windows(11).any(|w| w == b"PRIVATE KEY").then(|| literal(head.len(), "a private key"));
         }
-        b'e' if rest.starts_with(b"eyJ") => {
+        // Only at the start of a run, so that no run is read twice.
+        b'e' if rest.starts_with(b"eyJ") && !at.checked_sub(1).is_some_and(|before| dotted(bytes[before])) => {
             let length = rest.iter().take_while(|b| dotted(**b)).count();
             let mut parts = rest[..length].split(|b| *b == b'.');
             let head = parts.next().is_some_and(|part| part.len() >= 8);
@@ -146,7 +149,8 @@ pub(super) fn flaws(text: &str, root: Option<&Node>) -> Vec<Flaw> {
     let mut inside = Vec::new();
     if let Some(root) = root {
         visit(root, &mut |shown, place| {
-            let seen = found.iter().any(|literal| literal.place.start < place.end && place.start < literal.place.end);
+            let next = found.partition_point(|literal| literal.place.end <= place.start);
+            let seen = found.get(next).is_some_and(|literal| literal.place.start < place.end);
             if !seen && let Some(literal) = find(shown) {
                 inside.push(Literal { place, ..literal });
             }
@@ -195,7 +199,13 @@ fn is_secret_key(key: &str) -> bool {
 
 /// Places whose lines are not shown, told from the text alone: literals, and what follows `password:` and the like.
 pub(super) fn suspects(text: &str) -> Vec<Place> {
-    let mut places: Vec<Place> = literals(text).into_iter().map(|literal| whole_literal(text, literal)).collect();
+    let mut places: Vec<Place> = Vec::new();
+    for literal in literals(text) {
+        // What lies inside of a key in PEM form is withheld with it.
+        if places.last().is_none_or(|last| last.end <= literal.place.start) {
+            places.push(whole_literal(text, literal));
+        }
+    }
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         if let Some(value) = suspect_value(line) {
@@ -249,12 +259,12 @@ fn block_end(text: &str, start: usize, line: &str) -> usize {
 /// something else stands, whatever a malformed source under `secrets` holds, and literals.
 pub(super) fn misplaced(root: &Node) -> Vec<Place> {
     let mut places = Vec::new();
-    let declared = root.entry("secrets").map(|entry| &entry.node);
-    walk(root, declared, &mut places);
-    if let Some(Node { value: Value::Map(sources), .. }) = declared {
-        for source in sources {
-            odd_source(&source.node, &mut places);
-        }
+    let sources = root.entry("secrets").map(|entry| &entry.node.value);
+    let sources = if let Some(Value::Map(sources)) = sources { sources.as_slice() } else { &[] };
+    let declared = sources.iter().map(|source| source.key.as_str()).collect();
+    walk(root, &declared, &mut places);
+    for source in sources {
+        odd_source(&source.node, &mut places);
     }
     visit(root, &mut |text, place| {
         if find(text).is_some() {
@@ -264,13 +274,12 @@ pub(super) fn misplaced(root: &Node) -> Vec<Place> {
     places
 }
 
-fn walk(node: &Node, declared: Option<&Node>, places: &mut Vec<Place>) {
+fn walk(node: &Node, declared: &BTreeSet<&str>, places: &mut Vec<Place>) {
     match &node.value {
         Value::Map(entries) => {
             for entry in entries {
-                let named = entry.node.scalar().is_some_and(|text| {
-                    is_name_like(text) || text.starts_with('$') || declared.is_some_and(|secrets| secrets.entry(text).is_some())
-                });
+                let named =
+                    entry.node.scalar().is_some_and(|text| is_name_like(text) || text.starts_with('$') || declared.contains(text));
                 if is_secret_key(&entry.key) && !named && !matches!(entry.node.value, Value::Map(_)) {
                     places.push(Place { start: entry.node.place.start, end: entry.node.end() });
                 }

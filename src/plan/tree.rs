@@ -99,8 +99,8 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Flaw>> {
 fn reader_options() -> Options {
     let limits: Option<Budget> = budget! {
         max_depth: 40,
-        max_nodes: 50_000,
-        max_events: 200_000,
+        max_nodes: 10_000,
+        max_events: 50_000,
         max_aliases: 2_000,
         max_anchors: 1_000,
         max_merge_keys: 1_000,

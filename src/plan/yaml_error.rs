@@ -18,8 +18,10 @@ pub(super) fn flaw(error: &Error, text: &str) -> Flaw {
     }
     let place = error.location().map_or_else(Place::default, |location| place_of(&location, text));
     let (message, help) = words(error);
-    let flaw = Flaw::new(place, message);
-    let flaw = if tab_indents(text, place) { flaw.help("YAML indents with spaces, not with tabs") } else { flaw.help_if(help) };
+    let flaw = match tab(text, place) {
+        Some(tab) => Flaw::new(tab, message).help("YAML indents with spaces, not with tabs"),
+        None => Flaw::new(place, message).help_if(help),
+    };
     if let Error::DuplicateMappingKey { key: Some(key), .. } = error { flaw.pointing_at(text, key) } else { flaw }
 }
 
@@ -34,14 +36,12 @@ fn words(error: &Error) -> (String, Option<&'static str>) {
             (format!("the key `{key}` is given twice"), Some("remove one of the two"))
         }
         Error::DuplicateMappingKey { .. } => ("a key is given twice".into(), Some("remove one of the two")),
+        Error::ExternalMessage { msg, .. } if msg.contains("recursion limit") => too_much(),
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => (
-            "the plan is too large, too deeply nested or repeats itself too often to be read".into(),
-            Some("a plan has a few dozen lines; repeat less by aliases (`*name`)"),
-        ),
+        | Error::AliasReplayCounterOverflow { .. } => too_much(),
         Error::MultipleDocuments { .. } => {
             ("the file holds more than one YAML document".into(), Some("a plan is one document: remove what follows `---`"))
         }
@@ -56,15 +56,24 @@ fn words(error: &Error) -> (String, Option<&'static str>) {
     }
 }
 
+fn too_much() -> (String, Option<&'static str>) {
+    let message = "the plan is too large, too deeply nested or repeats itself too often to be read";
+    (message.into(), Some("a plan has a few dozen lines; repeat less by aliases (`*name`)"))
+}
+
 /// The reader's text without its own words on where: that is shown by us.
 fn without_location(text: &str) -> &str {
     text.find(" at line ").map_or(text, |at| &text[..at])
 }
 
-/// Whether the line of the error, or the one before, is indented by a tab.
-fn tab_indents(text: &str, place: Place) -> bool {
+/// The tab that indents the line of the error or the one before, if there is one.
+fn tab(text: &str, place: Place) -> Option<Place> {
     let before = text.get(..place.start).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let previous = before[..line_start.saturating_sub(1)].rfind('\n').map_or(0, |at| at + 1);
-    [line_start, previous].iter().any(|&start| text[start..].bytes().take_while(|b| matches!(b, b' ' | b'\t')).any(|b| b == b'\t'))
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    let previous = before[..line.saturating_sub(1)].rfind('\n').map_or(0, |at| at + 1);
+    [line, previous].into_iter().find_map(|start| {
+        let spaces = text[start..].bytes().take_while(|b| *b == b' ').count();
+        let at = start + spaces;
+        text[at..].starts_with('\t').then_some(Place { start: at, end: at + 1 })
+    })
 }
