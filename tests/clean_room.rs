@@ -1,6 +1,7 @@
 //! Clean rooms on a real engine, from outside: needs an engine at `DOCKER_HOST` or Docker's usual socket, and an image
 //! with a shell, core utilities and a C compiler, `CANSHIP_TEST_IMAGE` or `canship-test/base:1`. Without them every
 //! test here fails: a clean room that was not tried is not known to be clean.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::{
     collections::HashMap,
@@ -257,11 +258,11 @@ async fn a_step_sees_its_own_environment_and_secrets_and_no_later_step_does() {
 /// All that the engine tells of the drill's container and of what runs in it.
 async fn told_while_running(plan: &RoomPlan) -> String {
     let container = docker().inspect_container(&container_of(plan), None).await.unwrap();
-    let mut told = format!("{container:?}");
+    let mut told = vec![format!("{container:?}")];
     for id in container.exec_ids.unwrap_or_default() {
-        told.push_str(&format!("{:?}", docker().inspect_exec(&id).await.unwrap()));
+        told.push(format!("{:?}", docker().inspect_exec(&id).await.unwrap()));
     }
-    told
+    told.concat()
 }
 
 /// Runs a command in the drill's container beside the drill.
@@ -326,6 +327,19 @@ async fn a_step_that_ends_the_room_is_told_as_that() {
 }
 
 #[tokio::test]
+async fn an_artifact_of_a_room_that_was_taken_away_is_not_called_missing() {
+    let plan = plan();
+    let mut room = open(&plan).await;
+    assert!(run(&mut *room, "touch app").await.end.is_success());
+    docker().kill_container(&container_of(&plan), None).await.unwrap();
+    gone(&plan).await;
+    let into = tempfile::tempdir().unwrap();
+    let collected = room.collect(Path::new("app"), into.path()).await;
+    assert!(matches!(collected, Err(SpareError::Ended { .. })), "{collected:?}");
+    close(room).await;
+}
+
+#[tokio::test]
 async fn a_step_over_the_memory_limit_is_told_from_one_that_fails() {
     let mut plan = plan();
     plan.limits.memory = Some(32 * MIB);
@@ -350,7 +364,7 @@ async fn a_full_disk_is_seen_by_the_step_and_told_when_filling() {
     assert_eq!(full.end, StepEnd::Exited { code: 1 });
     assert!(full.err().contains("No space left on device"), "{}", full.err());
     run(&mut *room, "rm big").await;
-    let big: Fill = Box::new(|archive| archive.file(Path::new("big"), 8_000_000, false, std::io::repeat(1)));
+    let big: Fill = Box::new(|archive| archive.file(Path::new("big"), 80_000_000, false, std::io::repeat(1)));
     let told = room.fill(big).await.unwrap_err().to_string();
     assert!(told.contains("its disk is full: `limits.disk` is 4 MiB"), "{told}");
     close(room).await;

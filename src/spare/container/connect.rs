@@ -14,7 +14,10 @@ pub(super) const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
 const HELLO: Duration = Duration::from_secs(10);
 
 /// How long an engine may take for any answer but that to an upload, which comes only when all was taken.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_mins(2);
+
+/// How long nothing may move in a transfer.
+pub(super) const STALL: Duration = Duration::from_mins(2);
 
 /// How an engine is reached.
 #[derive(Debug, PartialEq, Eq)]

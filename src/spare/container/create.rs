@@ -48,6 +48,14 @@ impl Disk {
         let size = plan.limits.disk;
         if capacity.memory.is_some_and(|memory| size <= memory / 2) { Self::Memory { size } } else { Self::Plain }
     }
+
+    /// Bytes that are free in the beginning; none if only the engine's machine knows.
+    pub(super) fn free(self) -> Option<u64> {
+        match self {
+            Self::Memory { size } => Some(size),
+            Self::Plain => None,
+        }
+    }
 }
 
 /// The name of the room's container.
@@ -188,11 +196,7 @@ fn memory(plan: &RoomPlan, capacity: &Capacity) -> Option<u64> {
 
 /// Bytes of the room's file systems that lie in memory.
 pub(super) fn in_memory(plan: &RoomPlan, capacity: &Capacity) -> u64 {
-    let work = match Disk::choose(plan, capacity) {
-        Disk::Memory { size } => size,
-        Disk::Plain => 0,
-    };
-    work.saturating_add(tmp_size(plan, capacity))
+    Disk::choose(plan, capacity).free().unwrap_or(0).saturating_add(tmp_size(plan, capacity))
 }
 
 /// `/tmp` holds as much as the disk, but never more than an eighth of the engine's memory.
@@ -259,6 +263,15 @@ mod tests {
         assert_eq!(host.memory, Some(1000 + 400 + 100), "the plan's, the working folder's, an eighth of the engine's for /tmp");
         assert_eq!(host.memory_swap, host.memory);
         assert_eq!(container(&plan(400, None), &capacity(800), "id").host_config.unwrap().memory, None);
+    }
+
+    #[test]
+    fn the_first_process_ends_at_its_deadline_though_its_input_is_open() {
+        use std::{os::unix::process::ExitStatusExt as _, process};
+        let mut waits =
+            process::Command::new("/bin/sh").args(["-c", WAIT, "room", "0"]).stdin(process::Stdio::piped()).spawn().unwrap();
+        let _input = waits.stdin.take();
+        assert_eq!(waits.wait().unwrap().signal(), Some(9));
     }
 
     #[test]

@@ -94,14 +94,14 @@ mod tests {
     }
 
     fn shown(plan: &RoomPlan, connection: Option<&Connection>, warm: bool) -> String {
-        limits(plan, connection, warm).iter().map(|limit| format!("{limit}\n")).collect()
+        limits(plan, connection, warm).iter().map(Text::as_str).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn nothing_is_said_of_an_engine_that_was_not_asked() {
         assert_eq!(
             shown(&plan(1), None, false),
-            "the clean room shares the kernel of the engine's machine: a clean machine is not proved\n"
+            "the clean room shares the kernel of the engine's machine: a clean machine is not proved"
         );
     }
 

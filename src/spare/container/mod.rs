@@ -9,15 +9,16 @@
 //!   anonymous because only those go with their container). A deadline ends the room should that connection hang.
 //! - A secret is part of one exec's environment, never of a container's configuration, labels or arguments.
 
+mod collect;
 mod connect;
 mod create;
+mod fill;
 mod image;
 mod limits;
 mod open;
 mod remove;
 mod room;
 mod step;
-mod transfer;
 
 use std::sync::{Arc, OnceLock};
 
@@ -67,10 +68,7 @@ impl Spare for Engine {
         let image = image::find(&connection, name).await?;
         self.warm.get_or_init(|| image.is_some());
         // A new tmpfs is empty: all that it may hold is free. What a plain volume may hold the engine does not tell.
-        let disk_free = match Disk::choose(plan, &connection.capacity) {
-            Disk::Memory { size } => Some(size),
-            Disk::Plain => None,
-        };
+        let disk_free = Disk::choose(plan, &connection.capacity).free();
         Ok(RoomFacts { engine: Some(connection.facts.clone()), image, disk_free })
     }
 

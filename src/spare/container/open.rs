@@ -11,10 +11,8 @@ use futures_util::StreamExt as _;
 use super::{
     super::{RoomPlan, SpareError},
     connect::{Connection, failed, words},
-    create::{self, HOME, SRC},
-    remove,
+    create, remove,
     room::ContainerRoom,
-    transfer,
 };
 use crate::record::{ImageFacts, Text};
 
@@ -47,8 +45,7 @@ async fn create(connection: &Connection, plan: &RoomPlan, image: &ImageFacts) ->
     made.map(|made| made.id).map_err(failed(format!("creating clean room `{name}`")))
 }
 
-/// Attaches, starts, and makes the folders that steps and source need. Attached before it starts: else the first
-/// process could read the end of an input that nobody had opened yet.
+/// Attaches, then starts: the other way round the first process could read the end of an input that nobody had opened.
 async fn furnish(
     connection: &Connection,
     plan: &RoomPlan,
@@ -62,16 +59,10 @@ async fn furnish(
         let lifeline = attached.map_err(failed("attaching to the clean room"))?;
         let started = connection.docker.start_container(container, None).await;
         started.map_err(failed(format!("starting the clean room from image `{}`", image.name)))?;
-        transfer::upload(connection, container, create::WORK, "", Box::new(folders), plan.limits.disk).await?;
         Ok(lifeline)
     };
     let ((), lifeline) = tokio::try_join!(giving, starting)?;
     Ok(lifeline)
-}
-
-fn folders(archive: &mut crate::archive::Writer<'_>) -> std::io::Result<()> {
-    archive.folder(SRC.as_ref())?;
-    archive.folder(HOME.as_ref())
 }
 
 /// The engine has copied the image's content into the writable volumes, owned as it was in the image.
@@ -80,16 +71,16 @@ async fn give_away(connection: &Connection, plan: &RoomPlan, image: &ImageFacts,
     let name = format!("{}-give", create::container_name(plan));
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
     let made = connection.docker.create_container(Some(options), create::giver(plan, image.id.as_str(), room)).await;
-    let giver = made.map_err(failed(what))?.id;
-    let given = tokio::time::timeout(GIVING, give(connection, &giver)).await;
-    let reason = match given {
+    let container = made.map_err(failed(what))?.id;
+    let ended = tokio::time::timeout(GIVING, give(connection, &container)).await;
+    let reason = match ended {
         Ok(Ok(said)) if said.trim_end().ends_with("given") => return Ok(()),
         Ok(Ok(said)) => Text::new(&said).one_line(),
         Ok(Err(e)) => words(&e),
         Err(_) => format!("not done within {} s", GIVING.as_secs()),
     };
     // That something went wrong is being told already.
-    drop(remove::remove_container(connection, &giver).await);
+    drop(remove::remove_container(connection, &container).await);
     Err(SpareError::Failed { what: what.to_owned(), reason })
 }
 

@@ -7,11 +7,11 @@ use bollard::{container::AttachContainerResults, query_parameters::KillContainer
 
 use super::{
     super::{OnOutput, Room, RoomPlan, RoomStep, SpareError},
+    collect,
     connect::{Connection, failed, status},
-    create::{Disk, SRC, WORK, container_name},
-    remove,
+    create::{Disk, container_name},
+    fill, remove,
     step::{self, End, Memory},
-    transfer,
 };
 use crate::{
     archive::{Fill, Unpacked},
@@ -26,6 +26,8 @@ pub(super) struct ContainerRoom {
     container: String,
     /// Holds the first process's input open; dropping it ends the container.
     _lifeline: AttachContainerResults,
+    /// Whether the folders are there in which steps run; they come with the first filling.
+    has_folders: bool,
     /// Processes ended for want of memory, as far as they were told.
     oom_kills: u64,
     /// Why the room is no more.
@@ -40,11 +42,20 @@ impl ContainerRoom {
         container: String,
         lifeline: AttachContainerResults,
     ) -> Self {
-        Self { connection, plan, image, container, _lifeline: lifeline, oom_kills: 0, ended: None }
+        Self { connection, plan, image, container, _lifeline: lifeline, has_folders: false, oom_kills: 0, ended: None }
     }
 
     fn alive(&self) -> Result<(), SpareError> {
         self.ended.as_ref().map_or(Ok(()), |reason| Err(SpareError::Ended { reason: reason.clone() }))
+    }
+
+    /// Makes a room that was never filled fit for steps.
+    async fn furnish(&mut self) -> Result<(), SpareError> {
+        self.alive()?;
+        if !self.has_folders {
+            self.fill(Box::new(|_| Ok(()))).await?;
+        }
+        Ok(())
     }
 
     /// Tells a lack of memory from other ends. Asked after every step if there is a limit, so that a step that made do
@@ -88,34 +99,31 @@ impl ContainerRoom {
 #[async_trait]
 impl Room for ContainerRoom {
     fn facts(&self) -> RoomFacts {
-        let disk_free = match Disk::choose(&self.plan, &self.connection.capacity) {
-            Disk::Memory { size } => Some(size),
-            Disk::Plain => None,
-        };
+        let disk_free = Disk::choose(&self.plan, &self.connection.capacity).free();
         RoomFacts { engine: Some(self.connection.facts.clone()), image: Some(self.image.clone()), disk_free }
     }
 
     async fn fill(&mut self, content: Fill) -> Result<u64, SpareError> {
         self.alive()?;
-        transfer::upload(&self.connection, &self.container, WORK, SRC, content, self.plan.limits.disk).await
+        let bytes = fill::fill(&self.connection, &self.container, content, self.plan.limits.disk).await?;
+        self.has_folders = true;
+        Ok(bytes)
     }
 
     async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError> {
-        self.alive()?;
+        self.furnish().await?;
         let running = step::run(&self.connection, &self.container, &step, output);
-        match tokio::time::timeout(step.time, running).await {
-            Ok(end) => self.judge(end?).await,
-            Err(_) => {
-                self.ended = Some(String::from("a step was still running at its time limit, and was ended with the room"));
-                self.kill().await?;
-                Ok(StepEnd::TimedOut { limit: step.time })
-            }
+        if let Ok(end) = tokio::time::timeout(step.time, running).await {
+            return self.judge(end?).await;
         }
+        self.ended = Some(String::from("a step was still running at its time limit, and was ended with the room"));
+        self.kill().await?;
+        Ok(StepEnd::TimedOut { limit: step.time })
     }
 
     async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError> {
-        self.alive()?;
-        transfer::collect(&self.connection, &self.container, artifact, into, self.plan.limits.disk).await
+        self.furnish().await?;
+        collect::collect(&self.connection, &self.container, artifact, into, self.plan.limits.disk).await
     }
 
     async fn close(self: Box<Self>) -> Vec<Leftover> {
