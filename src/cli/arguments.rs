@@ -69,7 +69,7 @@ pub(super) struct Outputs {
     /// Write the report as Markdown
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
-    /// Write the report as JUnit XML
+    /// Write the report as `JUnit` XML
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
     /// Print the final report only
@@ -123,7 +123,7 @@ pub(super) enum ReportFormat {
     Json,
     /// Markdown, for summaries and comments
     Markdown,
-    /// JUnit XML
+    /// `JUnit` XML
     Junit,
 }
 

@@ -18,7 +18,7 @@ use crate::{
     record::{Exit, Record, Sink, Verdict},
     report::{self, Format, log::LogSink, terminal},
     source::Git,
-    spare::{Spare, container},
+    spare::{Spare, container, host},
 };
 
 /// What to drill and where to tell of it.
@@ -65,9 +65,11 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         sinks: sinks(order.outputs)?,
         interrupts,
     };
-    let done = drill::run(setup).await;
+    let done = Box::pin(drill::run(setup)).await;
     let done = done.ok_or_else(|| Failure::failed("the drill", &io::Error::other("it told nothing of itself")))?;
-    done.broken_sinks.iter().for_each(|problem| output::warn(&format!("warning: {problem}")));
+    for problem in &done.broken_sinks {
+        output::warn(&format!("warning: {problem}"));
+    }
     conclude(&done.record, order.outputs, reports, !done.broken_sinks.is_empty())
 }
 
@@ -90,7 +92,7 @@ fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc
                 .advise("name an `image:` that has the build's tools"))
         }
         SpareKind::Container { engine } => Ok(Arc::new(container::Engine::new(engine.clone(), environment::docker_host()))),
-        SpareKind::Host => Err(Failure::refused("TEMPORARY")),
+        SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
         SpareKind::Runner => Err(Failure::refused(format!(
             "the drill did not start and nothing was changed: this version cannot drill the spare runner `{}`",
             spare.name
@@ -160,7 +162,9 @@ impl Reports {
 fn conclude(record: &Record, outputs: &Outputs, reports: Reports, log_broken: bool) -> Result<Exit, Failure> {
     let accept = outputs.accept.into();
     let problems = reports.write(record, accept);
-    problems.iter().for_each(|problem| output::warn(&format!("error: {problem}")));
+    for problem in &problems {
+        output::warn(&format!("error: {problem}"));
+    }
     if !outputs.quiet {
         output::warn("");
     }

@@ -29,7 +29,7 @@ impl Failure {
         let mut message = format!("{what}: {reason}");
         let mut next = reason.source();
         while let Some(reason) = next {
-            message.push_str(&format!(": {reason}"));
+            message = format!("{message}: {reason}");
             next = reason.source();
         }
         Self { message, advice: None, exit: Exit::Failed }

@@ -49,7 +49,9 @@ async fn check_spare(drill: &Drill, scope: &Scope, builder: &dyn Spare, room: &R
         .check(CheckKind::Spare, "engine, image and disk", async |check| match probe::spare(builder, room).await {
             Ok((facts, short_of_disk)) => {
                 check.emit(EventKind::RoomReady(facts));
-                short_of_disk.into_iter().for_each(|gap| check.found(gap));
+                if let Some(gap) = short_of_disk {
+                    check.found(gap);
+                }
                 drop(drill.board.spare.set(true));
             }
             Err(finding) => {
@@ -103,7 +105,9 @@ async fn check_push_right(drill: &Drill, scope: &Scope, vault: &Vault, (target, 
             };
             match proof.await {
                 Ok(left) => {
-                    left.into_iter().for_each(|left| check.emit(EventKind::Cleaned(Cleaning::Left(left))));
+                    for left in left {
+                        check.emit(EventKind::Cleaned(Cleaning::Left(left)));
+                    }
                     true
                 }
                 Err(finding) => {

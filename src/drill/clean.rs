@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long taking away one thing may take. Its own waits are bounded, but there can be many in a row.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// One thing to take away.
 struct Task {

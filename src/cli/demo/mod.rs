@@ -63,7 +63,8 @@ async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
         output::result(&format!("A project, its mirror and a registry are in {}\n\n", folder.display()))?;
     }
     let loaded = plan::load(&plan_file).map_err(Failure::invalid)?;
-    let exit = drill::rehearse(Order { loaded, plan_file: &plan_file, spare: None, outputs: &outputs }).await?;
+    let order = Order { loaded, plan_file: &plan_file, spare: None, outputs: &outputs };
+    let exit = Box::pin(drill::rehearse(order)).await?;
     if !outputs.quiet {
         output::result(&next(&plan_file, &events, options.breaks))?;
     }
