@@ -256,13 +256,13 @@ target! {
     krate = "crate",
     /// A package on npm (not verified by this version).
     npm = "npm",
-    /// A project on PyPI (not verified by this version).
+    /// A project on `PyPI` (not verified by this version).
     pypi = "pypi",
     /// An artifact on Maven Central (not verified by this version).
     maven = "maven",
-    /// A package on NuGet (not verified by this version).
+    /// A package on `NuGet` (not verified by this version).
     nuget = "nuget",
-    /// A gem on RubyGems (not verified by this version).
+    /// A gem on `RubyGems` (not verified by this version).
     gem = "gem",
     /// A Homebrew formula (not verified by this version).
     homebrew = "homebrew",
