@@ -378,7 +378,8 @@ scalar! {
     RawDuration, "Duration", json_schema!({
         "type": "string",
         "description": "A length of time: `45s`, `30m`, `1h30m`, `500ms`, `2d`.",
-        "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
+        "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
+        "minLength": 2,
     });
     RawSize, "Size", json_schema!({
         "type": "string",
