@@ -89,7 +89,7 @@ impl Checks {
 
     pub(super) fn duration(&mut self, at: &Cursor<'_>, raw: Option<&RawDuration>, default: Duration, zero: Zero) -> Duration {
         let Some(RawDuration(text)) = raw else { return default };
-        let usual = if default < Duration::from_secs(120) { "s" } else { "m" };
+        let usual = if default < Duration::from_mins(2) { "s" } else { "m" };
         match unit::duration(text, usual) {
             Ok(Duration::ZERO) if zero == Zero::Refused => {
                 self.wrong(at, "must be more than no time");

@@ -1,7 +1,7 @@
 //! canship.yaml: what a release is, where it must land, what it needs, which spare paths exist.
 //!
-//! Text becomes a tree that knows its places ([`tree`]), the tree becomes the types of the schema ([`de`], [`raw`]),
-//! these become the plan with every default ([`resolve`]), and that a list of values with their origins ([`settings`]).
+//! Text becomes a tree that knows its places (`tree`), the tree becomes the types of the schema (`de`, `raw`),
+//! these become the plan with every default (`resolve`), and that a list of values with their origins (`settings`).
 //!
 //! Invariants: a plan never holds a secret's value; every value has a place in the file or is a named default; nothing
 //! is lost silently: unknown keys are errors, keys of later versions are kept in [`Plan::unverified`]; no input panics.

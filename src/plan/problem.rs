@@ -71,12 +71,11 @@ impl Invalid {
             Colour::Ansi => Renderer::styled(),
         };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let shown: Vec<String> = self.problems.iter().map(|problem| renderer.render(&[problem.group(&self.name)])).collect();
-        let mut text = shown.join("\n\n");
+        let mut shown: Vec<String> = self.problems.iter().map(|problem| renderer.render(&[problem.group(&self.name)])).collect();
         if self.omitted > 0 {
-            text.push_str(&format!("\n\nerror: {} more problems are not shown", self.omitted));
+            shown.push(format!("error: {} more problems are not shown", self.omitted));
         }
-        text
+        shown.join("\n\n")
     }
 }
 
@@ -234,8 +233,8 @@ impl<'t> Source<'t> {
             line,
             column,
             length,
-            message: harmless(flaw.message, "a value here is wrong, and is not shown because it may be a secret"),
-            help: flaw.help.map(|help| harmless(help, "see the place")),
+            message: harmless(&flaw.message, "a value here is wrong, and is not shown because it may be a secret"),
+            help: flaw.help.map(|help| harmless(&help, "see the place")),
             line_text,
             shown_at,
         }
@@ -244,8 +243,8 @@ impl<'t> Source<'t> {
 
 /// The message as it can be shown. The second net under everything that quotes the plan: no text that looks like a
 /// token gets through.
-fn harmless(message: String, instead: &str) -> String {
-    if token::find(&message).is_some() { instead.to_owned() } else { Text::new(&message).one_line() }
+fn harmless(message: &str, instead: &str) -> String {
+    if token::find(message).is_some() { instead.to_owned() } else { Text::new(message).one_line() }
 }
 
 /// The part of a line around a place, harmless, and where the place is in it.

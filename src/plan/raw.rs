@@ -256,13 +256,13 @@ target! {
     krate = "crate",
     /// A package on npm (not verified by this version).
     npm = "npm",
-    /// A project on PyPI (not verified by this version).
+    /// A project on `PyPI` (not verified by this version).
     pypi = "pypi",
     /// An artifact on Maven Central (not verified by this version).
     maven = "maven",
-    /// A package on NuGet (not verified by this version).
+    /// A package on `NuGet` (not verified by this version).
     nuget = "nuget",
-    /// A gem on RubyGems (not verified by this version).
+    /// A gem on `RubyGems` (not verified by this version).
     gem = "gem",
     /// A Homebrew formula (not verified by this version).
     homebrew = "homebrew",
@@ -378,7 +378,8 @@ scalar! {
     RawDuration, "Duration", json_schema!({
         "type": "string",
         "description": "A length of time: `45s`, `30m`, `1h30m`, `500ms`, `2d`.",
-        "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
+        "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
+        "minLength": 2,
     });
     RawSize, "Size", json_schema!({
         "type": "string",

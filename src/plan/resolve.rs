@@ -13,9 +13,9 @@ use super::{
     tree::{Node, Value},
 };
 
-const TARGET: Duration = Duration::from_secs(30 * 60);
+const TARGET: Duration = Duration::from_mins(30);
 const API: Duration = Duration::from_secs(30);
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 /// Under this the drills of canship push their own tags.
 const DRILL_TAGS: &str = "canship-drill/";
 

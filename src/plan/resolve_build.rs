@@ -15,7 +15,7 @@ use super::{
     raw::{RawBuild, RawLimits, RawStep, RawStepMap},
 };
 
-const TIME: Duration = Duration::from_secs(20 * 60);
+const TIME: Duration = Duration::from_mins(20);
 const PIDS: u64 = 4096;
 const DISK: u64 = 8 << 30;
 

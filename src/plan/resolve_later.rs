@@ -118,5 +118,5 @@ pub(super) fn runner(checks: &mut Checks, at: &Cursor<'_>, raw: &RawRunner) {
 }
 
 fn wait(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawDuration>) {
-    checks.duration(at, raw, Duration::from_secs(600), Zero::Refused);
+    checks.duration(at, raw, Duration::from_mins(10), Zero::Refused);
 }

@@ -43,6 +43,10 @@ impl Transform for Strict {
         if schema.get("default").is_some_and(|default| default.as_object().is_some_and(serde_json::Map::is_empty)) {
             schema.remove("default");
         }
+        // Doc comments are broken into lines for their source file.
+        if let Some(Value::String(description)) = schema.get_mut("description") {
+            *description = description.replace('\n', " ");
+        }
         transform_subschemas(self, schema);
     }
 }

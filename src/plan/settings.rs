@@ -95,9 +95,15 @@ impl List<'_> {
     fn leaves(&mut self, node: &Node, at: &Cursor<'_>) {
         match &node.value {
             Value::Map(entries) if !entries.is_empty() => {
-                entries.iter().for_each(|entry| self.leaves(&entry.node, &at.key(&entry.key)))
+                for entry in entries {
+                    self.leaves(&entry.node, &at.key(&entry.key));
+                }
             }
-            Value::List(items) => items.iter().enumerate().for_each(|(index, item)| self.leaves(item, &at.item(index))),
+            Value::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.leaves(item, &at.item(index));
+                }
+            }
             Value::Map(_) => self.add(at, "{}"),
             Value::Null | Value::Plain(_) | Value::Text(_) => self.add(at, node.scalar().unwrap_or("null")),
         }
@@ -242,7 +248,7 @@ pub(super) fn show(settings: &[Setting], name: &str) -> String {
         })
         .collect();
     let width = lines.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0).min(72);
-    lines.iter().map(|(value, origin)| format!("{value:width$}  {origin}\n")).collect()
+    lines.iter().map(|(value, origin)| format!("{value:width$}  {origin}\n")).collect::<Vec<_>>().concat()
 }
 
 /// The same for programs.

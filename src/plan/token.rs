@@ -183,9 +183,11 @@ fn visit(node: &Node, see: &mut dyn FnMut(&str, Place)) {
 
 /// Whether a text is written like the name of a secret, `GHCR_TOKEN`, rather than like its value.
 pub(super) fn is_name_like(text: &str) -> bool {
+    const WORDS: [&str; 6] = ["TOKEN", "PASS", "SECRET", "KEY", "AUTH", "CRED"];
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let shape = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    shape && text.len() <= 64 && digits <= 4 && text.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+    let named = text.contains('_') || WORDS.iter().any(|word| text.contains(word));
+    shape && named && text.len() <= 64 && digits <= 4 && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Words that end a key under which people put secrets.

@@ -13,7 +13,7 @@ const TIME_UNITS: &str = "the units are `ms`, `s`, `m`, `h` and `d`, as in `45s`
 const SIZE_UNITS: &str =
     "the units are `KiB`, `MiB`, `GiB`, `TiB`, `KB`, `MB`, `GB`, `TB` and `B`; `K`, `M`, `G` and `T` are as in Docker, by 1024";
 /// Longer waits are a mistake, and could not be added to a clock.
-const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Units of time, largest first, in milliseconds.
 const TIMES: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
@@ -43,6 +43,14 @@ const SIZES: [(&str, u64); 13] = [
 
 /// Reads `30m`, `1h30m`, `45s`, `500ms`, `2d`. `usual` is the unit that a bare number most likely meant.
 pub(super) fn duration(text: &str, usual: &str) -> Result<Duration, UnitFlaw> {
+    match exact_duration(text) {
+        Some(duration) if duration <= LONGEST => Ok(duration),
+        Some(_) => Err(UnitFlaw { message: "this is longer than a year".into(), help: TIME_UNITS.into() }),
+        None => Err(duration_flaw(&parts(text), usual)),
+    }
+}
+
+fn exact_duration(text: &str) -> Option<Duration> {
     let parts = parts(text);
     let mut rest = TIMES.as_slice();
     let mut millis: Option<u64> = (!parts.is_empty()).then_some(0);
@@ -52,11 +60,7 @@ pub(super) fn duration(text: &str, usual: &str) -> Result<Duration, UnitFlaw> {
         millis = millis.zip(value).and_then(|(sum, value)| sum.checked_add(value));
         rest = known.map_or(&[], |at| &rest[at + 1..]);
     }
-    match millis.map(Duration::from_millis) {
-        Some(duration) if duration <= LONGEST => Ok(duration),
-        Some(_) => Err(UnitFlaw { message: "this is longer than a year".into(), help: TIME_UNITS.into() }),
-        None => Err(duration_flaw(&parts, usual)),
-    }
+    millis.map(Duration::from_millis)
 }
 
 fn duration_flaw(parts: &[(&str, &str)], usual: &str) -> UnitFlaw {
@@ -71,7 +75,7 @@ fn duration_flaw(parts: &[(&str, &str)], usual: &str) -> UnitFlaw {
             digits.then(|| nearest_time(unit.trim(), usual)).flatten().map(|unit| format!("{number}{unit}"))
         })
         .collect();
-    let better = better.filter(|text| !text.is_empty() && duration(text, "").is_ok());
+    let better = better.filter(|text| exact_duration(text).is_some());
     UnitFlaw { message: message.into(), help: instead(better, TIME_UNITS) }
 }
 
@@ -85,12 +89,16 @@ fn nearest_time<'u>(unit: &str, usual: &'u str) -> Option<&'u str> {
 
 /// Reads `4GiB`, `500MB`, `20G`.
 pub(super) fn size(text: &str) -> Result<u64, UnitFlaw> {
+    exact_size(text).ok_or_else(|| size_flaw(&parts(text)))
+}
+
+fn exact_size(text: &str) -> Option<u64> {
     let parts = parts(text);
-    let [(number, unit)] = parts.as_slice() else { return Err(size_flaw(&parts)) };
-    let factor = SIZES.iter().find(|(name, _)| name == unit).map(|(_, factor)| *factor);
-    let bytes = factor.zip(number.parse::<u64>().ok()).and_then(|(factor, number)| number.checked_mul(factor));
+    let [(number, unit)] = parts.as_slice() else { return None };
+    let factor = SIZES.iter().find(|(name, _)| name == unit)?.1;
+    let bytes = number.parse::<u64>().ok()?.checked_mul(factor)?;
     // Engines take signed numbers.
-    bytes.filter(|bytes| i64::try_from(*bytes).is_ok()).ok_or_else(|| size_flaw(&parts))
+    i64::try_from(bytes).is_ok().then_some(bytes)
 }
 
 fn size_flaw(parts: &[(&str, &str)]) -> UnitFlaw {
@@ -113,7 +121,7 @@ fn nearest_size(number: &str, unit: &str) -> Option<String> {
             .filter(|name| strsim::jaro(name, unit) > 0.7)
     })?;
     let whole = format!("{number}{unit}");
-    if size(&whole).is_ok() {
+    if exact_size(&whole).is_some() {
         return Some(whole);
     }
     // Half a unit is a whole number of the next smaller one.
@@ -151,19 +159,18 @@ fn parts(text: &str) -> Vec<(&str, &str)> {
 /// The length of time as a person writes it.
 pub(super) fn show_duration(duration: Duration) -> String {
     let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let mut text = String::new();
-    for (unit, factor) in TIMES {
-        if millis >= factor {
-            text.push_str(&format!("{}{unit}", millis / factor));
-            millis %= factor;
-        }
-    }
+    let parts = TIMES.iter().filter_map(|(unit, factor)| {
+        let count = millis / factor;
+        millis %= factor;
+        (count > 0).then(|| format!("{count}{unit}"))
+    });
+    let text = parts.collect::<Vec<_>>().concat();
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 /// The size as a person writes it, exactly.
 pub(super) fn show_size(bytes: u64) -> String {
-    let fits = SIZES.iter().filter(|(name, _)| name.len() > 1).find(|(_, factor)| bytes > 0 && bytes % factor == 0);
+    let fits = SIZES.iter().filter(|(name, _)| name.len() > 1).find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor));
     fits.map_or_else(|| format!("{bytes}B"), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
 
@@ -176,8 +183,8 @@ mod tests {
         for text in ["30m", "1h30m", "45s", "500ms", "2d", "1d2h3m4s5ms"] {
             assert_eq!(show_duration(duration(text, "m").unwrap()), text);
         }
-        assert_eq!(duration("90m", "m").unwrap(), Duration::from_secs(5400));
-        assert_eq!(show_duration(Duration::from_secs(5400)), "1h30m");
+        assert_eq!(duration("90m", "m").unwrap(), Duration::from_mins(90));
+        assert_eq!(show_duration(Duration::from_mins(90)), "1h30m");
         assert_eq!(duration("0s", "m").unwrap(), Duration::ZERO);
     }
 
