@@ -8,6 +8,7 @@ use std::{
     io::{BufRead as _, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -24,6 +25,7 @@ use canship::{
     spare::{Room, RoomPlan, RoomStep, Spare as _, SpareError, container::Engine},
 };
 use futures_util::StreamExt as _;
+use sha2::Digest as _;
 use tokio::sync::Notify;
 
 const MIB: u64 = 1 << 20;
@@ -149,6 +151,67 @@ async fn a_missing_image_is_no_error_to_look_for_but_one_to_open() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_there_is_pulled_with_progress_and_one_without_a_shell_is_told() {
+    let mut plan = plan();
+    let image = registry_with_an_image(plan.drill.as_str()).await;
+    plan.image = Some(BuildImage::Image(image.clone()));
+    let engine = engine();
+    assert_eq!(engine.look(&plan).await.unwrap().image, None);
+    let told = Mutex::new(Vec::new());
+    let progress = |what: &str, done: u64, all: Option<u64>| told.lock().unwrap().push((what.to_owned(), done, all));
+    let opened = engine.open(&plan, &progress).await.map(drop);
+    let looked = engine.look(&plan).await.unwrap().image;
+    let removed = docker().remove_image(&image, None::<bollard::query_parameters::RemoveImageOptions>, None).await;
+    assert!(matches!(&opened, Err(SpareError::Failed { reason, .. }) if reason.contains("/bin/sh")), "{opened:?}");
+    assert!(looked.is_some() && removed.is_ok(), "{removed:?}");
+    let told = told.into_inner().unwrap();
+    assert!(told.iter().any(|(what, done, all)| what == "pulling the image" && *done > 0 && *all >= Some(*done)), "{told:?}");
+    assert!(!engine.limits(&plan).iter().any(|limit| limit.as_str().contains("already")), "its pull was proved");
+    assert_eq!(left_of(&plan).await, Vec::<String>::new());
+}
+
+/// Serves an image of one useless file from loopback, where engines take plain HTTP. Returns the image's name.
+async fn registry_with_an_image(unique: &str) -> String {
+    let mut layer = tar::Builder::new(Vec::new());
+    let content = unique.repeat(100_000);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    layer.append_data(&mut header, "file", content.as_bytes()).unwrap();
+    let layer = layer.into_inner().unwrap();
+    let digest = |bytes: &[u8]| canship::record::Digest::from_sha256(&sha2::Sha256::digest(bytes)).to_string();
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux", "config": {}, "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
+    });
+    let config = config.to_string().into_bytes();
+    let kind = |part: &str| format!("application/vnd.oci.image.{part}");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": kind("manifest.v1+json"),
+        "config": { "mediaType": kind("config.v1+json"), "digest": digest(&config), "size": config.len() },
+        "layers": [{ "mediaType": kind("layer.v1.tar"), "digest": digest(&layer), "size": layer.len() }],
+    });
+    let manifest = manifest.to_string().into_bytes();
+    let by_digest = HashMap::from([manifest.clone(), config, layer].map(|bytes| (digest(&bytes), bytes)));
+    let serve = move |uri: axum::http::Uri| {
+        let name = uri.path().rsplit('/').next().unwrap_or_default();
+        let bytes = if name == "1" { Some(&manifest) } else { by_digest.get(name) };
+        let status = if bytes.is_some() || uri.path() == "/v2/" { 200 } else { 404 };
+        let kind = if uri.path().contains("/manifests/") {
+            "application/vnd.oci.image.manifest.v1+json"
+        } else {
+            "application/octet-stream"
+        };
+        let answer = axum::http::Response::builder().status(status).header("content-type", kind);
+        let answer = answer.body(axum::body::Body::from(bytes.cloned().unwrap_or_default())).unwrap();
+        std::future::ready(answer)
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let name = format!("{}/canship/{unique}:1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(serve)).await });
+    name
 }
 
 #[tokio::test]

@@ -26,9 +26,9 @@ pub(super) const PURPOSE_LABEL: &str = "dev.canship.purpose";
 /// How much longer than its steps a room may be there: for filling, collecting and removing it.
 const MARGIN_SECONDS: u64 = 15 * 60;
 
-/// The first process: it ends when its input does, or at the deadline. `sleep` is the only program it needs of the
-/// image; an image without it has no deadline, only the end of input.
-const WAIT: &str = r#"(sleep "$1" && kill -9 $$) & while read -r _; do :; done"#;
+/// The first process: it says that it is there, and ends when its input does, or at the deadline. `sleep` is the only
+/// program it needs of the image; an image without it has no deadline, only the end of input.
+const WAIT: &str = r#"echo ready; (sleep "$1" && kill -9 $$) & while read -r _; do :; done"#;
 
 /// Gives volumes to the owner of the steps. The last line is the proof that it came to its end.
 pub(super) const GIVE_AWAY: &str = r#"chown -R -h "$0" -- "$@" && echo given"#;
@@ -268,8 +268,12 @@ mod tests {
     #[test]
     fn the_first_process_ends_at_its_deadline_though_its_input_is_open() {
         use std::{os::unix::process::ExitStatusExt as _, process};
-        let mut waits =
-            process::Command::new("/bin/sh").args(["-c", WAIT, "room", "0"]).stdin(process::Stdio::piped()).spawn().unwrap();
+        let mut waits = process::Command::new("/bin/sh")
+            .args(["-c", WAIT, "room", "0"])
+            .stdin(process::Stdio::piped())
+            .stdout(process::Stdio::null())
+            .spawn()
+            .unwrap();
         let _input = waits.stdin.take();
         assert_eq!(waits.wait().unwrap().signal(), Some(9));
     }

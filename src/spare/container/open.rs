@@ -16,6 +16,9 @@ use super::{
 };
 use crate::record::{ImageFacts, Text};
 
+/// How long a started room may take to say so.
+const READY: Duration = Duration::from_mins(1);
+
 /// How long giving the writable paths to the steps' user may take.
 const GIVING: Duration = Duration::from_mins(5);
 
@@ -45,7 +48,8 @@ async fn create(connection: &Connection, plan: &RoomPlan, image: &ImageFacts) ->
     made.map(|made| made.id).map_err(failed(format!("creating clean room `{name}`")))
 }
 
-/// Attaches, then starts: the other way round the first process could read the end of an input that nobody had opened.
+/// Starts the room and makes its paths writable, side by side. Both are waited for even if one fails: a helper that is
+/// given up half-way would be left behind.
 async fn furnish(
     connection: &Connection,
     plan: &RoomPlan,
@@ -53,16 +57,28 @@ async fn furnish(
     container: &str,
 ) -> Result<AttachContainerResults, SpareError> {
     let giving = async { if plan.writable.is_empty() { Ok(()) } else { give_away(connection, plan, image, container).await } };
-    let starting = async {
-        let options = AttachContainerOptionsBuilder::default().stream(true).stdin(true).build();
-        let attached = connection.docker.attach_container(container, Some(options)).await;
-        let lifeline = attached.map_err(failed("attaching to the clean room"))?;
-        let started = connection.docker.start_container(container, None).await;
-        started.map_err(failed(format!("starting the clean room from image `{}`", image.name)))?;
-        Ok(lifeline)
+    let (lifeline, given) = tokio::join!(start(connection, image, container), giving);
+    given.and(lifeline)
+}
+
+/// Starts the room and waits until its first process says that it is there: an engine takes a container for started
+/// even if its image has no shell to start. Attached before it starts: else it could read the end of an input that
+/// nobody had opened yet.
+async fn start(connection: &Connection, image: &ImageFacts, container: &str) -> Result<AttachContainerResults, SpareError> {
+    let what = format!("starting the clean room from image `{}`", image.name);
+    let options = AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true).build();
+    let attached = connection.docker.attach_container(container, Some(options)).await;
+    let mut lifeline = attached.map_err(failed(what.clone()))?;
+    connection.docker.start_container(container, None).await.map_err(failed(what.clone()))?;
+    let said = tokio::time::timeout(READY, lifeline.output.next()).await;
+    let reason = match said {
+        Ok(Some(Ok(LogOutput::StdOut { message }))) if message.trim_ascii() == b"ready" => return Ok(lifeline),
+        Ok(Some(Ok(other))) => Text::from_bytes(other.as_ref()).one_line(),
+        Ok(Some(Err(e))) => words(&e),
+        Ok(None) => String::from("its shell ended at once"),
+        Err(_) => format!("its shell did not start within {} s", READY.as_secs()),
     };
-    let ((), lifeline) = tokio::try_join!(giving, starting)?;
-    Ok(lifeline)
+    Err(SpareError::Failed { what, reason })
 }
 
 /// The engine has copied the image's content into the writable volumes, owned as it was in the image.
@@ -73,14 +89,17 @@ async fn give_away(connection: &Connection, plan: &RoomPlan, image: &ImageFacts,
     let made = connection.docker.create_container(Some(options), create::giver(plan, image.id.as_str(), room)).await;
     let container = made.map_err(failed(what))?.id;
     let ended = tokio::time::timeout(GIVING, give(connection, &container)).await;
+    // It removes itself; waiting for that keeps it from holding the room's volumes any longer.
+    let removed = remove::remove_container(connection, &container).await;
     let reason = match ended {
-        Ok(Ok(said)) if said.trim_end().ends_with("given") => return Ok(()),
+        Ok(Ok(said)) if said.trim_end().ends_with("given") => match removed {
+            Ok(()) => return Ok(()),
+            Err(reason) => reason,
+        },
         Ok(Ok(said)) => Text::new(&said).one_line(),
         Ok(Err(e)) => words(&e),
         Err(_) => format!("not done within {} s", GIVING.as_secs()),
     };
-    // That something went wrong is being told already.
-    drop(remove::remove_container(connection, &container).await);
     Err(SpareError::Failed { what: what.to_owned(), reason })
 }
 
