@@ -48,7 +48,9 @@ pub(super) async fn clean(drill: &Drill, rooms: Rooms, outside: Outside) {
             while let Some((at, cleaned)) = running.next().await {
                 let name = names[at].take();
                 let cleaned = cleaned.unwrap_or_else(|_| name.map(|name| left(name, "it took too long")).into_iter().collect());
-                cleaned.into_iter().for_each(|cleaned| scope.emit(EventKind::Cleaned(cleaned)));
+                for one in cleaned {
+                    scope.emit(EventKind::Cleaned(one));
+                }
             }
         })
         .await;

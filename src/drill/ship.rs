@@ -33,15 +33,13 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
         }
         Some(checkout)
     });
-    match fetched.await {
-        Some(checkout) => ship_checkout(drill, rooms, outside, Ready { vault, checkout, version, opening }).await,
-        None => {
-            if let Some(opening) = opening {
-                rooms.close_unopened(opening, Purpose::Build);
-            }
-            skip_from(drill, Phase::Build, "the source could not be fetched");
+    let Some(checkout) = Box::pin(fetched).await else {
+        if let Some(opening) = opening {
+            rooms.close_unopened(opening, Purpose::Build);
         }
-    }
+        return skip_from(drill, Phase::Build, "the source could not be fetched");
+    };
+    Box::pin(ship_checkout(drill, rooms, outside, Ready { vault, checkout, version, opening })).await;
 }
 
 /// What the phases after the fetch work with.
@@ -55,14 +53,12 @@ struct Ready {
 async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: Ready) {
     let Ready { vault, checkout, version, opening } = ready;
     let building = async {
-        let built = match opening {
-            Some(opening) => {
-                build::build(drill, rooms, opening, Inputs { checkout: &checkout, vault: &vault, version: &version }).await
-            }
-            None => {
-                drill.skip(Phase::Build, "no room could be opened on the spare");
-                None
-            }
+        let built = if let Some(opening) = opening {
+            let inputs = Inputs { checkout: &checkout, vault: &vault, version: &version };
+            build::build(drill, rooms, opening, inputs).await
+        } else {
+            drill.skip(Phase::Build, "no room could be opened on the spare");
+            None
         };
         // Whoever still waits for a version that the build should have read waits in vain.
         drop(version.set(None));
