@@ -1,7 +1,7 @@
 //! Tar streams: written in one normal form, read with distrust.
 //!
 //! Invariants: what [`Writer`] makes depends on nothing but the entries that are given to it, in their order (fixed
-//! owner and times); [`unpack`] never writes outside of its folder, follows no link, makes no device, and never
+//! owner and times); [`unpack()`] never writes outside of its folder, follows no link, makes no device, and never
 //! writes more than it may. Nothing here holds a whole file in memory.
 
 mod unpack;

@@ -118,10 +118,10 @@ impl Heads {
 
     /// The first place in `text` where a text may begin; its last three bytes always may.
     fn next(&self, text: &[u8]) -> usize {
-        let may_begin = |window: &[u8]| {
-            let (word, bit) = Self::place([window[0], window[1], window[2], window[3]]);
+        let may_begin = |window: &[u8; SHORTEST]| {
+            let (word, bit) = Self::place(*window);
             self.0[word] & bit != 0
         };
-        text.windows(SHORTEST).position(may_begin).unwrap_or(text.len().saturating_sub(SHORTEST - 1))
+        text.array_windows().position(may_begin).unwrap_or(text.len().saturating_sub(SHORTEST - 1))
     }
 }

@@ -1,9 +1,13 @@
 //! How far a mirror is behind its origin.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{Git, Note, SourceError, fetch::At, refs::Named, remote::Remote};
 use crate::record::Text;
+
+/// How long the origin may be silent. A drill supposes that it is out, and when it really is, the release must not
+/// wait for it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Counts the commits that the origin has for the ref and the mirror lacks. Neither the origin nor the clone is
 /// changed: what must be fetched to count goes into a store of its own below `into`. If it cannot be counted, that is
@@ -16,7 +20,7 @@ pub(super) async fn count(at: &At<'_>, origin: Option<&Remote>, into: &Path) -> 
         let words = Text::from("the plan lies in no repository");
         return Ok((None, Some(Note::OriginSilent { words })));
     };
-    let git = at.git.for_remote(origin).await?;
+    let git = at.git.within(PATIENCE).for_remote(origin).await?;
     let counted = async {
         let Some(tip) = commit_at(&git, at.clone, origin, name).await? else {
             return Ok((None, Some(Note::OriginLacksRef)));

@@ -114,6 +114,11 @@ impl Git {
         more
     }
 
+    /// The same git with less patience.
+    pub(super) fn within(&self, bound: Duration) -> Self {
+        Self { bound: self.bound.min(bound), ..self.clone() }
+    }
+
     /// The same git with one more variable.
     pub(super) fn with_variable(&self, name: &str, value: impl Into<OsString>) -> Self {
         let mut more = self.clone();

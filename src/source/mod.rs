@@ -3,7 +3,7 @@
 //! Invariants: git never asks a person anything, runs no hook, filter, template or file-system monitor of the user's,
 //! and is not misled by variables of a git hook that canship itself may run in; its processes do not outlive the call;
 //! a call that stays silent for longer than its bound is ended. Nothing is written outside of the folder given to
-//! [`fetch`], but for the drill's tag, by [`DrillTag::push`] and [`DrillTag::remove`]. No URL that is shown has
+//! [`fetch()`], but for the drill's tag, by [`DrillTag::push`] and [`DrillTag::remove`]. No URL that is shown has
 //! credentials in it. The user's credential helpers and ssh configuration stay in use.
 
 mod behind;
