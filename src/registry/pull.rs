@@ -263,6 +263,7 @@ impl Incoming {
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, RegistryError> {
         let limit = self.client.transport.wire().timeouts.api;
         let next = tokio::select! {
+            biased;
             next = self.response.chunk() => next.map_err(Fault::broken),
             () = &mut self.stopped => Err(Fault::Stalled { limit }),
         };
