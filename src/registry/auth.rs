@@ -26,7 +26,7 @@ use super::{
 use crate::secret::Secret;
 
 /// What a token is good for when its service does not say for how long.
-const SHORTEST: Duration = Duration::from_secs(60);
+const SHORTEST: Duration = Duration::from_mins(1);
 
 /// The rights a call needs, in the words of token services.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -110,13 +110,12 @@ impl Auth {
             Some(token) => token.run_out.as_mut().now_or_never().is_none().then(|| token.value.clone()),
             None => None,
         };
-        let value = match fresh {
-            Some(value) => value,
-            None => {
-                let (value, lasts) = self.token(wire, &realm, service.as_deref(), scope).await?;
-                state.tokens.insert(scope.clone(), Token { value: value.clone(), run_out: Box::pin(sleep(lasts)) });
-                value
-            }
+        let value = if let Some(value) = fresh {
+            value
+        } else {
+            let (value, lasts) = self.token(wire, &realm, service.as_deref(), scope).await?;
+            state.tokens.insert(scope.clone(), Token { value: value.clone(), run_out: Box::pin(sleep(lasts)) });
+            value
         };
         secret_header(&format!("Bearer {}", value.expose())).map(Some)
     }
@@ -204,9 +203,9 @@ impl Auth {
             serde_json::from_slice(&body).map_err(|_| Fault::protocol("its token service's answer is not understood"))?;
         let value = answer.token.or(answer.access_token).filter(|value| !value.is_empty());
         let value = value.ok_or_else(|| Fault::protocol("its token service's answer has no token"))?;
-        let lasts = answer.expires_in.map_or(SHORTEST, Duration::from_secs).min(Duration::from_secs(24 * 3600));
+        let lasts = answer.expires_in.map_or(SHORTEST, Duration::from_secs).min(Duration::from_hours(24));
         // A tenth earlier: it must still be good when the last byte of a call arrives.
-        Ok((Secret::new(value), lasts - lasts / 10))
+        Ok((Secret::new(value), lasts * 9 / 10))
     }
 }
 

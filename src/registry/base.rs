@@ -37,10 +37,10 @@ impl Base {
     pub async fn resolve(client: &Client, which: &Which, platform: Platform) -> Result<Self, RegistryError> {
         let tried = format!("reading the base image {which}");
         let failed = |fault| RegistryError::new(client.repository(), &tried, fault);
-        let mut document = client.manifest(which, None).await?;
+        let mut document = client.manifest(which).await?;
         if let Some(index) = document.parse_as::<ImageIndex>(&["manifests"]).map_err(failed)? {
             let of_platform = pick(&index, &platform).map_err(failed)?;
-            document = client.manifest(&Which::Digest(of_platform.digest), None).await?;
+            document = client.manifest(&Which::Digest(of_platform.digest)).await?;
         }
         let manifest: ImageManifest = document
             .parse_as(&["config", "layers"])

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::{
-    Client, Ledger, RegistryError,
+    Client, Fault, Ledger, RegistryError,
     auth::Scope,
     error::words,
     ledger::{Entry, Put},
@@ -88,7 +88,7 @@ impl Client {
     /// not ours to delete.
     async fn remove_tag(&self, tag: &str, digest: &Digest) -> Cleaning {
         let what = format!("tag {tag} in {}", self.repository());
-        let reason = match self.tag_target(tag).await {
+        let reason = match self.tag_target(tag, Scope::pull(self.repository())).await {
             Ok(None) => None,
             Ok(Some(Some(other))) if other != digest.as_str() => Some(format!("it leads to another image by now: {other}")),
             Ok(Some(_)) => match self.transport.url(&format!("manifests/{tag}")) {
@@ -101,10 +101,9 @@ impl Client {
     }
 
     /// Where a tag leads: no such tag, or the digest if the registry says it.
-    pub(super) async fn tag_target(&self, tag: &str) -> Result<Option<Option<String>>, RegistryError> {
+    pub(super) async fn tag_target(&self, tag: &str, scope: Scope) -> Result<Option<Option<String>>, RegistryError> {
         let url = self.transport.url(&format!("manifests/{tag}"))?;
-        let call =
-            Call::new(Method::HEAD, url, Scope::pull(self.repository()), format!("looking for tag {tag}")).accepting(MANIFESTS);
+        let call = Call::new(Method::HEAD, url, scope, format!("looking for tag {tag}")).accepting(MANIFESTS);
         let response = self.transport.read(&call).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(None),
@@ -120,6 +119,9 @@ impl Client {
         let refused = match self.transport.change(&call, Content::Empty).await {
             Ok(response) if response.status().is_success() => None,
             Ok(response) => Some(self.transport.refused(&call, response).await.fault().to_string()),
+            Err(error) if matches!(error.fault(), Fault::Unavailable { reached: false, .. }) => {
+                return Some(error.fault().to_string());
+            }
             Err(error) => Some(error.fault().to_string()),
         };
         let call = Call::new(look, url, Scope::pull(self.repository()), format!("looking for {what}")).accepting(MANIFESTS);

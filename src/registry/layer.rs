@@ -27,7 +27,8 @@ use crate::{archive::Writer, record::Digest};
 /// Where the artifacts lie in the image.
 pub(super) const BELOW: &str = "app";
 
-/// Fixed, since another level gives other digests: 6 costs twice the time for a twentieth of the size.
+/// Fixed, since another level gives other digests. Measured on programs: 1 is a fifth larger, 6 a thirtieth smaller
+/// and slower.
 const LEVEL: u32 = 3;
 
 /// What stands where in the folder of artifacts.

@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{self, BufReader, Write as _},
     path::{Path, PathBuf},
+    pin::Pin,
     sync::Arc,
 };
 
@@ -63,7 +64,7 @@ impl Client {
     /// # Errors
     /// What came is not what the digest says ([`Fault::Lied`]), or another [`Fault`].
     pub async fn pull(&self, digest: &Digest, into: &Path, limit: u64, progress: Progress<'_>) -> Result<Pulled, RegistryError> {
-        let document = self.manifest(&Which::Digest(digest.clone()), None).await?;
+        let document = self.manifest(&Which::Digest(digest.clone())).await?;
         let (blobs, manifest) = self.named(&document, limit)?;
         let layer = manifest.layers().last().filter(|layer| *layer.media_type() == MediaType::ImageLayerGzip);
         let failed = |fault| RegistryError::new(self.repository(), "pulling the image", fault);
@@ -88,7 +89,7 @@ impl Client {
         progress: Progress<'_>,
     ) -> Result<Digest, RegistryError> {
         let failed = |fault| RegistryError::new(self.repository(), "pulling the image", fault);
-        let document = self.manifest(which, None).await?;
+        let document = self.manifest(which).await?;
         let (blobs, manifest) = self.named(&document, limit)?;
         let media_type = manifest.media_type().clone().unwrap_or(MediaType::ImageManifest);
         let layout = Layout::create(into, document, media_type.to_string(), blobs.clone()).map_err(failed)?;
@@ -98,10 +99,10 @@ impl Client {
     }
 
     /// Fetches a manifest and computes its digest.
-    pub(super) async fn manifest(&self, which: &Which, scope: Option<Scope>) -> Result<Document, RegistryError> {
+    pub(super) async fn manifest(&self, which: &Which) -> Result<Document, RegistryError> {
         let url = self.transport.url(&format!("manifests/{which}"))?;
-        let scope = scope.unwrap_or_else(|| Scope::pull(self.repository()));
-        let call = Call::new(Method::GET, url, scope, format!("pulling manifest {which}")).accepting(MANIFESTS);
+        let call =
+            Call::new(Method::GET, url, Scope::pull(self.repository()), format!("pulling manifest {which}")).accepting(MANIFESTS);
         let (said, content) = self.whole(&call, MAX_DOCUMENT).await?;
         let document = Document::new(content.to_vec());
         let came = &document.blob.digest;
@@ -223,11 +224,15 @@ impl Client {
         if !response.status().is_success() {
             return Err(self.transport.refused(&call, response).await);
         }
-        let incoming =
-            Incoming { client: self.clone(), call, blob: blob.clone(), response, hash: Sha256::new(), pulse: Arc::default() };
+        let (pulse, limit) = (Arc::new(Pulse::default()), self.transport.wire().timeouts.api);
+        let watched = Arc::clone(&pulse);
+        let stopped = Box::pin(async move { watched.stopped(limit, |_| {}).await });
+        let (client, blob, hash) = (self.clone(), blob.clone(), Sha256::new());
+        let incoming = Incoming { client, call, blob, response, hash, pulse, stopped };
         match said_length(&incoming.response) {
-            Some(length) if length != blob.size => {
-                Err(incoming.lied(format!("it has {} bytes, but {length} are given", blob.size)))
+            Some(length) if length != incoming.blob.size => {
+                let what = format!("it has {} bytes, but {length} are given", incoming.blob.size);
+                Err(incoming.lied(what))
             }
             _ => Ok(incoming),
         }
@@ -249,16 +254,18 @@ pub(super) struct Incoming {
     response: Response,
     hash: Sha256,
     pulse: Arc<Pulse>,
+    /// One watch over the whole transfer: one for each piece would let a peer trickle for ever.
+    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Incoming {
     /// The next piece; none at the end. Never more than the blob has.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, RegistryError> {
         let limit = self.client.transport.wire().timeouts.api;
-        let pulse = Arc::clone(&self.pulse);
         let next = tokio::select! {
+            biased;
             next = self.response.chunk() => next.map_err(Fault::broken),
-            () = pulse.stopped(limit, |_| {}) => Err(Fault::Stalled { limit }),
+            () = &mut self.stopped => Err(Fault::Stalled { limit }),
         };
         let Some(piece) = next.map_err(|fault| self.client.transport.failed(&self.call, fault))? else { return Ok(None) };
         self.pulse.add(piece.len());

@@ -123,8 +123,9 @@ impl Client {
     }
 
     async fn push_manifest(&self, manifest: &Document, media_type: &str, tag: &str) -> Result<u64, RegistryError> {
-        let digest = &manifest.blob.digest;
-        let (by_tag, by_digest) = futures_util::try_join!(self.tag_target(tag), self.tag_target(digest.as_str()))?;
+        let (digest, scope) = (&manifest.blob.digest, || Scope::push(self.repository()));
+        let (by_tag, by_digest) =
+            futures_util::try_join!(self.tag_target(tag, scope()), self.tag_target(digest.as_str(), scope()))?;
         match by_tag {
             Some(Some(other)) if other != digest.as_str() => {
                 let words = format!("tag {tag} is there already and leads to {other}; nothing is moved").into();

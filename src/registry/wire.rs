@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_rate_limit_speaks_in_seconds_or_dates() {
-        assert_eq!(wait(&[(RETRY_AFTER, "120")]), Duration::from_secs(120));
+        assert_eq!(wait(&[(RETRY_AFTER, "120")]), Duration::from_mins(2));
         let date = (DATE, "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(wait(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:50:07 GMT"), date.clone()]), Duration::from_secs(30));
         assert_eq!(wait(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:00:00 GMT"), date]), Duration::ZERO);
@@ -285,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_registry_that_always_asks_to_wait_a_little_is_given_up_on() {
-        let mut patience = Patience::new(Duration::from_secs(60));
+        let mut patience = Patience::new(Duration::from_mins(1));
         let headers: HeaderMap = [(RETRY_AFTER, HeaderValue::from_static("0"))].into_iter().collect();
         for _ in 0..WAITS {
             patience.wait(&headers).await.unwrap();

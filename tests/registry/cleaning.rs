@@ -67,12 +67,12 @@ async fn nothing_is_left_after_cleaning() {
 #[tokio::test]
 async fn what_was_there_before_stays() {
     let registry = Registry::open();
-    let (_folder, image) = image().await;
+    let (folder, image) = image().await;
     let release = client(&registry.address, "acme/api", Credentials::Anonymous, &PATIENT);
     let digest = release.push(&image, "v1", &quiet).await.unwrap().digest;
 
     let there = client(&registry.address, "acme/api", Credentials::Anonymous, &PATIENT);
-    let again = Image::from_artifacts(_folder.path(), platform()).await.unwrap();
+    let again = Image::from_artifacts(folder.path(), platform()).await.unwrap();
     there.push(&again, "drill", &quiet).await.unwrap();
     let cleanings = there.clean(&there.ledger()).await;
     // This registry does not delete tags; the manifest is not ours.
@@ -136,7 +136,6 @@ async fn a_push_that_is_dropped_in_the_middle_can_be_cleaned() {
     let (_folder, image) = image().await;
     for (method, path) in [(Method::PATCH, "/blobs/uploads/"), (Method::PUT, "/blobs/uploads/"), (Method::PUT, "/manifests/")] {
         let proxy = Proxy::before(&registry.address).await;
-        let (_other, fresh) = (tempfile::tempdir().unwrap(), &image);
         proxy.always(method.clone(), path, Trouble::StopReading);
         let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
         let ledger = there.ledger();
@@ -147,7 +146,7 @@ async fn a_push_that_is_dropped_in_the_middle_can_be_cleaned() {
             }
         };
         tokio::select! {
-            pushed = there.push(fresh, "x", &quiet) => panic!("{pushed:?}"),
+            pushed = there.push(&image, "x", &quiet) => panic!("{pushed:?}"),
             () = reached => {}
         }
         assert!(!ledger.is_empty(), "{method}");

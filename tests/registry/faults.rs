@@ -47,6 +47,8 @@ impl Scene {
     }
 }
 
+type Is = fn(&Fault) -> bool;
+
 fn answer(status: u16) -> Trouble {
     Trouble::Answer(status, vec![], "")
 }
@@ -60,7 +62,6 @@ async fn refusals_are_told_apart() {
     let scene = Scene::new().await;
     let denied = r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#;
     let full = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"the project is full"}]}"#;
-    type Is = fn(&Fault) -> bool;
     let cases: [(Trouble, Is, &str); 6] = [
         (answer(401), |f| matches!(f, Fault::Protocol { .. }), "asks for a login but offers nothing"),
         (
@@ -105,7 +106,7 @@ async fn a_short_rate_limit_is_waited_for_and_a_long_one_is_not() {
 
     scene.proxy.always(Method::GET, "/", wait("3600"));
     let error = scene.pull(&PATIENT, &pushed).await.unwrap_err();
-    assert!(matches!(error.fault(), Fault::RateLimited { asked, .. } if *asked == Duration::from_secs(3600)), "{error}");
+    assert!(matches!(error.fault(), Fault::RateLimited { asked, .. } if *asked == Duration::from_hours(1)), "{error}");
     assert!(error.to_string().contains("asked to wait 1 h 00 m; at most 10.0 s are waited"), "{error}");
 }
 
@@ -168,8 +169,9 @@ async fn a_transfer_that_stops_is_given_up() {
     scene.proxy.repent();
     let pushed = scene.push(&PATIENT).await.unwrap();
 
-    for path in ["/manifests/", "/blobs/"] {
-        scene.proxy.always(Method::GET, path, Trouble::StopAnswer);
+    let stops = [("/manifests/", Trouble::StopAnswer), ("/blobs/", Trouble::StopAnswer), ("/blobs/", Trouble::Trickle)];
+    for (path, trouble) in stops {
+        scene.proxy.always(Method::GET, path, trouble);
         let error = scene.pull(&HASTY, &pushed).await.unwrap_err();
         assert!(matches!(error.fault(), Fault::Stalled { .. }), "{error}");
         scene.proxy.repent();

@@ -7,6 +7,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use axum::http::Method;
 use canship::{
     archive::{Writer, unpack},
     record::Digest,
@@ -15,7 +16,12 @@ use canship::{
 
 use crate::{
     quiet,
-    support::{PATIENT, client, image, noise, platform, server::Registry, write_artifacts},
+    support::{
+        PATIENT, client, image, noise, platform,
+        proxy::{Proxy, Trouble},
+        server::Registry,
+        write_artifacts,
+    },
 };
 
 const LIMIT: u64 = 1 << 30;
@@ -184,6 +190,66 @@ async fn a_base_of_the_same_registry_is_mounted() {
     there.clean(&there.ledger()).await;
     assert!(registry.files("acme/api", "_layers").iter().all(|file| !file.ends_with("link")), "mounted blobs are ours to remove");
     assert!(!registry.files("base/os", "_layers").is_empty(), "the base's own are not");
+}
+
+#[tokio::test]
+async fn a_base_that_cannot_be_mounted_is_copied() {
+    let registry = Registry::open();
+    push_index(&registry).await;
+    let folder = tempfile::tempdir().unwrap();
+    write_artifacts(folder.path(), &["tool"]);
+    // One registry opens an upload instead of mounting, as it may; the other does not know what is meant.
+    for (name, trouble) in [("one", Trouble::WithoutQuery), ("two", Trouble::Answer(405, vec![], ""))] {
+        let proxy = Proxy::before(&registry.address).await;
+        proxy.always(Method::POST, "mount=", trouble);
+        let there = |name: &str| client(&proxy.address, name, Credentials::Anonymous, &PATIENT);
+        let base = Base::resolve(&there("base/os"), &Which::Tag("12".to_owned()), platform()).await.unwrap();
+        let image = Image::on_base(folder.path(), base).await.unwrap();
+        let pushed = there(name).push(&image, "x", &quiet).await.unwrap();
+        assert!(pushed.bytes_sent > 900_000, "{pushed:?}");
+        let into = tempfile::tempdir().unwrap();
+        there(name).pull(&pushed.digest, into.path(), LIMIT, &quiet).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_base_that_is_not_what_its_digest_says_goes_nowhere() {
+    let (bases, target) = (Registry::open(), Registry::open());
+    push_index(&bases).await;
+    let proxy = Proxy::before(&bases.address).await;
+    let base = client(&proxy.address, "base/os", Credentials::Anonymous, &PATIENT);
+    let base = Base::resolve(&base, &Which::Tag("12".to_owned()), platform()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write_artifacts(folder.path(), &["tool"]);
+    let image = Image::on_base(folder.path(), base).await.unwrap();
+    let corrupt = |mut body: Vec<u8>| {
+        let last = body.len() - 1;
+        body[last] ^= 1;
+        body
+    };
+    proxy.always(Method::GET, "/blobs/", Trouble::Body(corrupt));
+    let there = anonymous(&target, "acme/api");
+    let error = there.push(&image, "x", &quiet).await.unwrap_err();
+    assert!(matches!(error.fault(), Fault::Lied { .. }), "{error}");
+    assert_eq!(error.repository(), format!("{}/base/os", proxy.address), "the base is to blame, not the target");
+
+    proxy.repent();
+    there.push(&image, "x", &quiet).await.unwrap();
+    let left = there.clean(&there.ledger()).await;
+    assert!(there.ledger().is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn transfers_can_be_moved_between_threads() {
+    fn movable<T: Send>(_: &T) {}
+    let (_folder, image) = image().await;
+    let there = client("127.0.0.1:1", "acme/api", Credentials::Anonymous, &PATIENT);
+    let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+    let ledger = there.ledger();
+    movable(&there.push(&image, "x", &quiet));
+    movable(&there.pull(&digest, Path::new(""), LIMIT, &quiet));
+    movable(&there.clean(&ledger));
+    movable(&there.probe_push());
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use canship::{
 };
 
 /// Long enough for a busy machine.
-pub(crate) const PATIENT: Timeouts = Timeouts { api: Duration::from_secs(60), retry_after_max: Duration::from_secs(10) };
+pub(crate) const PATIENT: Timeouts = Timeouts { api: Duration::from_mins(1), retry_after_max: Duration::from_secs(10) };
 
 /// For registries that never go on.
 pub(crate) const HASTY: Timeouts = Timeouts { api: Duration::from_secs(1), retry_after_max: Duration::from_secs(10) };
@@ -50,7 +50,7 @@ pub(crate) fn noise(seed: u64) -> impl Iterator<Item = u8> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
+        state.to_le_bytes()[4]
     })
 }
 

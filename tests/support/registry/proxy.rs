@@ -24,6 +24,10 @@ pub(crate) enum Trouble {
     Reset,
     /// The answer stops in the middle.
     StopAnswer,
+    /// The answer goes on in the middle, a byte at a time.
+    Trickle,
+    /// What the request asks for after the `?` is not understood.
+    WithoutQuery,
     /// The request is not read any more.
     StopReading,
 }
@@ -117,7 +121,7 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let login = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
     inner.seen.lock().unwrap().push(Seen { method: method.clone(), path: path.clone(), login });
-    let trouble = inner.trouble(&method, &path);
+    let trouble = inner.trouble(&method, request.uri().path_and_query().unwrap().as_str());
     match trouble {
         Some(Trouble::Answer(status, headers, body)) => {
             // What a client sends is read, as an honest server would, so that the answer reaches it.
@@ -129,6 +133,11 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
             response
         }
         Some(Trouble::StopReading) => std::future::pending().await,
+        Some(Trouble::WithoutQuery) => {
+            let mut request = request;
+            *request.uri_mut() = path.parse().unwrap();
+            spoil(forward(&inner, request).await, None).await
+        }
         trouble => spoil(forward(&inner, request).await, trouble).await,
     }
 }
@@ -174,6 +183,17 @@ async fn spoil(response: Response, trouble: Option<Trouble>) -> Response {
             let first = stream::iter([Ok::<_, std::io::Error>(content.slice(..content.len() / 2))]);
             Response::from_parts(parts, Body::from_stream(first.chain(stream::pending())))
         }
-        Some(Trouble::Answer(..) | Trouble::StopReading) | None => Response::from_parts(parts, body),
+        Some(Trouble::Trickle) => {
+            let content = whole(body).await;
+            let drops = stream::unfold(content.len() / 2, move |at| {
+                let drop = content.slice(at..=at);
+                async move {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    Some((Ok::<_, std::io::Error>(drop), at + 1))
+                }
+            });
+            Response::from_parts(parts, Body::from_stream(drops))
+        }
+        Some(Trouble::Answer(..) | Trouble::StopReading | Trouble::WithoutQuery) | None => Response::from_parts(parts, body),
     }
 }
