@@ -175,13 +175,12 @@ impl EventKind {
             }
             Self::ImagePushed(pushed) => each([&mut pushed.target, &mut pushed.reference], visit),
             Self::ImagePulled(pulled) => visit(&mut pulled.target),
-            Self::Progress { what, .. } => visit(what),
             Self::Found(finding) => {
                 each([&mut finding.summary, &mut finding.advice], visit);
                 each(&mut finding.evidence, visit);
             }
             Self::Limited { limit } => visit(limit),
-            Self::Cleaned(Cleaning::Gone { what }) => visit(what),
+            Self::Progress { what, .. } | Self::Cleaned(Cleaning::Gone { what }) => visit(what),
             Self::Cleaned(Cleaning::Left(left)) => each([&mut left.what, &mut left.reason, &mut left.remedy], visit),
         }
     }

@@ -2,10 +2,10 @@
 //! environment of nothing but what a test gives it.
 #![expect(dead_code, reason = "each test binary uses its own part")]
 
-pub mod project;
-pub mod run;
-pub mod services;
+pub(crate) mod project;
+pub(crate) mod run;
+pub(crate) mod services;
 
-pub use project::{Plan, Project};
-pub use run::{Canship, Ran, Running};
-pub use services::Services;
+pub(crate) use project::{Plan, Project};
+pub(crate) use run::{Canship, Ran, Running};
+pub(crate) use services::Services;

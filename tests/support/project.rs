@@ -11,25 +11,25 @@ use super::Services;
 
 /// The plan of a test project, part by part. The default builds a script in a clean room and can ship.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    pub target: String,
-    pub image: Option<String>,
-    pub run: Vec<String>,
-    pub artifacts: Vec<String>,
-    pub smoke: Vec<String>,
-    pub limits: String,
-    pub tag: Option<String>,
-    pub tag_at: Option<String>,
-    pub version: String,
-    pub publish: String,
-    pub secrets: Vec<(String, String)>,
-    pub spare: String,
-    pub more: String,
+pub(crate) struct Plan {
+    pub(crate) target: String,
+    pub(crate) image: Option<String>,
+    pub(crate) run: Vec<String>,
+    pub(crate) artifacts: Vec<String>,
+    pub(crate) smoke: Vec<String>,
+    pub(crate) limits: String,
+    pub(crate) tag: Option<String>,
+    pub(crate) tag_at: Option<String>,
+    pub(crate) version: String,
+    pub(crate) publish: String,
+    pub(crate) secrets: Vec<(String, String)>,
+    pub(crate) spare: String,
+    pub(crate) more: String,
 }
 
 impl Plan {
     /// A release of a script, built in a clean room and pushed to the open registry.
-    pub fn in_clean_room(services: &Services) -> Self {
+    pub(crate) fn in_clean_room(services: &Services) -> Self {
         Self {
             target: "10m".into(),
             image: Some(services.image.clone()),
@@ -48,24 +48,24 @@ impl Plan {
     }
 
     /// The same on this machine.
-    pub fn on_host(services: &Services) -> Self {
+    pub(crate) fn on_host(services: &Services) -> Self {
         Self { image: None, spare: "{ name: by-hand, host: {} }".into(), ..Self::in_clean_room(services) }
     }
 
     #[must_use]
-    pub fn run(mut self, steps: &[&str]) -> Self {
+    pub(crate) fn run(mut self, steps: &[&str]) -> Self {
         self.run = steps.iter().map(ToString::to_string).collect();
         self
     }
 
     #[must_use]
-    pub fn secret(mut self, name: &str, source: &str) -> Self {
+    pub(crate) fn secret(mut self, name: &str, source: &str) -> Self {
         self.secrets.push((name.into(), source.into()));
         self
     }
 
     #[must_use]
-    pub fn publish(mut self, text: String) -> Self {
+    pub(crate) fn publish(mut self, text: String) -> Self {
         self.publish = text;
         self
     }
@@ -99,14 +99,14 @@ impl Plan {
 }
 
 /// A publish target at a registry, with a scratch repository of this test's own.
-pub fn oci(registry: &str, login: Option<(&str, &str)>) -> String {
+pub(crate) fn oci(registry: &str, login: Option<(&str, &str)>) -> String {
     let login = login.map_or_else(String::new, |(user, secret)| format!("    login: {{ username: {user}, password: {secret} }}\n"));
     let own = unique();
     format!("  - oci: {registry}/{own}/tool\n{login}    scratch: {registry}/{own}/drill\n")
 }
 
 /// A name that no other test has.
-pub fn unique() -> String {
+pub(crate) fn unique() -> String {
     format!("t{}", uuid::Uuid::now_v7().simple())
 }
 
@@ -121,13 +121,13 @@ fn quoted(value: &str) -> String {
 }
 
 /// A repository with a plan, and its mirror beside it.
-pub struct Project {
+pub(crate) struct Project {
     folder: tempfile::TempDir,
 }
 
 impl Project {
     /// A project with this plan, committed and mirrored.
-    pub fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(project.path()).unwrap();
         project.git(&["init", "-q", "-b", "main"]);
@@ -140,37 +140,37 @@ impl Project {
         project
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("project")
     }
 
     /// A path beside the project, not part of it.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn plan_file(&self) -> PathBuf {
+    pub(crate) fn plan_file(&self) -> PathBuf {
         self.path().join("canship.yaml")
     }
 
     /// Replaces the plan, which need not be committed: it is read where it lies.
-    pub fn plan(&self, plan: &Plan) {
+    pub(crate) fn plan(&self, plan: &Plan) {
         self.write("canship.yaml", &plan.text());
     }
 
-    pub fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    pub fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", message]);
     }
 
     /// Makes the mirror run this script before it takes anything.
-    pub fn hook(&self, script: &str) {
+    pub(crate) fn hook(&self, script: &str) {
         let hook = self.beside("mirror.git/hooks/pre-receive");
         fs::create_dir_all(hook.parent().unwrap()).unwrap();
         fs::write(&hook, script).unwrap();
@@ -178,11 +178,11 @@ impl Project {
     }
 
     /// Every ref of the mirror.
-    pub fn mirror_refs(&self) -> String {
+    pub(crate) fn mirror_refs(&self) -> String {
         git_in(&self.beside("mirror.git"), &["for-each-ref", "--format=%(refname)"])
     }
 
-    pub fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         git_in(&self.path(), arguments)
     }
 }

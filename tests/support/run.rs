@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::Project;
 
 /// A call of the binary.
-pub struct Canship {
+pub(crate) struct Canship {
     arguments: Vec<OsString>,
     variables: Vec<(String, OsString)>,
     own: tempfile::TempDir,
@@ -23,19 +23,19 @@ pub struct Canship {
 
 /// How a call ended.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// The exit code; none if a signal ended it.
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// The JSON report, if one was written.
-    pub json: Value,
+    pub(crate) json: Value,
     /// The event log's text.
-    pub log: String,
+    pub(crate) log: String,
 }
 
 impl Canship {
-    pub fn new(arguments: &[&str]) -> Self {
+    pub(crate) fn new(arguments: &[&str]) -> Self {
         let own = tempfile::tempdir().unwrap();
         for folder in ["home", "tmp"] {
             fs::create_dir(own.path().join(folder)).unwrap();
@@ -44,24 +44,24 @@ impl Canship {
     }
 
     /// A drill of this project.
-    pub fn drill(project: &Project) -> Self {
+    pub(crate) fn drill(project: &Project) -> Self {
         Self::new(&["drill"]).argument("--plan").argument(project.plan_file())
     }
 
     #[must_use]
-    pub fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
     }
 
     #[must_use]
-    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.variables.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
     /// The folder that the call has for its temporary files.
-    pub fn temporary(&self) -> PathBuf {
+    pub(crate) fn temporary(&self) -> PathBuf {
         self.own.path().join("tmp")
     }
 
@@ -75,7 +75,7 @@ impl Canship {
     }
 
     /// Runs it to its end; a drill also writes its log and its JSON report, which are read.
-    pub fn run(self) -> Ran {
+    pub(crate) fn run(self) -> Ran {
         let is_drill = matches!(self.arguments.first().and_then(|word| word.to_str()), Some("drill" | "demo"));
         let (log, json) = (self.own.path().join("drill.jsonl"), self.own.path().join("drill.json"));
         let mut command = self.command();
@@ -83,18 +83,19 @@ impl Canship {
             command.arg("--events").arg(&log).arg("--json").arg(&json);
         }
         let output = command.output().unwrap();
-        assert_eq!(fs::read_dir(self.temporary()).unwrap().filter(|one| !is_demo(one)).count(), 0, "no temporary file is left");
-        Ran::new(output, &log, &json)
+        let ran = Ran::new(output, &log, &json);
+        assert_eq!(left_in(&self.temporary()), Vec::<String>::new(), "temporary files are left");
+        ran
     }
 
     /// Runs it with just the arguments it was given.
-    pub fn run_as_is(self) -> Ran {
+    pub(crate) fn run_as_is(self) -> Ran {
         let output = self.command().output().unwrap();
         Ran::new(output, Path::new("/nowhere"), Path::new("/nowhere"))
     }
 
     /// Starts it with its event log going through a pipe, to see each event as it happens.
-    pub fn start(self) -> Running {
+    pub(crate) fn start(self) -> Running {
         let log = self.own.path().join("events");
         rustix::fs::mknodat(rustix::fs::CWD, &log, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         let json = self.own.path().join("drill.json");
@@ -106,12 +107,14 @@ impl Canship {
     }
 }
 
-fn is_demo(entry: &std::io::Result<fs::DirEntry>) -> bool {
-    entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("canship-demo-"))
+/// What lies in a folder for temporary files, but for demos, which stay to be looked at.
+fn left_in(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| !name.starts_with("canship-demo-")).collect()
 }
 
 /// A call that is under way.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     events: BufReader<fs::File>,
     json: PathBuf,
@@ -121,7 +124,7 @@ pub struct Running {
 
 impl Running {
     /// Waits for the first event that `wanted` accepts.
-    pub fn await_event(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn await_event(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let event = self.next().expect("the drill ended without the event that is waited for");
             if wanted(&event) {
@@ -140,24 +143,23 @@ impl Running {
         Some(event)
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// The folder that the call has for its temporary files.
-    pub fn temporary(&self) -> PathBuf {
-        self.own.path().join("tmp")
-    }
-
-    /// Waits for the end.
-    pub fn finish(mut self) -> Ran {
+    /// Waits for the end. Unless it was killed, no temporary file may be left.
+    pub(crate) fn finish(mut self) -> Ran {
         while self.next().is_some() {}
         let log: String = self.seen.iter().map(|event| format!("{event}\n")).collect();
         let output = self.child.wait_with_output().unwrap();
         let log_file = self.own.path().join("seen.jsonl");
         fs::write(&log_file, log).unwrap();
-        Ran::new(output, &log_file, &self.json)
+        let ran = Ran::new(output, &log_file, &self.json);
+        if ran.code.is_some_and(|code| code >= 0) {
+            assert_eq!(left_in(&self.own.path().join("tmp")), Vec::<String>::new(), "temporary files are left");
+        }
+        ran
     }
 }
 
@@ -174,57 +176,57 @@ impl Ran {
 
     /// Asserts the exit code and the verdict; shows all output otherwise.
     #[track_caller]
-    pub fn ends(self, code: i32, verdict: &str) -> Self {
+    pub(crate) fn ends(self, code: i32, verdict: &str) -> Self {
         assert_eq!((self.code, self.json["verdict"].as_str()), (Some(code), Some(verdict)), "{}\n{}", self.stderr, self.stdout);
         self
     }
 
     /// The rules of all findings, in the order of the report.
-    pub fn rules(&self) -> Vec<&str> {
+    pub(crate) fn rules(&self) -> Vec<&str> {
         self.json["findings"].as_array().into_iter().flatten().filter_map(|finding| finding["rule"].as_str()).collect()
     }
 
     /// What to do first.
-    pub fn first_advice(&self) -> &str {
+    pub(crate) fn first_advice(&self) -> &str {
         self.json["findings"][0]["advice"].as_str().unwrap_or_default()
     }
 
     /// How a phase ended.
-    pub fn phase(&self, name: &str) -> &str {
+    pub(crate) fn phase(&self, name: &str) -> &str {
         let phases = self.json["phases"].as_array().into_iter().flatten();
         phases.filter(|phase| phase["phase"] == name).find_map(|phase| phase["outcome"].as_str()).unwrap_or("none")
     }
 
     /// The drill's id.
-    pub fn drill(&self) -> String {
+    pub(crate) fn drill(&self) -> String {
         let first = self.log.lines().next().unwrap_or_default();
         let event: Value = serde_json::from_str(first).unwrap();
         event["drill"].as_str().unwrap().to_owned()
     }
 
     /// Everything that was told anywhere.
-    pub fn everything(&self) -> String {
+    pub(crate) fn everything(&self) -> String {
         format!("{}{}{}{}", self.stdout, self.stderr, self.json, self.log)
     }
 }
 
 /// The containers of a drill, by the engine's own client.
-pub struct Containers {
+pub(crate) struct Containers {
     filter: String,
 }
 
-pub fn containers(drill: &str) -> Containers {
+pub(crate) fn containers(drill: &str) -> Containers {
     Containers { filter: format!("label=dev.canship.drill={drill}") }
 }
 
 impl Containers {
     /// Whether there are any, in whatever state.
-    pub fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         !self.list().is_empty()
     }
 
     /// Waits until there are none: follows the engine's events, from before the drill on.
-    pub fn await_gone(&self) {
+    pub(crate) fn await_gone(&self) {
         let mut events = Command::new("docker")
             .args(["events", "--since", "1h", "--filter", &self.filter, "--filter", "event=destroy", "--format", "{{.Action}}"])
             .stdout(Stdio::piped())

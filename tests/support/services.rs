@@ -4,19 +4,19 @@ use std::env;
 
 /// Where the services are.
 #[derive(Clone, Debug)]
-pub struct Services {
-    pub image: String,
-    pub open: String,
-    pub basic: String,
-    pub token: String,
-    pub user: String,
-    pub password: String,
-    pub reader: String,
-    pub reader_password: String,
+pub(crate) struct Services {
+    pub(crate) image: String,
+    pub(crate) open: String,
+    pub(crate) basic: String,
+    pub(crate) token: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) reader: String,
+    pub(crate) reader_password: String,
 }
 
 impl Services {
-    pub fn get() -> Self {
+    pub(crate) fn get() -> Self {
         Self {
             image: service("CANSHIP_TEST_TINY_IMAGE"),
             open: service("CANSHIP_TEST_REGISTRY_OPEN"),
