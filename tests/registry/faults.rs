@@ -6,7 +6,7 @@ use axum::http::Method;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use canship::{
     plan::Timeouts,
-    registry::{Access, Client, Credentials, Fault, Image, Pushed, RegistryError},
+    registry::{Access, Client, Credentials, Fault, Image, Login, Pushed, RegistryError},
 };
 
 use crate::{
@@ -218,6 +218,8 @@ async fn an_upload_at_another_host_gets_no_login() {
     elsewhere.always(Method::DELETE, "/elsewhere/1", answer(204));
     elsewhere.always(Method::GET, "/elsewhere/1", answer(404));
     let there = client(&proxy.address, "acme/api", login(PASSWORD), &PATIENT);
+    // From here on the client sends its login along without being asked.
+    assert_eq!(there.check_login(Access::Push).await.unwrap(), Login::Accepted);
     assert!(there.probe_push().await.unwrap().is_empty());
     let seen = elsewhere.seen();
     assert_eq!(seen.len(), 2, "{seen:?}");
