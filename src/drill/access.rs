@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 
-use super::{Drill, scope::Scope, vault::Vault};
+use super::{Drill, outside::Outside, scope::Scope, vault::Vault};
 use crate::{
     plan::{OciTarget, TagAt, Target},
     probe,
-    record::{CheckKind, Cleaning, EventKind, Phase},
+    record::{CheckKind, EventKind, Phase},
+    registry::{self, Client},
     spare::{RoomPlan, Spare},
 };
 
 /// Runs every check and puts what it comes to on the board.
-pub(super) async fn probe(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
+pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&dyn Spare, &RoomPlan)) {
     drill
         .phase(Phase::Probe, async |scope| {
             // Secrets come first, beside nothing that could print one of them.
@@ -24,7 +25,7 @@ pub(super) async fn probe(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
             tokio::join!(
                 check_spare(drill, scope, builder, room),
                 check_tag_place(drill, scope),
-                check_targets(drill, scope, &vault)
+                check_targets(drill, scope, (&vault, outside))
             );
             Some(())
         })
@@ -84,37 +85,38 @@ fn place_name(at: TagAt) -> &'static str {
     }
 }
 
-async fn check_targets(drill: &Drill, scope: &Scope, vault: &Vault) {
+/// Who logs in, and where it is noted what they do.
+type With<'w> = (&'w Vault, &'w Outside);
+
+async fn check_targets(drill: &Drill, scope: &Scope, with: With<'_>) {
     let checks = drill.plan.publish.iter().zip(&drill.board.targets).map(async |(target, granted)| {
         let Target::Oci(target) = target else { return };
         // A release needs the right to its own repository; the drill also needs the scratch one.
         let repositories = std::iter::once(&target.repository).chain(&target.scratch);
-        let rights = join_all(repositories.map(|name| check_push_right(drill, scope, vault, (target, name)))).await;
+        let rights = join_all(repositories.map(|name| check_push_right(drill, scope, with, (target, name)))).await;
         drop(granted.set(rights.iter().all(|granted| *granted)));
     });
     join_all(checks).await;
 }
 
-async fn check_push_right(drill: &Drill, scope: &Scope, vault: &Vault, (target, name): (&OciTarget, &str)) -> bool {
+async fn check_push_right(drill: &Drill, scope: &Scope, (vault, outside): With<'_>, (target, name): (&OciTarget, &str)) -> bool {
     scope
         .check(CheckKind::Registry, name, async |check| {
             let proof = async {
                 let (repository, timeouts) = (probe::repository(name)?, &drill.plan.timeouts);
                 let credentials = probe::credentials(&repository, target.login.as_ref(), vault.password(target), timeouts).await?;
-                probe::push_right(repository, credentials, timeouts).await
+                let client =
+                    Client::new(repository, credentials, timeouts).map_err(|error| registry::finding(&error, Phase::Probe))?;
+                // Noted before it opens an upload: a signal may come before it has cancelled it.
+                outside.will_push(client.clone());
+                probe::push_right(&client).await
             };
-            match proof.await {
-                Ok(left) => {
-                    for left in left {
-                        check.emit(EventKind::Cleaned(Cleaning::Left(left)));
-                    }
-                    true
-                }
-                Err(finding) => {
-                    check.found(finding);
-                    false
-                }
+            let proved = proof.await;
+            let granted = proved.is_ok();
+            if let Err(finding) = proved {
+                check.found(finding);
             }
+            granted
         })
         .await
 }

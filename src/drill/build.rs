@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use tokio::{sync::SetOnce, time::Instant};
+use tokio::sync::SetOnce;
 
 use super::{
     Drill,
@@ -32,6 +32,8 @@ pub(super) struct Inputs<'i> {
     pub(super) vault: &'i Vault,
     /// Where the version goes, if the room must tell it.
     pub(super) version: &'i SetOnce<Option<String>>,
+    /// Told when the first step is about to begin: from then on, this machine mostly waits for the room.
+    pub(super) on_filled: &'i (dyn Fn() + Sync),
 }
 
 /// Builds; none if there is nothing to publish afterwards.
@@ -73,7 +75,8 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
         scope.found(spare::finding(&problem, Phase::Build));
         return None;
     }
-    let deadline = Instant::now() + drill.plan.build.limits.time;
+    (inputs.on_filled)();
+    let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
     if let Version::Command(command) = &drill.plan.source.version {
         let version = version(scope, room, command, deadline).await;
         drop(inputs.version.set(version));
@@ -82,7 +85,7 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
     collect(drill, scope, room).await
 }
 
-async fn version(scope: &Scope, room: &mut dyn Room, command: &[String], deadline: Instant) -> Option<String> {
+async fn version(scope: &Scope, room: &mut dyn Room, command: &[String], deadline: tokio::time::Instant) -> Option<String> {
     let shown = command.join(" ");
     match steps::read(room, command, left(deadline)).await {
         Ok((end, printed)) if end.is_success() => match source::usable(&String::from_utf8_lossy(&printed)) {
@@ -108,7 +111,7 @@ pub(super) async fn run_all(
     scope: &Scope,
     room: &mut dyn Room,
     (all, vault): (&[Step], &Vault),
-    deadline: Instant,
+    deadline: tokio::time::Instant,
 ) -> Option<()> {
     for (at, step) in all.iter().enumerate() {
         let id = StepId { phase: scope.of(), number: at + 1 };
@@ -133,8 +136,8 @@ pub(super) async fn run_all(
     Some(())
 }
 
-fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
+fn left(deadline: tokio::time::Instant) -> Duration {
+    deadline.saturating_duration_since(tokio::time::Instant::now())
 }
 
 fn step_finding(id: StepId, step: &Step, ran: Ran) -> Finding {

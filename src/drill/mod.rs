@@ -123,15 +123,25 @@ pub async fn run(setup: Setup) -> Option<Done> {
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
     let room = rooms::plan(&drill, Purpose::Build);
     let outside = Outside::default();
-    tokio::join!(access::probe(&drill, &*setup.builder, &room), ship::ship(&drill, &rooms, &outside));
+    tokio::join!(access::probe(&drill, &outside, (&*setup.builder, &room)), ship::ship(&drill, &rooms, &outside));
     judge_time(&drill);
     limits::tell(&drill, &*setup.builder, &room);
-    if let Some(signal) = drill.interrupts.which() {
-        drill.bus.emit(EventKind::Interrupted { signal });
-    }
+    let before = tell_signal(&drill);
     clean::clean(&drill, rooms, outside).await;
+    if !before {
+        tell_signal(&drill);
+    }
     drill.bus.emit(EventKind::DrillFinished);
     Some(Done { record: drill.bus.record()?, broken_sinks: drill.bus.broken_sinks() })
+}
+
+/// Says so if a signal has come.
+fn tell_signal(drill: &Drill) -> bool {
+    let signal = drill.interrupts.which();
+    if let Some(signal) = signal {
+        drill.bus.emit(EventKind::Interrupted { signal });
+    }
+    signal.is_some()
 }
 
 /// Says so if the release took longer than it may.

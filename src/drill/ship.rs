@@ -1,6 +1,6 @@
 //! The phases that ship, in the order in which each can begin.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::SetOnce;
 
@@ -52,9 +52,14 @@ struct Ready {
 
 async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: Ready) {
     let Ready { vault, checkout, version, opening } = ready;
+    let smoke_room = Mutex::new(None);
+    let open_smoke_room = || {
+        let opening = publish::will_come_back(drill).then(|| rooms.open(Purpose::Smoke));
+        *smoke_room.lock().unwrap_or_else(PoisonError::into_inner) = opening;
+    };
     let building = async {
         let built = if let Some(opening) = opening {
-            let inputs = Inputs { checkout: &checkout, vault: &vault, version: &version };
+            let inputs = Inputs { checkout: &checkout, vault: &vault, version: &version, on_filled: &open_smoke_room };
             build::build(drill, rooms, opening, inputs).await
         } else {
             drill.skip(Phase::Build, "no room could be opened on the spare");
@@ -65,8 +70,13 @@ async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: R
         built
     };
     let (built, ()) = tokio::join!(building, tag::tag(drill, &checkout, &version, outside));
-    let Some(built) = built else { return skip_from(drill, Phase::Publish, "nothing was built") };
-    let opening = publish::will_come_back(drill).then(|| rooms.open(Purpose::Smoke));
+    let opening = smoke_room.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Some(built) = built else {
+        if let Some(opening) = opening {
+            rooms.close_unopened(opening, Purpose::Smoke);
+        }
+        return skip_from(drill, Phase::Publish, "nothing was built");
+    };
     let returned = publish::publish(drill, &vault, &built, outside).await;
     smoke::smoke(drill, rooms, opening, (returned, &vault)).await;
 }

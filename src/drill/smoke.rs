@@ -1,7 +1,5 @@
 //! What came back from the registry runs in a fresh room.
 
-use tokio::time::Instant;
-
 use super::{
     Drill, build,
     rooms::{Opening, Purpose, Rooms},
@@ -27,7 +25,7 @@ pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>
                         scope.found(spare::finding(&problem, Phase::Smoke));
                         return None;
                     }
-                    let deadline = Instant::now() + drill.plan.build.limits.time;
+                    let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
                     build::run_all(drill, scope, &mut **room, (&drill.plan.build.smoke, vault), deadline).await
                 })
                 .await;

@@ -2,7 +2,7 @@
 
 use crate::{
     plan::{Login, Timeouts},
-    record::{Finding, Leftover, Phase, Rule},
+    record::{Finding, Phase, Rule},
     registry::{self, Client, Credentials, Repository},
     secret::Secret,
 };
@@ -40,12 +40,11 @@ pub async fn credentials(
     }
 }
 
-/// Opens an upload and cancels it: proof of the login and of the right to push. Gives what could not be taken back.
+/// Opens an upload and cancels it: proof of the login and of the right to push. What cannot be taken
+/// back at once stays in the client's ledger, for cleaning.
 ///
 /// # Errors
 /// The finding that the login or the right is not there, or that it could not be verified.
-pub async fn push_right(repository: Repository, credentials: Credentials, timeouts: &Timeouts) -> Result<Vec<Leftover>, Finding> {
-    let finding = |error| registry::finding(&error, Phase::Probe);
-    let client = Client::new(repository, credentials, timeouts).map_err(finding)?;
-    client.probe_push().await.map_err(finding)
+pub async fn push_right(client: &Client) -> Result<(), Finding> {
+    client.probe_push().await.map(drop).map_err(|error| registry::finding(&error, Phase::Probe))
 }

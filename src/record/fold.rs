@@ -248,7 +248,9 @@ impl Record {
         self.time_to_ship = self.shipped_at().and_then(|at| between(self.started, at));
         self.verdict = match Verdict::of(&self.findings) {
             Verdict::CannotShip => Verdict::CannotShip,
-            _ if !self.finished || self.interrupted.is_some() || self.time_to_ship.is_none() => Verdict::Unknown,
+            // A signal that came before the release had shipped leaves it without a time to ship; one that came while
+            // it was cleaned up changes nothing that was proved.
+            _ if !self.finished || self.time_to_ship.is_none() => Verdict::Unknown,
             verdict => verdict,
         };
         self

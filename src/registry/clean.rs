@@ -25,6 +25,7 @@ impl Client {
     /// Removes everything that the ledger lists, side by side where the order does not matter. What is gone is struck
     /// out, so that cleaning again only tries the rest.
     pub async fn clean(&self, ledger: &Ledger) -> Vec<Cleaning> {
+        ledger.settled().await;
         let entries = ledger.entries();
         let mut cleanings = Vec::new();
         // Manifests go first: some registries keep blobs that a manifest still names.

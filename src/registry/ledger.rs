@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::record::Digest;
@@ -9,7 +10,10 @@ use crate::record::Digest;
 /// What one client put into its repository and must take away again. Clones share one list, so that it can be cleaned
 /// even when whoever was pushing is gone.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger(Arc<Mutex<List>>);
+pub struct Ledger {
+    list: Arc<Mutex<List>>,
+    acts: TaskTracker,
+}
 
 #[derive(Debug, Default)]
 struct List {
@@ -46,6 +50,25 @@ impl Ledger {
         self.list().entries.is_empty()
     }
 
+    /// Does something outside, to its end even if whoever waits for it is gone: a request that is given up half-way may
+    /// still be carried out, after cleaning has looked.
+    pub(super) async fn act<T: Send + 'static>(&self, act: impl Future<Output = T> + Send + 'static) -> T {
+        match self.acts.spawn(act).await {
+            Ok(done) => done,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and this with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Waits until nothing is being done any more. Every act has a bound of its own.
+    pub(super) async fn settled(&self) {
+        self.acts.close();
+        self.acts.wait().await;
+    }
+
     /// Writes down what is about to be done.
     pub(super) fn add(&self, put: Put) -> Entry {
         let mut list = self.list();
@@ -73,6 +96,6 @@ impl Ledger {
 
     /// A panic elsewhere must not keep us from cleaning.
     fn list(&self) -> MutexGuard<'_, List> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

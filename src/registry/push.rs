@@ -94,7 +94,8 @@ impl Client {
             // It was there before, so it is not ours to delete later. What the cancel leaves stays in the ledger.
             self.cancel(upload).await;
         } else {
-            self.finish(upload, &facts.blob, Content::Empty).await?;
+            let (client, blob) = (self.clone(), facts.blob.clone());
+            self.ledger.act(async move { client.finish(upload, &blob, Content::Empty).await }).await?;
         }
         Ok(image.known.get_or_init(|| facts.clone()).clone())
     }
@@ -123,6 +124,12 @@ impl Client {
     }
 
     async fn push_manifest(&self, manifest: &Document, media_type: &str, tag: &str) -> Result<u64, RegistryError> {
+        let (client, manifest) = (self.clone(), manifest.clone());
+        let (media_type, tag) = (media_type.to_owned(), tag.to_owned());
+        self.ledger.act(async move { client.push_manifest_now(&manifest, &media_type, &tag).await }).await
+    }
+
+    async fn push_manifest_now(&self, manifest: &Document, media_type: &str, tag: &str) -> Result<u64, RegistryError> {
         let (digest, scope) = (&manifest.blob.digest, || Scope::push(self.repository()));
         let (by_tag, by_digest) =
             futures_util::try_join!(self.tag_target(tag, scope()), self.tag_target(digest.as_str(), scope()))?;

@@ -52,6 +52,11 @@ impl Client {
 
     /// Opens an upload, or mounts a blob of another repository of the same registry if that is possible.
     async fn open(&self, mount: Option<(&Blob, &Repository)>) -> Result<Opened, RegistryError> {
+        let (client, mount) = (self.clone(), mount.map(|(blob, from)| (blob.clone(), from.clone())));
+        self.ledger.act(async move { client.open_now(mount.as_ref().map(|(blob, from)| (blob, from))).await }).await
+    }
+
+    async fn open_now(&self, mount: Option<(&Blob, &Repository)>) -> Result<Opened, RegistryError> {
         let mut url = self.transport.url("blobs/uploads/")?;
         let mut scope = Scope::push(self.repository());
         if let Some((blob, from)) = mount {

@@ -71,30 +71,26 @@ impl Plan {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("version: 1\nrelease: tool\ntarget: {}\nsource:\n  mirror: ../mirror.git\n", self.target);
-        text += &format!("  version: {}\nbuild:\n", self.version);
-        if let Some(image) = &self.image {
-            text += &format!("  image: {image}\n");
+        let mut lines = vec![format!("version: 1\nrelease: tool\ntarget: {}", self.target)];
+        lines.push(format!("source:\n  mirror: ../mirror.git\n  version: {}\nbuild:", self.version));
+        lines.extend(self.image.iter().map(|image| format!("  image: {image}")));
+        for (key, values) in [("run", &self.run), ("artifacts", &self.artifacts), ("smoke", &self.smoke)] {
+            if !values.is_empty() {
+                lines.push(format!("  {key}:"));
+                lines.extend(values.iter().map(|value| format!("    - {}", quoted(value))));
+            }
         }
-        text += &list("  run", &self.run);
-        text += &list("  artifacts", &self.artifacts);
-        if !self.smoke.is_empty() {
-            text += &list("  smoke", &self.smoke);
-        }
-        text += &format!("  limits: {}\n", self.limits);
+        lines.push(format!("  limits: {}", self.limits));
         for (key, value) in [("tag", &self.tag), ("tag_at", &self.tag_at)] {
-            if let Some(value) = value {
-                text += &format!("{key}: {}\n", quoted(value));
-            }
+            lines.extend(value.iter().map(|value| format!("{key}: {}", quoted(value))));
         }
-        text += &format!("publish:\n{}", self.publish);
+        lines.push(format!("publish:\n{}", self.publish.trim_end()));
         if !self.secrets.is_empty() {
-            text += "secrets:\n";
-            for (name, source) in &self.secrets {
-                text += &format!("  {name}: {source}\n");
-            }
+            lines.push("secrets:".into());
+            lines.extend(self.secrets.iter().map(|(name, source)| format!("  {name}: {source}")));
         }
-        text + &format!("spares:\n  - {}\n{}", self.spare, self.more)
+        lines.push(format!("spares:\n  - {}\n{}", self.spare, self.more));
+        lines.join("\n")
     }
 }
 
@@ -108,11 +104,6 @@ pub(crate) fn oci(registry: &str, login: Option<(&str, &str)>) -> String {
 /// A name that no other test has.
 pub(crate) fn unique() -> String {
     format!("t{}", uuid::Uuid::now_v7().simple())
-}
-
-fn list(key: &str, values: &[String]) -> String {
-    let lines: String = values.iter().map(|value| format!("    - {}\n", quoted(value))).collect();
-    format!("{key}:\n{lines}")
 }
 
 /// A string as YAML takes it whatever is in it; a map stays one.
