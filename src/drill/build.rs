@@ -75,23 +75,31 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
     }
     let deadline = Instant::now() + drill.plan.build.limits.time;
     if let Version::Command(command) = &drill.plan.source.version {
-        let version = version(scope, room, command, deadline).await;
+        let version = version(scope, room, (command, inputs.vault), deadline).await;
         drop(inputs.version.set(version));
     }
     run_all(drill, scope, room, (&drill.plan.build.run, inputs.vault), deadline).await?;
     collect(drill, scope, room).await
 }
 
-async fn version(scope: &Scope, room: &mut dyn Room, command: &[String], deadline: Instant) -> Option<String> {
+async fn version(scope: &Scope, room: &mut dyn Room, (command, vault): (&[String], &Vault), deadline: Instant) -> Option<String> {
     let shown = command.join(" ");
     match steps::read(room, command, left(deadline)).await {
-        Ok((end, printed)) if end.is_success() => match source::usable(&String::from_utf8_lossy(&printed)) {
-            Ok(version) => {
-                scope.emit(EventKind::VersionRead { version: version.as_str().into() });
-                return Some(version);
+        Ok((end, printed)) if end.is_success() => {
+            let printed = String::from_utf8_lossy(&printed);
+            // Before anything else: a tag would show it to everybody, and what is cut short no scrubber knows.
+            if vault.scrubber().scrub(&printed) != printed {
+                scope.found(unreadable(format!("`{shown}` printed a secret of the plan, which must be in no tag")));
+                return None;
             }
-            Err(problem) => scope.found(unreadable(format!("`{shown}` printed no version: {problem}"))),
-        },
+            match source::usable(&printed) {
+                Ok(version) => {
+                    scope.emit(EventKind::VersionRead { version: version.as_str().into() });
+                    return Some(version);
+                }
+                Err(problem) => scope.found(unreadable(format!("`{shown}` printed no version: {problem}"))),
+            }
+        }
         Ok((end, _)) => scope.found(unreadable(format!("`{shown}` gave no version: {end}"))),
         Err(problem) => scope.found(spare::finding(&problem, Phase::Build)),
     }
