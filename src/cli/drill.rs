@@ -11,10 +11,11 @@ use super::{
     Failure,
     arguments::{DrillOptions, Outputs},
     environment, output,
+    plan::load_plan,
 };
 use crate::{
     drill::{self, Interrupts, Setup},
-    plan::{self, BuildImage, Loaded, SpareKind},
+    plan::{self, BuildImage, Loaded, SecretSource, SpareKind},
     record::{Exit, Record, Sink, Verdict},
     report::{self, Format, log::LogSink, terminal},
     source::Git,
@@ -31,7 +32,7 @@ pub(super) struct Order<'o> {
 }
 
 pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
-    let loaded = plan::load(&options.plan.plan).map_err(Failure::invalid)?;
+    let loaded = load_plan(&options.plan.plan)?;
     let order = Order { loaded, plan_file: &options.plan.plan, spare: options.spare.as_deref(), outputs: &options.outputs };
     runtime()?.block_on(rehearse(order))
 }
@@ -52,12 +53,13 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let builder = builder(&spare, &order.loaded, workspace.path())?;
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
+    let secrets = variables_of_secrets(&order.loaded.plan);
     let drill_folder = workspace.path().join("drill");
     fs::create_dir(&drill_folder)
         .map_err(|reason| Failure::failed(format!("`{}` cannot be made", drill_folder.display()), &reason))?;
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
-        git: Git::new(environment::all(), order.loaded.plan.timeouts.api),
+        git: Git::new(environment::without(&secrets), order.loaded.plan.timeouts.api),
         loaded: order.loaded,
         spare,
         builder,
@@ -71,6 +73,12 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         output::warn(&format!("warning: {problem}"));
     }
     conclude(&done.record, order.outputs, reports, !done.broken_sinks.is_empty())
+}
+
+/// The variables that the plan takes secrets from.
+fn variables_of_secrets(plan: &plan::Plan) -> Vec<&str> {
+    let sources = plan.secrets.values();
+    sources.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None }).collect()
 }
 
 fn choose<'o>(order: &'o Order<'_>) -> Result<&'o plan::Spare, Failure> {
@@ -131,10 +139,20 @@ impl Reports {
     fn open(outputs: &Outputs) -> Result<Self, Failure> {
         let asked = [(&outputs.json, Format::Json), (&outputs.markdown, Format::Markdown), (&outputs.junit, Format::Junit)];
         let mut files = Vec::new();
-        for (path, format) in asked.into_iter().filter_map(|(path, format)| Some((path.clone()?, format))) {
-            let file = File::create(&path)
-                .map_err(|reason| Failure::invalid(format!("report `{}` cannot be written: {reason}", path.display())))?;
+        let mut add = |path: PathBuf, format, opened: io::Result<File>| {
+            let wrong = |reason| Failure::invalid(format!("report `{}` cannot be written: {reason}", path.display()));
+            let file = opened.map_err(wrong)?;
             files.push((path, format, file));
+            Ok::<_, Failure>(())
+        };
+        for (path, format) in asked.into_iter().filter_map(|(path, format)| Some((path.clone()?, format))) {
+            let created = File::create(&path);
+            add(path, format, created)?;
+        }
+        if let Some(path) = environment::step_summary() {
+            // Other steps of the job have written there too.
+            let opened = File::options().append(true).create(true).open(&path);
+            add(path, Format::Markdown, opened)?;
         }
         Ok(Self(files))
     }
@@ -142,18 +160,10 @@ impl Reports {
     /// Writes every report; tells those that could not be written.
     fn write(self, record: &Record, accept: Verdict) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut write = |path: &Path, written: io::Result<()>| {
-            if let Err(reason) = written {
+        for (path, format, mut file) in self.0 {
+            if let Err(reason) = file.write_all(report::render(record, format, accept).as_bytes()) {
                 problems.push(format!("report `{}` could not be written: {reason}", path.display()));
             }
-        };
-        for (path, format, mut file) in self.0 {
-            write(&path, file.write_all(report::render(record, format, accept).as_bytes()));
-        }
-        if let Some(path) = environment::step_summary() {
-            let appended = File::options().append(true).create(true).open(&path);
-            let text = report::render(record, Format::Markdown, accept);
-            write(&path, appended.and_then(|mut file| file.write_all(text.as_bytes())));
         }
         problems
     }

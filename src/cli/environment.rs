@@ -47,9 +47,10 @@ pub(super) fn temporary() -> PathBuf {
     set(TMPDIR).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
 }
 
-/// All of it, for git: the user's keys, proxies and credential helpers stay in use.
-pub(super) fn all() -> impl Iterator<Item = (OsString, OsString)> {
-    env::vars_os()
+/// All of it but these, for git: the user's keys, proxies and credential helpers stay in use, and no secret of the plan
+/// goes to what git starts.
+pub(super) fn without(variables: &[&str]) -> Vec<(OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| !variables.iter().any(|variable| name == variable)).collect()
 }
 
 fn set(variable: Variable) -> Option<OsString> {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use super::{environment, failure::Failure};
 use crate::{
+    plan,
     record::Exit,
     report::{Colour, Layout},
 };
@@ -21,7 +22,7 @@ pub(super) fn result(text: &str) -> Result<Exit, Failure> {
 
 /// Prints why a command failed. Gives its exit code.
 pub(super) fn failure(failure: &Failure) -> Exit {
-    warn(&format!("error: {failure}"));
+    warn(&failure.to_string());
     failure.exit()
 }
 
@@ -40,6 +41,11 @@ pub(super) fn usage(problem: &clap::Error) -> Exit {
 /// Whether what a drill tells live, on standard error, is coloured.
 pub(super) fn colour() -> Colour {
     if is_watched() && !environment::no_color() { Colour::On } else { Colour::Off }
+}
+
+/// Whether what is wrong with a plan is coloured.
+pub(super) fn plan_colour() -> plan::Colour {
+    if is_watched() && !environment::no_color() { plan::Colour::Ansi } else { plan::Colour::Plain }
 }
 
 /// How a text report on standard output is laid out: for the terminal if it is one, the same everywhere else.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) fn run(options: &ReportOptions) -> Result<Exit, Failure> {
-    let record = report::log::read_file(&options.from).map_err(Failure::invalid)?;
+    let record = report::log::read_file(&options.from).map_err(|reason| Failure::of_input(&reason))?;
     output::result(&report::render(&record, options.format.into(), options.accept.into()))
 }
 

@@ -10,12 +10,13 @@ use super::{
     scope::Scope,
     steps::{self, Ran},
     vault::Vault,
+    version,
 };
 use crate::{
     plan::{Step, Version},
     record::{Artifact, EventKind, Finding, Phase, RoomFacts, Rule, StepEnd, StepId},
     registry::Platform,
-    source::{self, Checkout},
+    source::Checkout,
     spare::{self, Room, SpareError},
 };
 
@@ -78,31 +79,11 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
     (inputs.on_filled)();
     let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
     if let Version::Command(command) = &drill.plan.source.version {
-        let version = version(scope, room, command, deadline).await;
+        let version = version::of_room(scope, room, (command, inputs.vault), left(deadline)).await;
         drop(inputs.version.set(version));
     }
     run_all(drill, scope, room, (&drill.plan.build.run, inputs.vault), deadline).await?;
     collect(drill, scope, room).await
-}
-
-async fn version(scope: &Scope, room: &mut dyn Room, command: &[String], deadline: tokio::time::Instant) -> Option<String> {
-    let shown = command.join(" ");
-    match steps::read(room, command, left(deadline)).await {
-        Ok((end, printed)) if end.is_success() => match source::usable(&String::from_utf8_lossy(&printed)) {
-            Ok(version) => {
-                scope.emit(EventKind::VersionRead { version: version.as_str().into() });
-                return Some(version);
-            }
-            Err(problem) => scope.found(unreadable(format!("`{shown}` printed no version: {problem}"))),
-        },
-        Ok((end, _)) => scope.found(unreadable(format!("`{shown}` gave no version: {end}"))),
-        Err(problem) => scope.found(spare::finding(&problem, Phase::Build)),
-    }
-    None
-}
-
-fn unreadable(summary: String) -> Finding {
-    Finding::new(Rule::VersionUnreadable, Phase::Build, summary, "make `source.version` print just the version, on one line")
 }
 
 /// Runs steps one after the other until one does not do what it should; none then.

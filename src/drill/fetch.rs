@@ -1,10 +1,9 @@
-//! A clean clone of the ref, its age, and the version that is released.
+//! A clean clone of the ref, and its age.
 
 use std::sync::Arc;
 
 use super::{Drill, scope::Scope};
 use crate::{
-    plan::Version,
     record::{EventKind, Finding, Phase, Rule},
     source::{self, Checkout, FetchPlan, Meaning},
 };
@@ -36,29 +35,4 @@ pub(super) async fn fetch(drill: &Drill, scope: &Scope) -> Option<Arc<Checkout>>
 fn behind(commits: u64) -> Finding {
     let summary = format!("the mirror is {commits} commits behind the origin: a hotfix would be built on an old state");
     Finding::new(Rule::MirrorBehind, Phase::Fetch, summary, "mirror on every push, and watch that it happens")
-}
-
-/// Whether the version is told by a command, which runs in the room.
-pub(super) fn is_told_in_room(drill: &Drill) -> bool {
-    matches!(drill.plan.source.version, Version::Command(_))
-}
-
-/// Reads the version out of the commit; none if it cannot be read.
-pub(super) async fn version(drill: &Drill, scope: &Scope, checkout: &Checkout) -> Option<String> {
-    match checkout.read_version(&drill.plan.source.version, drill.plan.tag.as_ref()).await {
-        Ok(version) => {
-            scope.emit(EventKind::VersionRead { version: version.as_str().into() });
-            Some(version)
-        }
-        Err(error) => {
-            let advice = "correct `source.version`, or what it names in the commit";
-            scope.found(Finding::new(
-                Rule::VersionUnreadable,
-                Phase::Fetch,
-                format!("the version cannot be read: {error}"),
-                advice,
-            ));
-            None
-        }
-    }
 }

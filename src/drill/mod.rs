@@ -29,6 +29,7 @@ mod smoke;
 mod steps;
 mod tag;
 mod vault;
+mod version;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -13,6 +13,7 @@ use super::{
     rooms::{Opening, Purpose, Rooms},
     smoke, tag,
     vault::Vault,
+    version,
 };
 use crate::{record::Phase, source::Checkout};
 
@@ -25,11 +26,11 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
         Some(true) => Some(rooms.open(Purpose::Build)),
         _ => None,
     };
-    let version = SetOnce::new();
+    let released = SetOnce::new();
     let fetched = drill.phase(Phase::Fetch, async |scope| {
         let checkout = fetch::fetch(drill, scope).await?;
-        if !fetch::is_told_in_room(drill) {
-            drop(version.set(fetch::version(drill, scope, &checkout).await));
+        if !version::is_told_in_room(drill) {
+            drop(released.set(version::of_commit(drill, scope, &checkout, &vault).await));
         }
         Some(checkout)
     });
@@ -39,7 +40,7 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
         }
         return skip_from(drill, Phase::Build, "the source could not be fetched");
     };
-    Box::pin(ship_checkout(drill, rooms, outside, Ready { vault, checkout, version, opening })).await;
+    Box::pin(ship_checkout(drill, rooms, outside, Ready { vault, checkout, version: released, opening })).await;
 }
 
 /// What the phases after the fetch work with.

@@ -6,6 +6,8 @@ use base64::{Engine as _, engine::general_purpose};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
 
+use crate::record::Text;
+
 /// Fewer characters than this cannot be hidden: they would turn up in every line of any output.
 pub(super) const SHORTEST: usize = 4;
 
@@ -64,9 +66,12 @@ pub(super) fn add(secret: &str, forms: &mut Forms) {
     }
 }
 
-/// The text itself, and as a terminal shows its line ends.
+/// The text itself, as it is shown once it is harmless or on one line, and as a terminal shows its line ends.
 fn add_plain(part: &str, forms: &mut Forms) {
     add_pieces(part, LONGEST, forms);
+    let harmless = Text::new(part);
+    add_pieces(&Zeroizing::new(harmless.one_line()), LONGEST, forms);
+    add_pieces(&Zeroizing::new(String::from(harmless)), LONGEST, forms);
     if part.contains('\n') {
         add_pieces(&Zeroizing::new(part.replace("\r\n", "\n").replace('\n', "\r\n")), LONGEST, forms);
     }

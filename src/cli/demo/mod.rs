@@ -9,6 +9,7 @@ use super::{
     arguments::{Break, DemoOptions},
     drill::{self, Order},
     environment, output,
+    plan::load_plan,
 };
 use crate::{
     plan::{self, BuildImage},
@@ -62,7 +63,7 @@ async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
     if !outputs.quiet {
         output::result(&format!("A project, its mirror and a registry are in {}\n\n", folder.display()))?;
     }
-    let loaded = plan::load(&plan_file).map_err(Failure::invalid)?;
+    let loaded = load_plan(&plan_file)?;
     let order = Order { loaded, plan_file: &plan_file, spare: None, outputs: &outputs };
     let exit = Box::pin(drill::rehearse(order)).await?;
     if !outputs.quiet {

@@ -42,6 +42,10 @@ pub(super) struct Parts<'p> {
 /// Makes the project below `folder`, which must be new or empty. Gives the plan's file.
 pub(super) fn make(folder: &Path, parts: &Parts<'_>) -> Result<PathBuf, Failure> {
     let failed = |reason| Failure::failed(format!("the demo could not be made in `{}`", folder.display()), &reason);
+    if !is_free(folder).map_err(failed)? {
+        return Err(Failure::invalid(format!("`{}` is not an empty folder; nothing was changed", folder.display()))
+            .advise("name a folder that is new or empty, or none at all"));
+    }
     let project = folder.join("project");
     write_files(folder, &project, parts).map_err(failed)?;
     let message = "Greet people";
@@ -61,11 +65,17 @@ pub(super) fn make(folder: &Path, parts: &Parts<'_>) -> Result<PathBuf, Failure>
     Ok(project.join("canship.yaml"))
 }
 
-fn write_files(folder: &Path, project: &Path, parts: &Parts<'_>) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    if fs::read_dir(folder)?.next().is_some() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the folder is not empty; name a new or an empty one"));
+/// Whether nothing is there, or an empty folder.
+fn is_free(folder: &Path) -> io::Result<bool> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(reason) if reason.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(reason) if reason.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        Err(reason) => Err(reason),
     }
+}
+
+fn write_files(folder: &Path, project: &Path, parts: &Parts<'_>) -> io::Result<()> {
     fs::create_dir_all(project.join("src"))?;
     for (name, content) in FILES {
         fs::write(project.join(name), content)?;
