@@ -14,7 +14,6 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
     let mut limits = vec![
         "the network was not sealed: the build could reach everything this machine can, also what an outage would take away"
             .to_owned(),
-        "the primary CI path was not cut: nothing outside was disabled".to_owned(),
     ];
     limits.extend(builder.limits(room).iter().map(ToString::to_string));
     if plan.source.mirror.is_none() {

@@ -9,8 +9,8 @@ use super::{
     words,
 };
 use crate::record::{
-    CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Measure, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts,
-    SourceFacts, StepEnd, StepId, Text,
+    Bytes, CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Measure, Outcome, Phase, PulledFacts, PushedFacts,
+    RoomFacts, SourceFacts, StepEnd, StepId, Text,
 };
 
 /// Tells events one by one; remembers only when what is still open began.
@@ -132,14 +132,14 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::SourceFetched(source) => source_told(source),
         EventKind::VersionRead { version } => format!("version {}", version.one_line()),
         EventKind::ArtifactCollected(artifact) => {
-            format!("artifact {} ({}, {})", artifact.path.one_line(), words::bytes(artifact.size), artifact.digest.short())
+            format!("artifact {} ({}, {})", artifact.path.one_line(), Bytes(artifact.size), artifact.digest.short())
         }
         EventKind::TagReadBack(tag) => format!("tag {} pushed to {} and read back", tag.drill_tag.one_line(), tag.url.one_line()),
         EventKind::ImagePushed(PushedFacts { reference, digest, bytes, .. }) => {
-            format!("pushed {} ({} sent): {digest}", reference.one_line(), words::bytes(*bytes))
+            format!("pushed {} ({} sent): {digest}", reference.one_line(), Bytes(*bytes))
         }
         EventKind::ImagePulled(PulledFacts { digest, bytes, target }) => {
-            format!("pulled back {} ({}), every digest right: {digest}", target.one_line(), words::bytes(*bytes))
+            format!("pulled back {} ({}), every digest right: {digest}", target.one_line(), Bytes(*bytes))
         }
         EventKind::Cleaned(Cleaning::Gone { what }) => format!("gone: {}", what.one_line()),
         EventKind::Cleaned(Cleaning::Left(left)) => format!("left: {}: {}", left.what.one_line(), left.reason.one_line()),
@@ -151,7 +151,7 @@ fn told(kind: &EventKind) -> Option<String> {
 fn room_told(room: &RoomFacts) -> Option<String> {
     let engine = room.engine.as_ref().map(words::engine);
     let image = room.image.as_ref().map(words::image);
-    let disk = room.disk_free.map(|free| format!("{} free", words::bytes(free)));
+    let disk = room.disk_free.map(|free| format!("{} free", Bytes(free)));
     let parts: Vec<_> = [engine, image, disk].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("room: {}", parts.join(", ")))
 }

@@ -1,7 +1,7 @@
 //! What a drill proved, in sentences. Only what was done and read back is a proof.
 
 use super::words;
-use crate::record::{Artifact, Outcome, Phase, Record, RoomFacts, StepEnd};
+use crate::record::{Artifact, Bytes, Outcome, Phase, Record, RoomFacts, StepEnd};
 
 /// Each proof with what it is about.
 pub(super) fn proofs(record: &Record) -> Vec<(&'static str, String)> {
@@ -27,10 +27,11 @@ fn source(record: &Record) -> Option<String> {
         number => format!(", with {}", words::count(number, "submodule")),
     };
     Some(format!(
-        "commit `{}` of `{}`, made {}, fetched from {}{submodules}",
+        "commit `{}` of `{}`, made {} ({}), fetched from {}{submodules}",
         source.commit.one_line(),
         source.reference.one_line(),
         words::time(source.committed_at),
+        words::age(source.committed_at, record.started),
         words::origin(source),
     ))
 }
@@ -39,12 +40,7 @@ fn build(record: &Record) -> Option<String> {
     passed(record, Phase::Build).then_some(())?;
     let size = record.artifacts.iter().map(|artifact: &Artifact| artifact.size).fold(0, u64::saturating_add);
     let place = record.room.as_ref().map(room).unwrap_or_default();
-    Some(format!(
-        "{}{place}, {} ({})",
-        steps(record, Phase::Build),
-        words::count(record.artifacts.len(), "artifact"),
-        words::bytes(size)
-    ))
+    Some(format!("{}{place}, {} ({})", steps(record, Phase::Build), words::count(record.artifacts.len(), "artifact"), Bytes(size)))
 }
 
 /// Where steps ran: ` on …, in …`.

@@ -18,7 +18,7 @@ use super::{
     plain::Narrator,
     words,
 };
-use crate::record::{Event, EventKind, Phase, Sink};
+use crate::record::{Bytes, Event, EventKind, Phase, Sink};
 
 /// How often bars are drawn, in times a second.
 const DRAWN: u8 = 10;
@@ -143,7 +143,7 @@ impl Bars {
 
     fn progress(&self, phase: Phase, what: &str, done: u64, total: Option<u64>) {
         let Some(total) = total else {
-            return self.say(phase, &format!("{what} {}", words::bytes(done)));
+            return self.say(phase, &format!("{what} {}", Bytes(done)));
         };
         let Some(bar) = self.open.get(&phase) else { return };
         if bar.length() != Some(total) || bar.message() != what {

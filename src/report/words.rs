@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::record::{
-    CheckKind, EngineFacts, Exit, Finding, ImageFacts, Independence, Measure, Origin, Outcome, PhaseRecord, PublishRecord, Record,
-    Restored, Seal, Severity, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepRecord, Verdict,
+    Bytes, CheckKind, EngineFacts, Exit, Finding, ImageFacts, Independence, Measure, Origin, Outcome, PhaseRecord, PublishRecord,
+    Record, Restored, Seal, Severity, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepRecord, Verdict,
 };
 
 /// The verdict as a headline.
@@ -196,12 +196,13 @@ pub(super) fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// A number of bytes as people read it, in decimal units.
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
-        None => format!("{bytes} B"),
+/// How long before the drill something was made: `3 h before`, `12 days before`.
+pub(super) fn age(made: jiff::Timestamp, drilled: jiff::Timestamp) -> String {
+    match drilled.duration_since(made).as_hours() {
+        ..0 => "after the drill began, by its own clock".to_owned(),
+        0 => "within the hour before".to_owned(),
+        hours @ 1..48 => format!("{hours} h before"),
+        hours => format!("{} days before", hours / 24),
     }
 }
 
@@ -220,11 +221,11 @@ pub(super) fn skip_reason(phase: &PhaseRecord) -> Option<String> {
 
 /// How far an image came: pushed, or pulled back as well.
 pub(super) fn publish(published: &PublishRecord) -> String {
-    let sent = bytes(published.pushed.bytes);
+    let sent = Bytes(published.pushed.bytes);
     let Some(pulled) = &published.pulled else {
         return format!("pushed ({sent} sent), but it did not come back");
     };
-    let proof = format!("pushed ({sent} sent), pulled back by digest ({} hashed)", bytes(pulled.bytes));
+    let proof = format!("pushed ({sent} sent), pulled back by digest ({} hashed)", Bytes(pulled.bytes));
     if pulled.digest != published.pushed.digest {
         return format!("{proof}, but another digest came back: {}", pulled.digest);
     }
@@ -255,18 +256,5 @@ pub(super) fn clip(line: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{} …", &line[..end]),
         None => line.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_read_as_people_say_them() {
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1_500), "1.5 kB");
-        assert_eq!(bytes(12_345_678), "12.3 MB");
-        assert_eq!(bytes(u64::MAX), "18446744073.7 GB");
     }
 }
