@@ -65,6 +65,11 @@ impl Canship {
         self.own.path().join("tmp")
     }
 
+    /// The folder it works in, which has its home, its temporary files and what it is told to write by a relative path.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.own.path().to_owned()
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_canship"));
         command.args(&self.arguments).env_clear().stdin(Stdio::null()).current_dir(self.own.path());
@@ -89,7 +94,7 @@ impl Canship {
     }
 
     /// Runs it with just the arguments it was given.
-    pub(crate) fn run_as_is(self) -> Ran {
+    pub(crate) fn run_as_is(&self) -> Ran {
         let output = self.command().output().unwrap();
         Ran::new(output, Path::new("/nowhere"), Path::new("/nowhere"))
     }
@@ -141,6 +146,21 @@ impl Running {
         let event: Value = serde_json::from_str(&line).unwrap();
         self.seen.push(event.clone());
         Some(event)
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The drill that runs; known from its first event on.
+    pub(crate) fn drill(&self) -> &str {
+        self.seen[0]["drill"].as_str().unwrap()
+    }
+
+    /// The folder it works in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.own.path()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
