@@ -1,6 +1,8 @@
 //! No secret leaves: whatever a build, a server or a name does, nothing that canship tells, writes, starts or pushes holds any
 //! part of a secret, in any usual encoding.
 
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test should stop it there")]
+
 #[path = "secrets/canary.rs"]
 mod canary;
 #[path = "secrets/echo.rs"]
@@ -14,7 +16,11 @@ use std::fs;
 use canary::Canary;
 use look::Children;
 use rustix::process::Signal;
-use support::{Canship, Plan, Project, Ran, Running, Services, project::oci};
+use support::{
+    Canship, Plan, Project, Services,
+    project::oci,
+    run::{Ran, Running},
+};
 
 /// Prints the secret named by each argument: whole, after other bytes, on the other stream, and in pieces of three
 /// characters with something on the other stream between them.
@@ -41,8 +47,9 @@ for name in "$@"; do
   printf '%s\n' "$value" | while IFS= read -r line; do echo "line: $line"; done
 done
 cat leaks.txt
-cat leaks.txt >&2
 echo leaks are over
+cat leaks.txt >&2
+echo leaks are over >&2
 "#;
 
 /// The canaries of a drill, one for each place that a plan can take a secret from.
@@ -67,19 +74,6 @@ impl Canaries {
 
     fn all(&self) -> [&Canary; 5] {
         [&self.env, &self.file, &self.command, &self.key, &self.login]
-    }
-
-    /// The plan with these secrets; each build step names all of them.
-    fn in_plan(&self, plan: Plan, steps: &[&str]) -> Plan {
-        let services = Services::get();
-        let steps: Vec<_> = steps.iter().map(|step| all_named(step)).collect();
-        plan.run(&steps.iter().map(String::as_str).collect::<Vec<_>>())
-            .publish(oci(&services.basic, Some((&services.user, "LOGIN"))))
-            .secret("ENV", "{ env: TEST_ENV }")
-            .secret("FILE", "{ file: ../secret }")
-            .secret("COMMAND", "{ command: [sh, -c, 'cat ../printed; cat ../printed >&2'] }")
-            .secret("KEY", "{ env: TEST_KEY }")
-            .secret("LOGIN", "{ env: TEST_LOGIN }")
     }
 
     /// A project with this plan and `leak.sh`, and a drill of it that has every secret.
@@ -117,6 +111,19 @@ impl Canaries {
     }
 }
 
+/// The plan with a secret of each kind; each build step names all of them.
+fn with_secrets(plan: Plan, steps: &[&str]) -> Plan {
+    let services = Services::get();
+    let steps: Vec<_> = steps.iter().map(|step| all_named(step)).collect();
+    plan.run(&steps.iter().map(String::as_str).collect::<Vec<_>>())
+        .publish(oci(&services.basic, Some((&services.user, "LOGIN"))))
+        .secret("ENV", "{ env: TEST_ENV }")
+        .secret("FILE", "{ file: ../secret }")
+        .secret("COMMAND", "{ command: [sh, -c, 'cat ../printed; cat ../printed >&2'] }")
+        .secret("KEY", "{ env: TEST_KEY }")
+        .secret("LOGIN", "{ env: TEST_LOGIN }")
+}
+
 /// A step that names every secret.
 fn all_named(step: &str) -> String {
     format!("{{ run: {}, secrets: [ENV, FILE, COMMAND, KEY, LOGIN] }}", serde_json::Value::from(step))
@@ -126,7 +133,7 @@ fn all_named(step: &str) -> String {
 fn with_reports(canship: Canship) -> Canship {
     let options = ["--events", "log.jsonl", "--json", "report.json", "--markdown", "report.md", "--junit", "report.xml"];
     let canship = canship.variable("GITHUB_STEP_SUMMARY", "summary.md");
-    options.into_iter().fold(canship, |canship, option| canship.argument(option))
+    options.into_iter().fold(canship, Canship::argument)
 }
 
 fn both_spares(services: &Services) -> [Plan; 2] {
@@ -140,12 +147,12 @@ fn a_build_that_prints_every_secret_in_every_form_and_fails_shows_none() {
     let services = Services::get();
     for plan in both_spares(&services) {
         let canaries = Canaries::new(&services);
-        let (_project, canship) = canaries.drill(&canaries.in_plan(plan, &[LEAKING, &format!("{LEAKING}; exit 3")]));
+        let (_project, canship) = canaries.drill(&with_secrets(plan, &[LEAKING, &format!("{LEAKING}; exit 3")]));
         let canship = with_reports(canship);
         let ran = canship.run_as_is();
         assert_eq!(ran.code, Some(10), "{}\n{}", ran.stderr, ran.stdout);
         assert!(ran.stdout.contains("build-step-failed") && ran.stdout.contains("leaks are over"), "{}", ran.stdout);
-        assert!(ran.stdout.contains("HTML attribute: ***"), "the last lines are shown, without the secret: {}", ran.stdout);
+        assert!(ran.stdout.contains("│ shell: '***'"), "the last lines are shown, without the secret: {}", ran.stdout);
         canaries.are_nowhere(&canship, &ran);
         for file in ["log.jsonl", "report.json", "report.md", "report.xml", "summary.md"] {
             let text = fs::read_to_string(canship.folder().join(file)).unwrap();
@@ -159,7 +166,7 @@ fn a_release_that_ships_and_prints_every_secret_on_the_way_shows_none() {
     let services = Services::get();
     for plan in both_spares(&services) {
         let canaries = Canaries::new(&services);
-        let mut plan = canaries.in_plan(plan, &[&format!("{LEAKING} && mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool")]);
+        let mut plan = with_secrets(plan, &[&format!("{LEAKING} && mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool")]);
         plan.smoke = vec![all_named(r#"printf '%s\n' "$ENV" "$FILE" "$COMMAND" "$KEY" "$LOGIN"; ./tool"#)];
         let (_project, canship) = canaries.drill(&plan);
         let canship = with_reports(canship);
@@ -176,7 +183,7 @@ fn a_secret_in_the_name_of_an_artifact_is_not_shown() {
     for plan in both_spares(&services) {
         let canaries = Canaries::new(&services);
         let step = r#"mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool && : >"dist/$KEY" && : >"dist/a $COMMAND.txt""#;
-        let plan = canaries.in_plan(Plan { artifacts: vec!["dist".into()], smoke: Vec::new(), ..plan }, &[step]);
+        let plan = with_secrets(Plan { artifacts: vec!["dist".into()], smoke: Vec::new(), ..plan }, &[step]);
         let (_project, canship) = canaries.drill(&plan);
         let canship = with_reports(canship);
         let ran = canship.run_as_is();
@@ -192,7 +199,7 @@ fn a_command_that_prints_a_secret_gives_no_version_and_no_tag() {
     for before in ["1.0-".to_owned(), "x".repeat(120)] {
         let canaries = Canaries::new(&services);
         let plan = Plan { version: "{ command: [cat, told] }".into(), ..Plan::in_clean_room(&services) };
-        let (project, canship) = canaries.drill(&canaries.in_plan(plan, &["true"]));
+        let (project, canship) = canaries.drill(&with_secrets(plan, &["true"]));
         project.write("told", &format!("{before}{}\n", canaries.key.value));
         project.commit("Tell");
         project.git(&["push", "-q", "origin", "main"]);
@@ -209,7 +216,7 @@ fn a_command_that_prints_a_secret_gives_no_version_and_no_tag() {
 fn a_server_that_repeats_a_secret_when_it_refuses_the_tag_is_not_quoted_with_it() {
     let services = Services::get();
     let canaries = Canaries::new(&services);
-    let plan = canaries.in_plan(Plan::in_clean_room(&services), &["true"]);
+    let plan = with_secrets(Plan::in_clean_room(&services), &["true"]);
     let (project, canship) = canaries.drill(&plan);
     let words = [&canaries.command.value, &canaries.key.value].map(|value| format!("echo 'GH013: {value} may not'\n")).concat();
     project.hook(&format!("#!/bin/sh\nexec >&2\n{words}exit 1\n"));
@@ -224,7 +231,7 @@ fn a_registry_that_repeats_the_login_is_not_quoted_with_it() {
     let services = Services::get();
     let registry = echo::Registry::start();
     let canaries = Canaries { login: Canary::awkward(), ..Canaries::new(&services) };
-    let plan = canaries.in_plan(Plan::on_host(&services), &["true"]).publish(oci(&registry.address, Some(("bot", "LOGIN"))));
+    let plan = with_secrets(Plan::on_host(&services), &["true"]).publish(oci(&registry.address, Some(("bot", "LOGIN"))));
     let (_project, canship) = canaries.drill(&plan);
     let canship = with_reports(canship);
     let ran = canship.run_as_is();
@@ -292,7 +299,7 @@ fn a_step_has_just_the_secrets_that_it_names() {
 fn git_and_what_it_starts_have_no_secret() {
     let services = Services::get();
     let canaries = Canaries::new(&services);
-    let plan = canaries.in_plan(Plan::on_host(&services), &["mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool"]);
+    let plan = with_secrets(Plan::on_host(&services), &["mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool"]);
     let (project, canship) = canaries.drill(&plan);
     let seen = project.beside("seen");
     // Everything between this hook and canship.
@@ -329,7 +336,7 @@ fn while_a_step_has_its_secrets_no_container_process_or_file_outside_of_it_has()
     for plan in both_spares(&services) {
         let is_host = plan.image.is_none();
         let canaries = Canaries::new(&services);
-        let (_project, canship) = canaries.drill(&canaries.in_plan(plan, &["rm leaks.txt; echo running; sleep 100000"]));
+        let (_project, canship) = canaries.drill(&with_secrets(plan, &["rm leaks.txt; echo running; sleep 100000"]));
         let running = at_step(canship, "build");
         let children = Children::of(running.id());
         assert!(!canaries.key.found_in(&look::environment(running.id())).is_empty(), "its own environment is where it comes from");
@@ -360,7 +367,7 @@ fn what_lies_at_the_registry_holds_no_secret() {
     for plan in both_spares(&services) {
         let canaries = Canaries::new(&services);
         let step = format!("{LEAKING} && mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool");
-        let mut plan = canaries.in_plan(plan, &[&step]);
+        let mut plan = with_secrets(plan, &[&step]);
         plan.publish = oci(&services.open, None);
         plan.smoke = vec!["echo running; sleep 100000".into()];
         let (_project, canship) = canaries.drill(&plan);

@@ -3,6 +3,8 @@
 //! Each canary is made of *marks* with awkward characters between them. The search knows the two halves of each mark, plain
 //! and encoded, so that also a part of a secret is found; it shares no code with the scrubber.
 
+#![cfg(test)]
+
 use std::{
     fs,
     hash::{BuildHasher as _, Hasher as _, RandomState},

@@ -1,5 +1,7 @@
 //! A registry that takes no login, and repeats in its refusal what it was sent.
 
+#![cfg(test)]
+
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},

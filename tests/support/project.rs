@@ -1,6 +1,7 @@
 //! A project with a git repository, a mirror and a plan.
 
 use std::{
+    fmt::Write as _,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -71,30 +72,36 @@ impl Plan {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("version: 1\nrelease: tool\ntarget: {}\nsource:\n  mirror: ../mirror.git\n", self.target);
-        text += &format!("  version: {}\nbuild:\n", self.version);
+        let mut text = String::new();
+        self.write(&mut text).unwrap();
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        write!(text, "version: 1\nrelease: tool\ntarget: {}\nsource:\n  mirror: ../mirror.git\n", self.target)?;
+        writeln!(text, "  version: {}\nbuild:", self.version)?;
         if let Some(image) = &self.image {
-            text += &format!("  image: {image}\n");
+            writeln!(text, "  image: {image}")?;
         }
-        text += &list("  run", &self.run);
-        text += &list("  artifacts", &self.artifacts);
+        text.push_str(&list("  run", &self.run));
+        text.push_str(&list("  artifacts", &self.artifacts));
         if !self.smoke.is_empty() {
-            text += &list("  smoke", &self.smoke);
+            text.push_str(&list("  smoke", &self.smoke));
         }
-        text += &format!("  limits: {}\n", self.limits);
+        writeln!(text, "  limits: {}", self.limits)?;
         for (key, value) in [("tag", &self.tag), ("tag_at", &self.tag_at)] {
             if let Some(value) = value {
-                text += &format!("{key}: {}\n", quoted(value));
+                writeln!(text, "{key}: {}", quoted(value))?;
             }
         }
-        text += &format!("publish:\n{}", self.publish);
+        write!(text, "publish:\n{}", self.publish)?;
         if !self.secrets.is_empty() {
-            text += "secrets:\n";
+            text.push_str("secrets:\n");
             for (name, source) in &self.secrets {
-                text += &format!("  {name}: {source}\n");
+                writeln!(text, "  {name}: {source}")?;
             }
         }
-        text + &format!("spares:\n  - {}\n{}", self.spare, self.more)
+        write!(text, "spares:\n  - {}\n{}", self.spare, self.more)
     }
 }
 
@@ -111,8 +118,8 @@ pub(crate) fn unique() -> String {
 }
 
 fn list(key: &str, values: &[String]) -> String {
-    let lines: String = values.iter().map(|value| format!("    - {}\n", quoted(value))).collect();
-    format!("{key}:\n{lines}")
+    let lines: Vec<_> = values.iter().map(|value| format!("    - {}\n", quoted(value))).collect();
+    format!("{key}:\n{}", lines.concat())
 }
 
 /// A string as YAML takes it whatever is in it; a map stays one.

@@ -171,10 +171,10 @@ impl Running {
     /// Waits for the end. Unless it was killed, no temporary file may be left.
     pub(crate) fn finish(mut self) -> Ran {
         while self.next().is_some() {}
-        let log: String = self.seen.iter().map(|event| format!("{event}\n")).collect();
+        let log: Vec<_> = self.seen.iter().map(|event| format!("{event}\n")).collect();
         let output = self.child.wait_with_output().unwrap();
         let log_file = self.own.path().join("seen.jsonl");
-        fs::write(&log_file, log).unwrap();
+        fs::write(&log_file, log.concat()).unwrap();
         let ran = Ran::new(output, &log_file, &self.json);
         if ran.code.is_some_and(|code| code >= 0) {
             assert_eq!(left_in(&self.own.path().join("tmp")), Vec::<String>::new(), "temporary files are left");
