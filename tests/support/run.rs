@@ -70,7 +70,8 @@ impl Canship {
         self.own.path().to_owned()
     }
 
-    fn command(&self) -> Command {
+    /// The call itself, to start it in another way.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_canship"));
         command.args(&self.arguments).env_clear().stdin(Stdio::null()).current_dir(self.own.path());
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.own.path().join("home"));
