@@ -17,8 +17,8 @@ use canary::Canary;
 use look::Children;
 use rustix::process::Signal;
 use support::{
-    Canship, Plan, Project, Services,
-    project::oci,
+    Canship, Project, Services,
+    project::{Plan, oci},
     run::{Ran, Running},
 };
 

@@ -266,7 +266,7 @@ mod tests {
         let scrubber = knows(&[&secret]);
         for before in 0..120 {
             let text = "#".repeat(before) + &secret;
-            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let hex = text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
             for (encoded, columns, nothing) in [
                 (general_purpose::STANDARD.encode(&text), 76, "IyMj"),
                 (general_purpose::STANDARD.encode(&text), 64, "IyMj"),

@@ -8,7 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::support::{Canship, Plan, Project, Services, project::oci};
+use super::support::{
+    Canship, Project, Services,
+    project::{Plan, oci},
+};
 
 /// A release on this machine that publishes nowhere near: it cannot ship, and needs nothing but git.
 fn project() -> Project {

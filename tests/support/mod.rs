@@ -7,6 +7,6 @@ pub(crate) mod project;
 pub(crate) mod run;
 pub(crate) mod services;
 
-pub(crate) use project::{Plan, Project};
+pub(crate) use project::Project;
 pub(crate) use run::Canship;
 pub(crate) use services::Services;

@@ -81,7 +81,7 @@ impl Canship {
     }
 
     /// Runs it to its end; a drill also writes its log and its JSON report, which are read.
-    pub(crate) fn run(self) -> Ran {
+    pub(crate) fn run(&self) -> Ran {
         let is_drill = matches!(self.arguments.first().and_then(|word| word.to_str()), Some("drill" | "demo"));
         let (log, json) = (self.own.path().join("drill.jsonl"), self.own.path().join("drill.json"));
         let mut command = self.command();
