@@ -4,7 +4,10 @@ mod support;
 
 use std::fs;
 
-use support::{Canship, Plan, Project, Services, project::oci};
+use support::{
+    Canship, Project, Services,
+    project::{Plan, oci},
+};
 
 fn basic_login(services: &Services, plan: Plan) -> Plan {
     plan.publish(oci(&services.basic, Some((&services.user, "PASSWORD")))).secret("PASSWORD", "{ env: TEST_PASSWORD }")

@@ -3,7 +3,7 @@
 mod support;
 
 use rustix::process::Signal;
-use support::{Canship, Plan, Project, Services, run::Running};
+use support::{Canship, Project, Services, project::Plan, run::Running};
 
 /// A step that goes on until it is ended.
 const ENDLESS: &str = "echo running; sleep 100000";

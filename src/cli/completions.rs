@@ -1,6 +1,9 @@
 //! `canship completions` and `canship man`: made from the arguments, so that they cannot drift.
 
+use std::io::{self, Write as _};
+
 use clap::CommandFactory as _;
+use clap_mangen::Man;
 
 use super::{
     Failure,
@@ -16,9 +19,37 @@ pub(super) fn completions(options: CompletionsOptions) -> Result<Exit, Failure> 
 }
 
 pub(super) fn man() -> Result<Exit, Failure> {
+    let page = page().map_err(|reason| Failure::failed("the manual page could not be made", &reason))?;
+    output::result(&page)
+}
+
+/// One page for all commands: pages of their own would have to be installed with it to be found.
+fn page() -> io::Result<String> {
+    let mut command = Arguments::command();
+    command.build();
+    let man = Man::new(command.clone());
     let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command())
-        .render(&mut page)
-        .map_err(|reason| Failure::failed("the manual page could not be made", &reason))?;
-    output::result(&String::from_utf8_lossy(&page))
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    page.extend_from_slice(b".SH COMMANDS\n");
+    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        let man = Man::new(command.clone());
+        writeln!(page, ".SS {}", part(|page| man.render_synopsis_section(page))?)?;
+        writeln!(page, "{}", part(|page| man.render_description_section(page))?)?;
+        writeln!(page, "{}", part(|page| man.render_options_section(page))?)?;
+    }
+    man.render_extra_section(&mut page)?;
+    man.render_version_section(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// A section without its heading, as part of another.
+fn part(render: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<String> {
+    let mut section = Vec::new();
+    render(&mut section)?;
+    let section = String::from_utf8_lossy(&section);
+    // The lines before the heading define characters, which the page's title has done.
+    Ok(section.lines().skip_while(|line| !line.starts_with(".SH")).skip(1).collect::<Vec<_>>().join("\n"))
 }

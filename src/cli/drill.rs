@@ -128,7 +128,7 @@ fn sinks(outputs: &Outputs) -> Result<Vec<Box<dyn Sink>>, Failure> {
         (false, true) => terminal::Mode::Bars(output::columns),
         (false, false) => terminal::Mode::Plain,
     };
-    sinks.push(Box::new(terminal::Live::new(Box::new(io::stderr()), mode, output::colour())));
+    sinks.push(Box::new(terminal::Live::new(output::live(), mode, output::colour())));
     Ok(sinks)
 }
 

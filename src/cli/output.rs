@@ -43,6 +43,26 @@ pub(super) fn colour() -> Colour {
     if is_watched() && !environment::no_color() { Colour::On } else { Colour::Off }
 }
 
+/// Where a drill tells live what it does. Whoever follows it may stop at any time, which is nothing that goes wrong.
+pub(super) fn live() -> Box<dyn io::Write + Send> {
+    Box::new(Followed(io::stderr()))
+}
+
+struct Followed(io::Stderr);
+
+impl io::Write for Followed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(reason) if reason.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Whether what is wrong with a plan is coloured.
 pub(super) fn plan_colour() -> plan::Colour {
     if is_watched() && !environment::no_color() { plan::Colour::Ansi } else { plan::Colour::Plain }
@@ -51,12 +71,15 @@ pub(super) fn plan_colour() -> plan::Colour {
 /// How a text report on standard output is laid out: for the terminal if it is one, the same everywhere else.
 pub(super) fn layout() -> Layout {
     let Ok(size) = rustix::termios::tcgetwinsize(io::stdout()) else { return Layout::default() };
-    Layout { width: usize::from(size.ws_col), colour: if environment::no_color() { Colour::Off } else { Colour::On } }
+    let colour = if environment::no_color() { Colour::Off } else { Colour::On };
+    let width = if size.ws_col == 0 { Layout::default().width } else { size.ws_col.into() };
+    Layout { width, colour }
 }
 
 /// The columns of the terminal behind standard error.
 pub(super) fn columns() -> u16 {
-    rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |size| size.ws_col)
+    // Nobody has told a pseudo-terminal of 0 columns how wide it is.
+    rustix::termios::tcgetwinsize(io::stderr()).ok().filter(|size| size.ws_col > 0).map_or(80, |size| size.ws_col)
 }
 
 /// Whether a person watches standard error, where a drill tells live what it does.

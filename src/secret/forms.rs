@@ -19,6 +19,14 @@ pub(super) const LONGEST: usize = 256;
 const BASE64_COLUMNS: [usize; 2] = [76, 64];
 const HEX_COLUMNS: usize = 60;
 
+/// Where a secret stands behind something else, such a line can begin and end anywhere within it: then this many
+/// characters in a row are enough to be hidden. At the ends of a line, fewer may stay.
+const BASE64_ENOUGH: usize = 8;
+const HEX_ENOUGH: usize = 16;
+
+/// For a secret with more bytes (a large key), that would be more forms than is good; its own lines are still sought.
+const LONGEST_BROKEN: usize = 4096;
+
 /// What `encodeURIComponent` leaves as it is, what RFC 3986 does, what Python's `quote` does, and what a form does.
 const COMPONENT: &AsciiSet = &RFC_3986.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
 const RFC_3986: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -90,10 +98,12 @@ fn add_escaped(part: &str, forms: &mut Forms) {
     let json = &json[json.len().min(1)..json.len().saturating_sub(1)];
     // As Python, Go and PHP write JSON, and as a program shows a string in a message.
     let ascii = escape(json, |c| (!c.is_ascii()).then(|| units(c)));
+    // JSON in a text of JSON.
+    let twice = escape(json, |c| matches!(c, '"' | '\\').then(|| format!("\\{c}")));
     let html = escape(json, |c| matches!(c, '<' | '>' | '&').then(|| units(c)));
     let slashes = Zeroizing::new(json.replace('/', "\\/"));
     let debug = Zeroizing::new(format!("{part:?}"));
-    for form in [json, &ascii, &html, &slashes, &debug[1..debug.len() - 1]] {
+    for form in [json, &twice, &ascii, &html, &slashes, &debug[1..debug.len() - 1]] {
         add_pieces(form, LONGEST, forms);
     }
     // Inside double quotes, on its own as `printf %q` writes it, and inside single quotes as `set -x` does.
@@ -130,6 +140,7 @@ fn add_base64(part: &[u8], forms: &mut Forms) {
             let certain = whole.trim_end_matches('=').len() - usize::from(bytes.len() % 3 != 0);
             add_pieces(&whole[first..certain], LONGEST, forms);
             add_pieces(&whole[first..], LONGEST, forms);
+            add_windows(&whole[first..certain], BASE64_ENOUGH, forms);
             if before == 0 {
                 for columns in BASE64_COLUMNS {
                     add_pieces(&whole[..certain], columns, forms);
@@ -146,6 +157,14 @@ fn add_hex(part: &[u8], forms: &mut Forms) {
     for form in [lower, upper] {
         add_pieces(&form, LONGEST, forms);
         add_pieces(&form, HEX_COLUMNS, forms);
+        add_windows(&form, HEX_ENOUGH, forms);
+    }
+}
+
+/// Adds every `width` characters in a row of a form that is long enough to be broken into lines.
+fn add_windows(form: &str, width: usize, forms: &mut Forms) {
+    if (width..=2 * LONGEST_BROKEN).contains(&form.len()) {
+        (0..=form.len() - width).filter_map(|at| form.get(at..at + width)).for_each(|window| forms.insert(window));
     }
 }
 

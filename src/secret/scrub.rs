@@ -261,6 +261,25 @@ mod tests {
     }
 
     #[test]
+    fn of_a_secret_behind_something_else_that_a_tool_breaks_into_lines_at_most_a_line_end_is_left() {
+        let secret: String = (0..90_u32).map(|i| char::from(b'0' + u8::try_from(i * i % 71).unwrap())).collect();
+        let scrubber = knows(&[&secret]);
+        for before in 0..120 {
+            let text = "#".repeat(before) + &secret;
+            let hex = text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+            for (encoded, columns, nothing) in [
+                (general_purpose::STANDARD.encode(&text), 76, "IyMj"),
+                (general_purpose::STANDARD.encode(&text), 64, "IyMj"),
+                (hex, 60, "23"),
+            ] {
+                let lines = encoded.as_bytes().chunks(columns).map(|line| String::from_utf8_lossy(line).into_owned() + "\n");
+                let clean = scrubber.scrub(&lines.collect::<String>()).replace(nothing, "");
+                assert!(clean.split(['\n', '*']).all(|left| left.len() < 16), "after {before}: {clean}");
+            }
+        }
+    }
+
+    #[test]
     fn a_text_without_secrets_is_not_copied() {
         assert!(matches!(knows(&["hunter22"]).scrub("nothing here: hunter2"), Cow::Borrowed(_)));
         assert!(matches!(knows(&[]).scrub("nothing"), Cow::Borrowed(_)));

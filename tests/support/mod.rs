@@ -1,12 +1,12 @@
 //! What the tests of whole drills share: a project with a mirror, the services that `ci/up` starts, and the binary in an
 //! environment of nothing but what a test gives it.
+#![cfg(test)]
 #![expect(dead_code, reason = "each test binary uses its own part")]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 pub(crate) mod project;
 pub(crate) mod run;
 pub(crate) mod services;
 
-pub(crate) use project::{Plan, Project};
+pub(crate) use project::Project;
 pub(crate) use run::Canship;
 pub(crate) use services::Services;

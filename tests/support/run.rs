@@ -65,7 +65,13 @@ impl Canship {
         self.own.path().join("tmp")
     }
 
-    fn command(&self) -> Command {
+    /// The folder it works in, which has its home, its temporary files and what it is told to write by a relative path.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.own.path().to_owned()
+    }
+
+    /// The call itself, to start it in another way.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_canship"));
         command.args(&self.arguments).env_clear().stdin(Stdio::null()).current_dir(self.own.path());
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.own.path().join("home"));
@@ -75,7 +81,7 @@ impl Canship {
     }
 
     /// Runs it to its end; a drill also writes its log and its JSON report, which are read.
-    pub(crate) fn run(self) -> Ran {
+    pub(crate) fn run(&self) -> Ran {
         let is_drill = matches!(self.arguments.first().and_then(|word| word.to_str()), Some("drill" | "demo"));
         let (log, json) = (self.own.path().join("drill.jsonl"), self.own.path().join("drill.json"));
         let mut command = self.command();
@@ -89,7 +95,7 @@ impl Canship {
     }
 
     /// Runs it with just the arguments it was given.
-    pub(crate) fn run_as_is(self) -> Ran {
+    pub(crate) fn run_as_is(&self) -> Ran {
         let output = self.command().output().unwrap();
         Ran::new(output, Path::new("/nowhere"), Path::new("/nowhere"))
     }
@@ -143,6 +149,21 @@ impl Running {
         Some(event)
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The drill that runs; known from its first event on.
+    pub(crate) fn drill(&self) -> &str {
+        self.seen[0]["drill"].as_str().unwrap()
+    }
+
+    /// The folder it works in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.own.path()
+    }
+
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
@@ -151,10 +172,10 @@ impl Running {
     /// Waits for the end. Unless it was killed, no temporary file may be left.
     pub(crate) fn finish(mut self) -> Ran {
         while self.next().is_some() {}
-        let log: Vec<_> = self.seen.iter().map(Value::to_string).collect();
+        let log: Vec<_> = self.seen.iter().map(|event| format!("{event}\n")).collect();
         let output = self.child.wait_with_output().unwrap();
         let log_file = self.own.path().join("seen.jsonl");
-        fs::write(&log_file, log.join("\n") + "\n").unwrap();
+        fs::write(&log_file, log.concat()).unwrap();
         let ran = Ran::new(output, &log_file, &self.json);
         if ran.code.is_some_and(|code| code >= 0) {
             assert_eq!(left_in(&self.own.path().join("tmp")), Vec::<String>::new(), "temporary files are left");

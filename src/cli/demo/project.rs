@@ -46,6 +46,8 @@ pub(super) fn make(folder: &Path, parts: &Parts<'_>) -> Result<PathBuf, Failure>
         return Err(Failure::invalid(format!("`{}` is not an empty folder; nothing was changed", folder.display()))
             .advise("name a folder that is new or empty, or none at all"));
     }
+    // Before anything is made: without git there is no demo.
+    git(Path::new("/"), &["--version"])?;
     let project = folder.join("project");
     write_files(folder, &project, parts).map_err(failed)?;
     let message = "Greet people";

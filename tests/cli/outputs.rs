@@ -1,0 +1,147 @@
+//! Where output goes: pipes that nobody reads, files that cannot be written, terminals and what is none.
+
+#![cfg(test)]
+
+use std::{
+    fs::{self, File},
+    io,
+    process::{Command, Stdio},
+};
+
+use super::support::{
+    Canship, Project, Services,
+    project::{Plan, oci},
+};
+
+/// A release on this machine that publishes nowhere near: it cannot ship, and needs nothing but git.
+fn project() -> Project {
+    let nothing = Services {
+        image: String::new(),
+        open: "127.0.0.1:1".into(),
+        basic: String::new(),
+        token: String::new(),
+        user: String::new(),
+        password: String::new(),
+        reader: String::new(),
+        reader_password: String::new(),
+    };
+    Project::new(&Plan::on_host(&nothing).publish(oci("127.0.0.1:1", None)))
+}
+
+#[test]
+fn nobody_needs_to_read_what_is_printed() {
+    let plan = Canship::new(&["plan"]);
+    fs::write(plan.folder().join("canship.yaml"), include_str!("../../pipelines/canship.yaml")).unwrap();
+    let schema = || Canship::new(&["schema"]);
+    for canship in [plan, schema(), Canship::new(&["man"]), Canship::new(&["completions", "zsh"]), Canship::new(&["--help"])] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = canship.command().stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+    }
+    let piped = Command::new("sh").arg("-c").arg("\"$0\" schema | head -c 1").arg(env!("CARGO_BIN_EXE_canship")).output().unwrap();
+    assert_eq!((piped.stdout.as_slice(), piped.stderr.as_slice()), (&b"{"[..], &b""[..]));
+}
+
+#[test]
+fn a_drill_goes_on_to_its_end_when_nobody_reads_any_more() {
+    let project = project();
+    let canship = Canship::drill(&project).argument("--events").argument("log.jsonl");
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let status = canship.command().stdout(writer.try_clone().unwrap()).stderr(writer).status().unwrap();
+    assert_ne!(status.code(), Some(101), "no panic");
+    let log = fs::read_to_string(canship.folder().join("log.jsonl")).unwrap();
+    assert!(log.trim_end().ends_with("\"event\":\"drill-finished\"}"), "{log}");
+    assert_eq!(status.code(), Some(20), "the verdict is what it was found to be");
+    assert_eq!(project.mirror_refs(), "refs/heads/main\n", "and everything was given back");
+}
+
+#[test]
+fn a_release_that_ships_has_shipped_also_if_nobody_reads_it() {
+    let canship = Canship::new(&["demo", "--host", "--json", "report.json", "demo"]);
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let status = canship.command().stdout(writer.try_clone().unwrap()).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let report = fs::read_to_string(canship.folder().join("report.json")).unwrap();
+    assert!(report.contains("\"verdict\": \"can-ship\""), "{report}");
+}
+
+#[test]
+fn a_full_disk_under_standard_output_is_an_error() {
+    let output = Canship::new(&["schema"]).command().stdout(File::create("/dev/full").unwrap()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("error: standard output could not be written: No space left"), "{said}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_done() {
+    let project = project();
+    for option in ["--events", "--json", "--markdown", "--junit"] {
+        for (path, told) in [("nowhere/report", "No such file"), (".", "Is a directory")] {
+            let ran = Canship::drill(&project).argument(option).argument(path).run_as_is();
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{option}: {}", ran.stderr);
+            assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains(&format!("`{path}`")), "{}", ran.stderr);
+            assert!(ran.stderr.contains(told) && !ran.stderr.contains("probe"), "{}", ran.stderr);
+        }
+    }
+    let ran = Canship::drill(&project).variable("GITHUB_STEP_SUMMARY", "nowhere/summary").run_as_is();
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nowhere/summary") && !ran.stderr.contains("probe"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_step_summary_keeps_what_other_steps_have_written() {
+    let project = project();
+    let canship = Canship::drill(&project).variable("GITHUB_STEP_SUMMARY", "summary.md");
+    fs::write(canship.folder().join("summary.md"), "before\n").unwrap();
+    canship.run_as_is();
+    let summary = fs::read_to_string(canship.folder().join("summary.md")).unwrap();
+    assert!(summary.starts_with("before\n") && summary.contains("## "), "{summary}");
+}
+
+#[test]
+fn without_a_terminal_there_are_no_colours_and_no_bars() {
+    let project = project();
+    let canship = Canship::drill(&project).variable("TERM", "xterm-256color").variable("CLICOLOR", "1");
+    let ran = canship.run_as_is();
+    for text in [ran.stdout, ran.stderr] {
+        assert!(text.contains("registry-unavailable") && !text.contains(['\u{1b}', '\r']), "{text:?}");
+    }
+    let wrong = Canship::new(&["plan", "--plan", "nowhere.yaml"]).variable("TERM", "xterm-256color").run_as_is();
+    assert!(!wrong.stderr.contains('\u{1b}'), "{:?}", wrong.stderr);
+}
+
+/// What a call shows on a terminal.
+fn on_terminal(canship: &Canship) -> String {
+    let call = canship.command();
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
+    let line: Vec<_> = std::iter::once(call.get_program()).chain(call.get_args()).map(quoted).collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["-q", "-c", &line.join(" "), "/dev/null"]).current_dir(canship.folder()).env_clear().stdin(Stdio::null());
+    terminal.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("SHELL", "/bin/sh");
+    let output = terminal.output().expect("`script` is needed (Debian: bsdutils)");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether a text has an escape that changes colours or weights: `ESC [ … m`.
+fn is_coloured(text: &str) -> bool {
+    text.split("\u{1b}[").skip(1).any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'))
+}
+
+#[test]
+fn a_terminal_has_colours_and_bars_and_no_color_takes_the_colours() {
+    let project = project();
+    let drill = || Canship::drill(&project).variable("TERM", "xterm-256color");
+    let wrong = || Canship::new(&["plan", "--plan", "nowhere.yaml"]).variable("TERM", "xterm-256color");
+    let (drilled, refused) = (on_terminal(&drill()), on_terminal(&wrong()));
+    assert!(is_coloured(&drilled) && drilled.contains("\u{1b}[2K"), "colours and bars: {drilled:?}");
+    assert!(is_coloured(&refused), "{refused:?}");
+    let (drilled, refused) = (on_terminal(&drill().variable("NO_COLOR", "1")), on_terminal(&wrong().variable("NO_COLOR", "1")));
+    assert!(drilled.contains("registry-unavailable") && !is_coloured(&drilled), "{drilled:?}");
+    assert!(drilled.contains("\u{1b}[2K"), "bars are no colours: {drilled:?}");
+    assert!(refused.contains("No such file") && !is_coloured(&refused), "{refused:?}");
+    assert!(is_coloured(&on_terminal(&wrong().variable("NO_COLOR", ""))), "an empty variable says nothing");
+}
