@@ -162,6 +162,20 @@ fn a_build_that_prints_every_secret_in_every_form_and_fails_shows_none() {
 }
 
 #[test]
+fn a_terminal_that_follows_such_a_build_shows_none() {
+    let services = Services::get();
+    for plan in both_spares(&services) {
+        let canaries = Canaries::new(&services);
+        let (_project, canship) = canaries.drill(&with_secrets(plan, &[&format!("{LEAKING}; exit 3")]));
+        let shown = canship.on_terminal();
+        assert!(shown.contains("build-step-failed") && shown.contains("***") && shown.contains("\u{1b}[2K"), "{shown}");
+        for canary in canaries.all() {
+            canary.is_not_in("the terminal", &shown);
+        }
+    }
+}
+
+#[test]
 fn a_release_that_ships_and_prints_every_secret_on_the_way_shows_none() {
     let services = Services::get();
     for plan in both_spares(&services) {

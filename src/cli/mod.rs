@@ -1,7 +1,7 @@
 //! The command line: arguments, composition, error rendering, exit codes. One file per command.
 //!
 //! Invariants: the environment is read here only (and where a plan's secret says so); nothing is printed but through
-//! [`output`]; every end of the program passes through [`main`].
+//! `output`; every end of the program passes through [`main`].
 
 mod arguments;
 mod completions;

@@ -1,7 +1,7 @@
 //! Read-only proofs of access: one kind, one file.
 //!
 //! Invariants: a probe changes nothing outside that it does not take back at once (an upload is opened and cancelled);
-//! what it gives is either proof or a [`Finding`] that says what to do.
+//! what it gives is either proof or a [finding](crate::record::Finding) that says what to do.
 
 mod registry;
 mod secret;

@@ -140,7 +140,7 @@ fn add_base64(part: &[u8], forms: &mut Forms) {
             let certain = whole.trim_end_matches('=').len() - usize::from(bytes.len() % 3 != 0);
             add_pieces(&whole[first..certain], LONGEST, forms);
             add_pieces(&whole[first..], LONGEST, forms);
-            add_windows(&whole[first..certain], BASE64_ENOUGH, forms);
+            add_windows(&whole[first..certain], (BASE64_ENOUGH, 1), forms);
             if before == 0 {
                 for columns in BASE64_COLUMNS {
                     add_pieces(&whole[..certain], columns, forms);
@@ -157,14 +157,15 @@ fn add_hex(part: &[u8], forms: &mut Forms) {
     for form in [lower, upper] {
         add_pieces(&form, LONGEST, forms);
         add_pieces(&form, HEX_COLUMNS, forms);
-        add_windows(&form, HEX_ENOUGH, forms);
+        add_windows(&form, (HEX_ENOUGH, 2), forms);
     }
 }
 
-/// Adds every `width` characters in a row of a form that is long enough to be broken into lines.
-fn add_windows(form: &str, width: usize, forms: &mut Forms) {
+/// Adds every `width` characters in a row, from every `step`th on, of a form that is long enough to be broken into lines.
+fn add_windows(form: &str, (width, step): (usize, usize), forms: &mut Forms) {
     if (width..=2 * LONGEST_BROKEN).contains(&form.len()) {
-        (0..=form.len() - width).filter_map(|at| form.get(at..at + width)).for_each(|window| forms.insert(window));
+        let places = (0..=form.len() - width).step_by(step);
+        places.filter_map(|at| form.get(at..at + width)).for_each(|window| forms.insert(window));
     }
 }
 

@@ -114,18 +114,6 @@ fn without_a_terminal_there_are_no_colours_and_no_bars() {
     assert!(!wrong.stderr.contains('\u{1b}'), "{:?}", wrong.stderr);
 }
 
-/// What a call shows on a terminal.
-fn on_terminal(canship: &Canship) -> String {
-    let call = canship.command();
-    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
-    let line: Vec<_> = std::iter::once(call.get_program()).chain(call.get_args()).map(quoted).collect();
-    let mut terminal = Command::new("script");
-    terminal.args(["-q", "-c", &line.join(" "), "/dev/null"]).current_dir(canship.folder()).env_clear().stdin(Stdio::null());
-    terminal.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("SHELL", "/bin/sh");
-    let output = terminal.output().expect("`script` is needed (Debian: bsdutils)");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 /// Whether a text has an escape that changes colours or weights: `ESC [ … m`.
 fn is_coloured(text: &str) -> bool {
     text.split("\u{1b}[").skip(1).any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'))
@@ -136,12 +124,12 @@ fn a_terminal_has_colours_and_bars_and_no_color_takes_the_colours() {
     let project = project();
     let drill = || Canship::drill(&project).variable("TERM", "xterm-256color");
     let wrong = || Canship::new(&["plan", "--plan", "nowhere.yaml"]).variable("TERM", "xterm-256color");
-    let (drilled, refused) = (on_terminal(&drill()), on_terminal(&wrong()));
+    let (drilled, refused) = (drill().on_terminal(), wrong().on_terminal());
     assert!(is_coloured(&drilled) && drilled.contains("\u{1b}[2K"), "colours and bars: {drilled:?}");
     assert!(is_coloured(&refused), "{refused:?}");
-    let (drilled, refused) = (on_terminal(&drill().variable("NO_COLOR", "1")), on_terminal(&wrong().variable("NO_COLOR", "1")));
+    let (drilled, refused) = (drill().variable("NO_COLOR", "1").on_terminal(), wrong().variable("NO_COLOR", "1").on_terminal());
     assert!(drilled.contains("registry-unavailable") && !is_coloured(&drilled), "{drilled:?}");
     assert!(drilled.contains("\u{1b}[2K"), "bars are no colours: {drilled:?}");
     assert!(refused.contains("No such file") && !is_coloured(&refused), "{refused:?}");
-    assert!(is_coloured(&on_terminal(&wrong().variable("NO_COLOR", ""))), "an empty variable says nothing");
+    assert!(is_coloured(&wrong().variable("NO_COLOR", "").on_terminal()), "an empty variable says nothing");
 }

@@ -100,6 +100,19 @@ impl Canship {
         Ran::new(output, Path::new("/nowhere"), Path::new("/nowhere"))
     }
 
+    /// Runs it on a terminal, and gives what it shows there.
+    pub(crate) fn on_terminal(&self) -> String {
+        let call = self.command();
+        let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap());
+        let line: Vec<_> = std::iter::once(call.get_program()).chain(call.get_args()).map(quoted).collect();
+        let mut terminal = Command::new("script");
+        terminal.args(["-q", "-c", &line.join(" "), "/dev/null"]).current_dir(self.folder()).env_clear().stdin(Stdio::null());
+        terminal.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = terminal.env("SHELL", "/bin/sh").env("TERM", "xterm-256color").output();
+        let output = output.expect("`script` is needed (Debian: bsdutils)");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Starts it with its event log going through a pipe, to see each event as it happens.
     pub(crate) fn start(self) -> Running {
         let log = self.own.path().join("events");
