@@ -43,6 +43,7 @@ use self::{
 };
 use crate::{
     plan::{self, Loaded, Plan},
+    probe,
     record::{
         DrillFacts, DrillId, EventKind, Finding, Independence, LOG_VERSION, Measure, Phase, Record, Rule, Seal, Sink, SpareFacts,
         SpareKind,
@@ -65,6 +66,8 @@ pub struct Setup {
     pub builder: Arc<dyn Spare>,
     /// The git of this machine.
     pub git: Git,
+    /// The file in which Docker keeps logins, if it has a place.
+    pub docker_config: Option<PathBuf>,
     /// An empty folder of the drill's own for clone, artifacts and what comes back. The caller removes it.
     pub workspace: PathBuf,
     /// Who follows live.
@@ -89,12 +92,18 @@ struct Drill {
     folder: PathBuf,
     workspace: PathBuf,
     git: Git,
+    docker_config: Option<PathBuf>,
     bus: Bus,
     board: Board,
     interrupts: Interrupts,
 }
 
 impl Drill {
+    /// What logins are looked up with.
+    fn keys(&self) -> probe::Keys<'_> {
+        probe::Keys { docker: self.docker_config.as_deref(), timeouts: &self.plan.timeouts }
+    }
+
     /// Runs a phase until it ends or a signal comes; none if it did not do its work.
     async fn phase<T>(&self, phase: Phase, body: impl AsyncFnOnce(&Scope) -> Option<T>) -> Option<T> {
         let scope = Scope::phase(&self.bus, phase);
@@ -119,7 +128,8 @@ pub async fn run(setup: Setup) -> Option<Done> {
     bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, &id)));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let drill = Drill { id, plan, folder, workspace: setup.workspace, git: setup.git, bus, board, interrupts: setup.interrupts };
+    let Setup { workspace, git, docker_config, interrupts, .. } = setup;
+    let drill = Drill { id, plan, folder, workspace, git, docker_config, bus, board, interrupts };
 
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
     let room = rooms::plan(&drill, Purpose::Build);
