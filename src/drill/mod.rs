@@ -31,7 +31,7 @@ mod tag;
 mod vault;
 mod version;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use self::{
     board::Board,
@@ -137,9 +137,19 @@ pub async fn run(setup: Setup) -> Option<Done> {
     tokio::join!(access::probe(&drill, &outside, (&*setup.builder, &room)), ship::ship(&drill, &rooms, &outside));
     judge_time(&drill);
     limits::tell(&drill, &*setup.builder, &room);
-    let before = tell_signal(&drill);
-    clean::clean(&drill, rooms, outside).await;
-    if !before {
+    let mut told = tell_signal(&drill);
+    {
+        let mut cleaned = pin!(clean::clean(&drill, rooms, outside));
+        // A signal is told as soon as it comes: whoever sent it waits for cleaning to end.
+        tokio::select! {
+            () = &mut cleaned => {}
+            () = drill.interrupts.came(), if !told => {
+                told = tell_signal(&drill);
+                cleaned.await;
+            }
+        }
+    }
+    if !told {
         tell_signal(&drill);
     }
     drill.bus.emit(EventKind::DrillFinished);

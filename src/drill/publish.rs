@@ -9,7 +9,7 @@ use crate::{
     plan::{OciTarget, Target},
     probe,
     record::{EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
-    registry::{self, Base, Client, Image, Pulled, Role},
+    registry::{self, Base, Client, Image, Pulled, RegistryError, Role},
 };
 
 /// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
@@ -80,9 +80,17 @@ async fn there_and_back(
     (vault, built, outside): Inputs<'_>,
     (at, target, scratch): (usize, &OciTarget, &str),
 ) -> Result<Pulled, Finding> {
-    let finding = |error| registry::finding(&error, Phase::Publish, Role::Target(target.login.as_ref()));
     let timeouts = &drill.plan.timeouts;
     let repository = probe::repository(scratch)?;
+    let name = repository.to_string();
+    let finding = |error: RegistryError| {
+        // While an image is pushed, its base is copied out of another repository.
+        let role = match &target.base {
+            Some(base) if error.repository() != name => Role::Base(base),
+            _ => Role::Target(target.login.as_ref()),
+        };
+        registry::finding(&error, Phase::Publish, role)
+    };
     let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await?;
     let image = image(drill, built, target.base.as_deref()).await?;
 

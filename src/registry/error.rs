@@ -80,7 +80,7 @@ pub enum Fault {
         limit: Duration,
     },
     /// What the registry says or gives is not what was pushed.
-    #[error("the registry does not hold what was pushed: {what}")]
+    #[error("what the registry says and what it holds differ: {what}")]
     Lied {
         /// What differs.
         what: Text,

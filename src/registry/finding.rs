@@ -79,10 +79,15 @@ fn advice(error: &RegistryError, role: Role<'_>) -> String {
         Fault::Stalled { .. } => format!(
             "look at the status of `{host}` and at this network; if it is only slow, raise `timeouts.api`; {otherwise}"
         ),
-        Fault::Lied { .. } => format!(
-            "do not release to this registry before that is explained: what users get is not what was pushed; \
-             suspect a cache or proxy before `{host}` first, then ask whoever runs it"
-        ),
+        Fault::Lied { .. } => {
+            let cause = format!("suspect a cache or proxy before `{host}` first, then ask whoever runs it");
+            match role {
+                Role::Target(_) => format!(
+                    "do not release to this registry before that is explained: what users get is not what was pushed; {cause}"
+                ),
+                Role::Base(_) => format!("do not release on this base before that is explained: it is not what it says; {cause}"),
+            }
+        }
         Fault::Protocol { .. } => {
             format!("see whether `{host}` is the address of a registry, and not of a proxy or a login page")
         }

@@ -41,8 +41,8 @@ pub(crate) enum Trouble {
     LoseAnswer,
     /// The request waits until the proxy is honest again.
     Hold,
-    /// Nothing goes wrong this time.
-    Nothing,
+    /// The answer is a redirect to the same path at this address.
+    SentTo(String),
 }
 
 struct Rule {
@@ -171,6 +171,10 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         }
         Some(Trouble::StopReading) => std::future::pending().await,
         Some(Trouble::HangUp) => hang_up(),
+        Some(Trouble::SentTo(address)) => {
+            let to = format!("http://{address}{}", request.uri());
+            (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response()
+        }
         Some(Trouble::LoseAnswer) => {
             drop(forward(&inner, request).await);
             hang_up()
