@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn client(name: &ImageName) -> Result<Client, Box<dyn Error>> {
-    let credentials = Credentials::from_docker(&name.repository, TIMEOUTS.api).await?;
+    let folder = std::env::var_os("DOCKER_CONFIG").unwrap_or_default();
+    let credentials = Credentials::from_docker(&Path::new(&folder).join("config.json"), &name.repository, TIMEOUTS.api).await?;
     Ok(Client::new(name.repository.clone(), credentials, &TIMEOUTS)?)
 }
 

@@ -60,6 +60,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
         git: Git::new(environment::without(&secrets), order.loaded.plan.timeouts.api),
+        docker_config: environment::docker_config(),
         loaded: order.loaded,
         spare,
         builder,

@@ -16,15 +16,24 @@ const GITHUB_STEP_SUMMARY: Variable =
     Variable { name: "GITHUB_STEP_SUMMARY", purpose: "a file that the Markdown report is appended to, as GitHub Actions sets it" };
 const DOCKER_HOST: Variable =
     Variable { name: "DOCKER_HOST", purpose: "the address of the container engine, unless the spare names one" };
+const DOCKER_CONFIG: Variable =
+    Variable { name: "DOCKER_CONFIG", purpose: "the folder with Docker's `config.json`, which knows logins; without it `~/.docker`" };
+const HOME: Variable = Variable { name: "HOME", purpose: "where `~` is" };
 const PATH: Variable = Variable { name: "PATH", purpose: "where a host spare finds its tools" };
 const TMPDIR: Variable = Variable { name: "TMPDIR", purpose: "where clones and artifacts lie while a drill runs" };
 
 /// Every variable, in the order of the README's table.
-pub const VARIABLES: [Variable; 5] = [DOCKER_HOST, GITHUB_STEP_SUMMARY, NO_COLOR, PATH, TMPDIR];
+pub const VARIABLES: [Variable; 7] = [DOCKER_CONFIG, DOCKER_HOST, GITHUB_STEP_SUMMARY, HOME, NO_COLOR, PATH, TMPDIR];
 
 /// Where the container engine is, if the user says so.
 pub(super) fn docker_host() -> Option<String> {
     set(DOCKER_HOST).and_then(|address| address.into_string().ok())
+}
+
+/// The file in which Docker keeps logins.
+pub(super) fn docker_config() -> Option<PathBuf> {
+    let folder = set(DOCKER_CONFIG).map(PathBuf::from).or_else(|| Some(PathBuf::from(set(HOME)?).join(".docker")))?;
+    Some(folder.join("config.json"))
 }
 
 /// The file that takes the step summary.

@@ -9,8 +9,8 @@ use super::{Drill, outside::Outside, scope::Scope, vault::Vault};
 use crate::{
     plan::{OciTarget, TagAt, Target},
     probe,
-    record::{CheckKind, EventKind, Phase},
-    registry::{self, Client},
+    record::{CheckKind, EventKind, Finding, Phase, Rule},
+    registry::{self, Client, Role},
     spare::{RoomPlan, Spare},
 };
 
@@ -70,7 +70,7 @@ async fn check_tag_place(drill: &Drill, scope: &Scope) {
     scope
         .check(CheckKind::TagPlace, place_name(drill.plan.tag_at), async |check| {
             let reached = probe::tag_place(&drill.git, &drill.plan, &drill.folder).await;
-            drop(drill.board.tag_place.set(reached.is_ok()));
+            drop(drill.board.tag_place.set(reached.as_ref().err().map(|finding| finding.severity)));
             if let Err(finding) = reached {
                 check.found(finding);
             }
@@ -89,34 +89,67 @@ fn place_name(at: TagAt) -> &'static str {
 type With<'w> = (&'w Vault, &'w Outside);
 
 async fn check_targets(drill: &Drill, scope: &Scope, with: With<'_>) {
-    let checks = drill.plan.publish.iter().zip(&drill.board.targets).map(async |(target, granted)| {
+    let checks = drill.plan.publish.iter().zip(&drill.board.targets).map(async |(target, worst)| {
         let Target::Oci(target) = target else { return };
         // A release needs the right to its own repository; the drill also needs the scratch one.
         let repositories = std::iter::once(&target.repository).chain(&target.scratch);
-        let rights = join_all(repositories.map(|name| check_push_right(drill, scope, with, (target, name)))).await;
-        drop(granted.set(rights.iter().all(|granted| *granted)));
+        let rights = join_all(repositories.map(|name| check_push_right(drill, scope, with, (target, name))));
+        let (rights, base) = tokio::join!(rights, check_base(drill, scope, target));
+        let mut wrong: Vec<Finding> = Vec::new();
+        for (name, finding) in rights.into_iter().flatten() {
+            match wrong.iter_mut().find(|first| first.rule == finding.rule && is_of_the_whole_registry(finding.rule)) {
+                Some(first) => *first = first.clone().with_evidence(format!("the same at `{name}`")),
+                None => wrong.push(finding),
+            }
+        }
+        wrong.extend(base);
+        drop(worst.set(wrong.iter().map(|finding| finding.severity).max()));
+        for finding in wrong {
+            scope.found(finding);
+        }
     });
     join_all(checks).await;
 }
 
-async fn check_push_right(drill: &Drill, scope: &Scope, (vault, outside): With<'_>, (target, name): (&OciTarget, &str)) -> bool {
+/// What is said once for all repositories of a target: they are at one registry in nearly every plan.
+fn is_of_the_whole_registry(rule: Rule) -> bool {
+    matches!(rule, Rule::RegistryUnauthorized | Rule::RegistryRateLimited | Rule::RegistryUnavailable)
+}
+
+/// Which repository, and what is wrong there.
+type Wrong<'n> = Option<(&'n str, Finding)>;
+
+async fn check_push_right<'n>(
+    drill: &Drill,
+    scope: &Scope,
+    (vault, outside): With<'_>,
+    (target, name): (&OciTarget, &'n str),
+) -> Wrong<'n> {
     scope
         .check(CheckKind::Registry, name, async |check| {
             let proof = async {
-                let (repository, timeouts) = (probe::repository(name)?, &drill.plan.timeouts);
-                let credentials = probe::credentials(&repository, target.login.as_ref(), vault.password(target), timeouts).await?;
-                let client =
-                    Client::new(repository, credentials, timeouts).map_err(|error| registry::finding(&error, Phase::Probe))?;
+                let repository = probe::repository(name)?;
+                let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await?;
+                let client = Client::new(repository, credentials, &drill.plan.timeouts)
+                    .map_err(|error| registry::finding(&error, Phase::Probe, Role::Target(target.login.as_ref())))?;
                 // Noted before it opens an upload: a signal may come before it has cancelled it.
                 outside.will_push(client.clone());
-                probe::push_right(&client).await
+                probe::push_right(&client, target).await
             };
-            let proved = proof.await;
-            let granted = proved.is_ok();
-            if let Err(finding) = proved {
-                check.found(finding);
-            }
-            granted
+            let finding = proof.await.err()?;
+            check.weigh(finding.severity);
+            Some((name, finding))
+        })
+        .await
+}
+
+async fn check_base(drill: &Drill, scope: &Scope, target: &OciTarget) -> Option<Finding> {
+    let name = target.base.as_deref()?;
+    scope
+        .check(CheckKind::Registry, name, async |check| {
+            let finding = probe::base(name, drill.keys()).await.err()?;
+            check.weigh(finding.severity);
+            Some(finding)
         })
         .await
 }

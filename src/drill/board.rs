@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::SetOnce;
 
 use super::vault::Vault;
-use crate::plan::Plan;
+use crate::{plan::Plan, record::Severity};
 
 /// The results of the checks. Waiting ends with the check or with the drill, never by itself.
 pub(super) struct Board {
@@ -13,10 +13,10 @@ pub(super) struct Board {
     pub(super) vault: SetOnce<Arc<Vault>>,
     /// Whether a room can be opened.
     pub(super) spare: SetOnce<bool>,
-    /// Whether the tag's place can be reached.
-    pub(super) tag_place: SetOnce<bool>,
-    /// For each publish target of the plan, whether its registry grants what a release needs.
-    pub(super) targets: Vec<SetOnce<bool>>,
+    /// The worst that is wrong with the tag's place, if anything is.
+    pub(super) tag_place: SetOnce<Option<Severity>>,
+    /// For each publish target of the plan, the worst that keeps a release from it, if anything does.
+    pub(super) targets: Vec<SetOnce<Option<Severity>>>,
 }
 
 impl Board {

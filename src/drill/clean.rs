@@ -20,10 +20,10 @@ use crate::{
 /// How long taking away one thing may take. Its own waits are bounded, but there can be many in a row.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// One thing to take away.
+/// One thing to take away, or several at one place.
 struct Task {
-    what: Text,
-    remedy: Text,
+    /// What is left if the work is given up, for the reason that is handed in.
+    left: Box<dyn Fn(&str) -> Vec<Leftover> + Send>,
     work: BoxFuture<'static, Vec<Cleaning>>,
 }
 
@@ -34,11 +34,11 @@ pub(super) async fn clean(drill: &Drill, rooms: Rooms, outside: Outside) {
     let tasks = rooms.into_closing().into_iter().map(close);
     let tasks = tasks.chain(tag.map(remove_tag)).chain(registries.into_iter().map(empty));
 
-    let mut names = Vec::new();
+    let mut undone = Vec::new();
     let mut running: FuturesUnordered<_> = tasks
         .enumerate()
         .map(|(at, task)| {
-            names.push(Some((task.what, task.remedy)));
+            undone.push(Some(task.left));
             tokio::time::timeout(LIMIT, task.work).map(move |cleaned| (at, cleaned))
         })
         .collect();
@@ -46,28 +46,33 @@ pub(super) async fn clean(drill: &Drill, rooms: Rooms, outside: Outside) {
         .interrupts
         .unless_impatient(async {
             while let Some((at, cleaned)) = running.next().await {
-                let name = names[at].take();
-                let cleaned = cleaned.unwrap_or_else(|_| name.map(|name| left(name, "it took too long")).into_iter().collect());
-                for one in cleaned {
+                let left = undone[at].take();
+                let too_long = |_| left.iter().flat_map(|left| left("it took too long")).map(Cleaning::Left).collect();
+                for one in cleaned.unwrap_or_else(too_long) {
                     scope.emit(EventKind::Cleaned(one));
                 }
             }
         })
         .await;
-    for name in names.into_iter().flatten() {
-        scope.emit(EventKind::Cleaned(left(name, "a second signal ended the wait for its removal")));
+    for left in undone.into_iter().flatten() {
+        for one in left("a second signal ended the wait for its removal") {
+            scope.emit(EventKind::Cleaned(Cleaning::Left(one)));
+        }
     }
     scope.finish();
 }
 
-fn left((what, remedy): (Text, Text), reason: &str) -> Cleaning {
-    Cleaning::Left(Leftover { what, reason: reason.into(), remedy })
+/// One leftover of which all but the reason is known.
+fn one(what: Text, remedy: Text) -> impl Fn(&str) -> Vec<Leftover> {
+    move |reason| vec![Leftover { what: what.clone(), reason: reason.into(), remedy: remedy.clone() }]
 }
 
 fn close(Closing { what, remedy, task }: Closing) -> Task {
-    let name = (what.clone(), remedy.clone());
-    let work = task.map(move |closed| closed.unwrap_or_else(|stopped| vec![left(name, &stopped.to_string())]));
-    Task { what, remedy, work: work.boxed() }
+    let stopped = one(what.clone(), remedy.clone());
+    let work = task.map(move |closed| {
+        closed.unwrap_or_else(|reason| stopped(&reason.to_string()).into_iter().map(Cleaning::Left).collect())
+    });
+    Task { left: Box::new(one(what, remedy)), work: work.boxed() }
 }
 
 fn remove_tag(tag: DrillTag) -> Task {
@@ -80,11 +85,12 @@ fn remove_tag(tag: DrillTag) -> Task {
             Err(error) => Cleaning::Left(Leftover { what: told, reason: error.to_string().into(), remedy: by_hand }),
         }]
     };
-    Task { what, remedy, work: work.boxed() }
+    Task { left: Box::new(one(what, remedy)), work: work.boxed() }
 }
 
 fn empty(client: Client) -> Task {
-    let what = format!("what the drill pushed to `{}`", client.repository()).into();
-    let remedy = "delete the tag that begins with `canship-` in the registry's own interface".into();
-    Task { what, remedy, work: async move { client.clean(&client.ledger()).await }.boxed() }
+    let cleaner = client.clone();
+    let work = async move { cleaner.clean(&cleaner.ledger()).await };
+    // What is gone by then is struck out of the ledger.
+    Task { left: Box::new(move |reason| client.left(&client.ledger(), reason)), work: work.boxed() }
 }

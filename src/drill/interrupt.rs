@@ -56,6 +56,11 @@ impl Interrupts {
         self.which.get().copied()
     }
 
+    /// Ends when a signal comes.
+    pub(super) async fn came(&self) {
+        self.first.cancelled().await;
+    }
+
     /// What `work` gives, or none if a signal comes before; then `work` is dropped.
     pub(super) async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.first.run_until_cancelled(work).await

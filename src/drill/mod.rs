@@ -31,7 +31,7 @@ mod tag;
 mod vault;
 mod version;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use self::{
     board::Board,
@@ -43,6 +43,7 @@ use self::{
 };
 use crate::{
     plan::{self, Loaded, Plan},
+    probe,
     record::{
         DrillFacts, DrillId, EventKind, Finding, Independence, LOG_VERSION, Measure, Phase, Record, Rule, Seal, Sink, SpareFacts,
         SpareKind,
@@ -65,6 +66,8 @@ pub struct Setup {
     pub builder: Arc<dyn Spare>,
     /// The git of this machine.
     pub git: Git,
+    /// The file in which Docker keeps logins, if it has a place.
+    pub docker_config: Option<PathBuf>,
     /// An empty folder of the drill's own for clone, artifacts and what comes back. The caller removes it.
     pub workspace: PathBuf,
     /// Who follows live.
@@ -89,12 +92,18 @@ struct Drill {
     folder: PathBuf,
     workspace: PathBuf,
     git: Git,
+    docker_config: Option<PathBuf>,
     bus: Bus,
     board: Board,
     interrupts: Interrupts,
 }
 
 impl Drill {
+    /// What logins are looked up with.
+    fn keys(&self) -> probe::Keys<'_> {
+        probe::Keys { docker: self.docker_config.as_deref(), timeouts: &self.plan.timeouts }
+    }
+
     /// Runs a phase until it ends or a signal comes; none if it did not do its work.
     async fn phase<T>(&self, phase: Phase, body: impl AsyncFnOnce(&Scope) -> Option<T>) -> Option<T> {
         let scope = Scope::phase(&self.bus, phase);
@@ -119,7 +128,8 @@ pub async fn run(setup: Setup) -> Option<Done> {
     bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, &id)));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let drill = Drill { id, plan, folder, workspace: setup.workspace, git: setup.git, bus, board, interrupts: setup.interrupts };
+    let Setup { workspace, git, docker_config, interrupts, .. } = setup;
+    let drill = Drill { id, plan, folder, workspace, git, docker_config, bus, board, interrupts };
 
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
     let room = rooms::plan(&drill, Purpose::Build);
@@ -127,9 +137,19 @@ pub async fn run(setup: Setup) -> Option<Done> {
     tokio::join!(access::probe(&drill, &outside, (&*setup.builder, &room)), ship::ship(&drill, &rooms, &outside));
     judge_time(&drill);
     limits::tell(&drill, &*setup.builder, &room);
-    let before = tell_signal(&drill);
-    clean::clean(&drill, rooms, outside).await;
-    if !before {
+    let mut told = tell_signal(&drill);
+    {
+        let mut cleaned = pin!(clean::clean(&drill, rooms, outside));
+        // A signal is told as soon as it comes: whoever sent it waits for cleaning to end.
+        tokio::select! {
+            () = &mut cleaned => {}
+            () = drill.interrupts.came(), if !told => {
+                told = tell_signal(&drill);
+                cleaned.await;
+            }
+        }
+    }
+    if !told {
         tell_signal(&drill);
     }
     drill.bus.emit(EventKind::DrillFinished);

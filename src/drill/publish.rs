@@ -9,7 +9,7 @@ use crate::{
     plan::{OciTarget, Target},
     probe,
     record::{EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
-    registry::{self, Base, Client, Image, ImageName, Pulled},
+    registry::{self, Base, Client, Image, Pulled, RegistryError, Role},
 };
 
 /// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
@@ -49,18 +49,16 @@ fn not_verified(kind: &str, name: &str) -> Finding {
 type Inputs<'i> = (&'i Vault, &'i Built, &'i Outside);
 
 async fn to_registry(drill: &Drill, scope: &Scope, inputs: Inputs<'_>, (at, target): (usize, &OciTarget)) -> Option<Pulled> {
-    let granted = *drill.board.targets[at].wait().await;
-    let Some(scratch) = &target.scratch else {
-        if granted {
-            scope.found(not_rehearsed(target));
-        }
-        return None;
-    };
-    if !granted {
-        // What is wrong was found by the check of access.
-        scope.failed();
+    let wrong = *drill.board.targets[at].wait().await;
+    if let Some(severity) = wrong {
+        // It was told by the check of access.
+        scope.weigh(severity);
         return None;
     }
+    let Some(scratch) = &target.scratch else {
+        scope.found(not_rehearsed(target));
+        return None;
+    };
     match there_and_back(drill, scope, inputs, (at, target, scratch)).await {
         Ok(pulled) => Some(pulled),
         Err(finding) => {
@@ -82,10 +80,18 @@ async fn there_and_back(
     (vault, built, outside): Inputs<'_>,
     (at, target, scratch): (usize, &OciTarget, &str),
 ) -> Result<Pulled, Finding> {
-    let finding = |error| registry::finding(&error, Phase::Publish);
     let timeouts = &drill.plan.timeouts;
     let repository = probe::repository(scratch)?;
-    let credentials = probe::credentials(&repository, target.login.as_ref(), vault.password(target), timeouts).await?;
+    let name = repository.to_string();
+    let finding = |error: RegistryError| {
+        // While an image is pushed, its base is copied out of another repository.
+        let role = match &target.base {
+            Some(base) if error.repository() != name => Role::Base(base),
+            _ => Role::Target(target.login.as_ref()),
+        };
+        registry::finding(&error, Phase::Publish, role)
+    };
+    let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await?;
     let image = image(drill, built, target.base.as_deref()).await?;
 
     let client = Client::new(repository.clone(), credentials.clone(), timeouts).map_err(finding)?;
@@ -116,14 +122,9 @@ async fn image(drill: &Drill, built: &Built, base: Option<&str>) -> Result<Image
     let Some(base) = base else {
         return Image::from_artifacts(&built.artifacts, built.platform.clone()).await.map_err(|error| local(&error));
     };
-    let finding = |error| registry::finding(&error, Phase::Publish);
-    let name: ImageName = base.parse().map_err(|error| {
-        let summary = format!("`{base}` is not an image: {error}");
-        Finding::new(Rule::RegistryRefused, Phase::Publish, summary, "correct `base:` in the plan")
-    })?;
-    let credentials = probe::credentials(&name.repository, None, None, &drill.plan.timeouts).await?;
-    let client = Client::new(name.repository, credentials, &drill.plan.timeouts).map_err(finding)?;
-    let base = Base::resolve(&client, &name.which, built.platform.clone()).await.map_err(finding)?;
+    let (client, image) = probe::base_client(base, drill.keys()).await?;
+    let resolved = Base::resolve(&client, &image.which, built.platform.clone()).await;
+    let base = resolved.map_err(|error| registry::finding(&error, Phase::Publish, Role::Base(base)))?;
     Image::on_base(&built.artifacts, base).await.map_err(|error| local(&error))
 }
 

@@ -52,12 +52,17 @@ impl Scope {
 
     /// Something is wanting.
     pub(super) fn found(&self, finding: Finding) {
-        match finding.severity {
+        self.weigh(finding.severity);
+        self.bus.emit(EventKind::Found(finding));
+    }
+
+    /// Something of this severity is wanting, which is told elsewhere.
+    pub(super) fn weigh(&self, severity: Severity) {
+        match severity {
             Severity::Gap => {}
             Severity::Unverified => self.errored(),
             Severity::Blocker => self.failed(),
         }
-        self.bus.emit(EventKind::Found(finding));
     }
 
     /// What this scope is for failed for a reason that was found elsewhere.

@@ -35,9 +35,9 @@ async fn rehearse(
     (template, version): (&TagTemplate, &str),
     outside: &Outside,
 ) -> Option<()> {
-    if !*drill.board.tag_place.wait().await {
+    if let Some(severity) = *drill.board.tag_place.wait().await {
         // What is wrong was found by the check of access.
-        scope.failed();
+        scope.weigh(severity);
         return None;
     }
     let placed = async {

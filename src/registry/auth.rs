@@ -23,7 +23,7 @@ use super::{
     repository::is_loopback,
     wire::Wire,
 };
-use crate::secret::Secret;
+use crate::secret::{Scrubber, Secret};
 
 /// What a token is good for when its service does not say for how long.
 const SHORTEST: Duration = Duration::from_mins(1);
@@ -93,6 +93,21 @@ impl Auth {
         !matches!(self.credentials, Credentials::Anonymous)
     }
 
+    /// What kind of login there is.
+    pub(super) fn login(&self) -> &'static str {
+        match self.credentials {
+            Credentials::Anonymous => "calls without a login",
+            Credentials::Password { .. } => "this user and password",
+            Credentials::IdentityToken(_) => "the saved identity token",
+        }
+    }
+
+    /// Knows everything secret that was sent.
+    pub(super) async fn scrubber(&self) -> Scrubber {
+        let state = self.state.lock().await;
+        Scrubber::new(self.credentials.secret().into_iter().chain(state.tokens.values().map(|token| &token.value)))
+    }
+
     /// Whether the registry has asked for a login so far.
     pub(super) async fn is_asked(&self) -> bool {
         self.state.lock().await.scheme.is_some()
@@ -133,13 +148,13 @@ impl Auth {
             state.scheme = Some(Scheme::Bearer { realm, service: challenge.parameters.get("service").cloned() });
             return Ok(());
         }
+        if refused == Refused::Login && matches!(state.scheme, Some(Scheme::Basic)) {
+            return Err(Fault::Unauthorized { words: words(&format!("it refuses {}", self.login())) });
+        }
         if !offered.iter().any(|c| c.scheme == "basic") {
             let schemes: Vec<&str> = offered.iter().map(|c| c.scheme.as_str()).collect();
             let schemes = if schemes.is_empty() { "nothing".to_owned() } else { schemes.join(", ") };
             return Err(Fault::protocol(format!("it asks for a login but offers {schemes} where Basic or Bearer is known here")));
-        }
-        if matches!((refused, &state.scheme), (Refused::Login, Some(Scheme::Basic))) {
-            return Err(Fault::Unauthorized { words: words("the registry refuses this user and password") });
         }
         state.scheme = Some(Scheme::Basic);
         self.basic().map(|_| ())
@@ -189,9 +204,13 @@ impl Auth {
             }
         };
         if !status.is_success() {
-            return Err(match wire.refusal(status, &headers, &body, scope) {
+            let scrubber = Scrubber::new(self.credentials.secret());
+            return Err(match wire.refusal((status, &headers, &body), scope, &scrubber) {
                 Fault::Unauthorized { words: said } if !self.has_login() => {
                     Fault::Unauthorized { words: words(&format!("{NO_LOGIN}; its token service says: {said}")) }
+                }
+                Fault::Unauthorized { words: said } => {
+                    Fault::Unauthorized { words: words(&format!("its token service refuses {}: {said}", self.login())) }
                 }
                 Fault::NotFound { words: said } | Fault::Refused { words: said, .. } => {
                     Fault::protocol(format!("its token service refuses to give a token: {said}"))

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci_spec::image::{ImageIndex, ImageManifest, MediaType};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Client, Fault, Platform, RegistryError, Which,
@@ -116,7 +117,7 @@ impl Source for CopySource {
     async fn open(&self, pulse: Arc<Pulse>) -> Result<reqwest::Body, Broken> {
         let tell = self.ending.begin().await;
         let incoming = self.from.open_blob(&self.blob).await.map_err(Broken::There)?;
-        let (feeder, body) = feed(pulse);
+        let (feeder, body) = feed(pulse, CancellationToken::new());
         tokio::spawn(async move {
             let copied = copy(incoming, &feeder).await;
             if copied.is_err() {

@@ -21,6 +21,13 @@ use crate::record::{Cleaning, Digest, Leftover};
 const BY_HAND: &str = "delete it in the registry's own interface; a login with the right to delete would let canship do it";
 const BY_TIME: &str = "registries remove abandoned uploads by themselves after some days; there is nothing more to do";
 
+/// How a deletion ended, if the thing is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    Deleted,
+    WasNotThere,
+}
+
 impl Client {
     /// Removes everything that the ledger lists, side by side where the order does not matter. What is gone is struck
     /// out, so that cleaning again only tries the rest.
@@ -42,63 +49,79 @@ impl Client {
         cleanings
     }
 
+    /// What the ledger lists, each as left for this reason: for when cleaning is given up.
+    #[must_use]
+    pub fn left(&self, ledger: &Ledger, reason: &str) -> Vec<Leftover> {
+        let names = ledger.entries().into_iter().flat_map(|(_, put)| match put {
+            Put::Manifest(digest) => vec![(self.manifest_name(&digest), BY_HAND)],
+            Put::Tag(tag, _) => vec![(self.tag_name(&tag), BY_HAND)],
+            Put::Blob { digest, .. } => vec![(self.blob_name(&digest), BY_HAND)],
+            Put::Upload { location, blob } => {
+                let upload = location.as_ref().map_or_else(|| self.unknown_upload_name(), |location| self.upload_name(location));
+                std::iter::once((upload, BY_TIME)).chain(blob.map(|digest| (self.blob_name(&digest), BY_HAND))).collect()
+            }
+        });
+        names.map(|(what, remedy)| Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() }).collect()
+    }
+
     async fn clean_one(&self, entry: Entry, put: Put) -> (Entry, Vec<Cleaning>) {
         let cleanings = match put {
-            Put::Manifest(digest) => vec![self.remove(&format!("manifests/{digest}"), &format!("manifest {digest}")).await],
-            Put::Tag(tag, digest) => vec![self.remove_tag(&tag, &digest).await],
-            Put::Blob(digest) => vec![self.remove(&format!("blobs/{digest}"), &format!("blob {digest}")).await],
-            Put::Upload { location, blob } => {
-                // While an upload was being ended, either may be there.
-                let mut cleanings = Vec::new();
-                match (&location, &blob) {
-                    (Some(location), _) => cleanings.push(self.remove_upload(location).await),
-                    (None, _) => cleanings.push(Cleaning::Left(Leftover {
-                        what: format!("perhaps an open upload in {}", self.repository()).into(),
-                        reason: "the answer that would have told its address never came".into(),
-                        remedy: BY_TIME.into(),
-                    })),
-                }
-                if let Some(digest) = blob {
-                    cleanings.push(self.remove(&format!("blobs/{digest}"), &format!("blob {digest}")).await);
-                }
-                cleanings
+            Put::Manifest(digest) => {
+                vec![cleaned(self.manifest_name(&digest), self.remove(&format!("manifests/{digest}")).await, BY_HAND)]
             }
+            Put::Tag(tag, digest) => vec![self.remove_tag(&tag, &digest).await],
+            Put::Blob { digest, upload } => self.remove_blob(&digest, upload.as_ref()).await,
+            Put::Upload { location: None, blob } => {
+                let reason = "the answer that would have told its address never came";
+                let upload = cleaned(self.unknown_upload_name(), Err(reason.to_owned()), BY_TIME);
+                match blob {
+                    None => vec![upload],
+                    // It may have been mounted instead.
+                    Some(digest) => std::iter::once(upload).chain(self.remove_blob(&digest, None).await).collect(),
+                }
+            }
+            Put::Upload { location: Some(location), blob: None } => vec![self.remove_upload(&location).await],
+            // While an upload was being ended, either may be there.
+            Put::Upload { location: Some(location), blob: Some(digest) } => self.remove_blob(&digest, Some(&location)).await,
         };
         (entry, cleanings)
     }
 
+    /// Deletes a blob. If there is none, then the upload that should have become it is still open, whatever the
+    /// registry said.
+    async fn remove_blob(&self, digest: &Digest, upload: Option<&Url>) -> Vec<Cleaning> {
+        let removed = self.remove(&format!("blobs/{digest}")).await;
+        let upload = upload.filter(|_| removed != Ok(Gone::Deleted));
+        let mut cleanings = vec![cleaned(self.blob_name(digest), removed, BY_HAND)];
+        if let Some(location) = upload {
+            cleanings.push(self.remove_upload(location).await);
+        }
+        cleanings
+    }
+
     /// Deletes what stands at a path of the repository, unless it is gone already.
-    async fn remove(&self, path: &str, what: &str) -> Cleaning {
-        let what = format!("{what} in {}", self.repository());
-        let reason = match self.transport.url(path) {
-            Ok(url) => self.delete(url.clone(), Method::HEAD, &what).await,
-            Err(error) => Some(error.fault().to_string()),
-        };
-        cleaned(what, reason, BY_HAND)
+    async fn remove(&self, path: &str) -> Result<Gone, String> {
+        match self.transport.url(path) {
+            Ok(url) => self.delete(url, Method::HEAD).await,
+            Err(error) => Err(error.fault().to_string()),
+        }
     }
 
     /// Cancels an upload.
     pub(super) async fn remove_upload(&self, location: &Url) -> Cleaning {
-        let reason = self.delete(location.clone(), Method::GET, "the upload").await;
-        // The last part of the path names the upload; what follows it only the registry should know.
-        let name = location.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
-        cleaned(format!("the open upload {name} in {}", self.repository()), reason, BY_TIME)
+        cleaned(self.upload_name(location), self.delete(location.clone(), Method::GET).await, BY_TIME)
     }
 
     /// A tag mostly goes with its manifest; where it stays, it is deleted itself. One that leads elsewhere by now is
     /// not ours to delete.
     async fn remove_tag(&self, tag: &str, digest: &Digest) -> Cleaning {
-        let what = format!("tag {tag} in {}", self.repository());
-        let reason = match self.tag_target(tag, Scope::pull(self.repository())).await {
-            Ok(None) => None,
-            Ok(Some(Some(other))) if other != digest.as_str() => Some(format!("it leads to another image by now: {other}")),
-            Ok(Some(_)) => match self.transport.url(&format!("manifests/{tag}")) {
-                Ok(url) => self.delete(url, Method::HEAD, &what).await,
-                Err(error) => Some(error.fault().to_string()),
-            },
-            Err(error) => Some(error.fault().to_string()),
+        let removed = match self.tag_target(tag, Scope::pull(self.repository())).await {
+            Ok(None) => Ok(Gone::WasNotThere),
+            Ok(Some(Some(other))) if other != digest.as_str() => Err(format!("it leads to another image by now: {other}")),
+            Ok(Some(_)) => self.remove(&format!("manifests/{tag}")).await,
+            Err(error) => Err(error.fault().to_string()),
         };
-        cleaned(what, reason, BY_HAND)
+        cleaned(self.tag_name(tag), removed, BY_HAND)
     }
 
     /// Where a tag leads: no such tag, or the digest if the registry says it.
@@ -113,39 +136,74 @@ impl Client {
         }
     }
 
-    /// Deletes and reads back, whatever the answer to the deletion was. None if it is gone, else why it is not, or why
-    /// that is not known.
-    async fn delete(&self, url: Url, look: Method, what: &str) -> Option<String> {
-        let call = Call::new(Method::DELETE, url.clone(), Scope::delete(self.repository()), format!("deleting {what}"));
+    /// Deletes and reads back, whatever the answer to the deletion was. An error says why it is not gone, or why that
+    /// is not known.
+    async fn delete(&self, url: Url, look: Method) -> Result<Gone, String> {
+        let call = Call::new(Method::DELETE, url.clone(), Scope::delete(self.repository()), "deleting");
         let refused = match self.transport.change(&call, Content::Empty).await {
             Ok(response) if response.status().is_success() => None,
-            Ok(response) => Some(self.transport.refused(&call, response).await.fault().to_string()),
-            Err(error) if matches!(error.fault(), Fault::Unavailable { reached: false, .. }) => {
-                return Some(error.fault().to_string());
-            }
-            Err(error) => Some(error.fault().to_string()),
+            Ok(response) => Some(self.transport.refused(&call, response).await),
+            Err(error) => Some(error),
         };
-        let call = Call::new(look, url, Scope::pull(self.repository()), format!("looking for {what}")).accepting(MANIFESTS);
-        let seen = match self.transport.read(&call).await {
-            Ok(response) if response.status() == StatusCode::NOT_FOUND => return None,
+        let unreached = matches!(refused.as_ref().map(RegistryError::fault), Some(Fault::Unavailable { reached: false, .. }));
+        let refused = match refused.map(|error| error.fault().to_string()) {
+            Some(refused) if unreached => return Err(refused),
+            refused => refused,
+        };
+        let call = Call::new(look, url, Scope::pull(self.repository()), "looking for it").accepting(MANIFESTS);
+        match self.transport.read(&call).await {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND => match refused {
+                None => Ok(Gone::Deleted),
+                Some(_) if is_stale(self.transport.refused(&call, response).await.fault()) => Err(STALE.to_owned()),
+                Some(_) => Ok(Gone::WasNotThere),
+            },
             Ok(response) if response.status().is_success() => {
-                refused.unwrap_or_else(|| "the registry said that it was deleted, but it is still there".to_owned())
+                Err(refused.unwrap_or_else(|| "the registry said that it was deleted, but it is still there".to_owned()))
             }
-            Ok(response) => not_known(refused, &self.transport.refused(&call, response).await),
-            Err(error) => not_known(refused, &error),
-        };
-        Some(seen)
+            Ok(response) => Err(not_known(refused, &self.transport.refused(&call, response).await)),
+            Err(error) => Err(not_known(refused, &error)),
+        }
+    }
+
+    fn manifest_name(&self, digest: &Digest) -> String {
+        format!("manifest {digest} in {}", self.repository())
+    }
+
+    fn tag_name(&self, tag: &str) -> String {
+        format!("tag {tag} in {}", self.repository())
+    }
+
+    fn blob_name(&self, digest: &Digest) -> String {
+        format!("blob {digest} in {}", self.repository())
+    }
+
+    fn upload_name(&self, location: &Url) -> String {
+        // The last part of the path names the upload; what follows it only the registry should know.
+        let name = location.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+        format!("the open upload {name} in {}", self.repository())
+    }
+
+    fn unknown_upload_name(&self) -> String {
+        format!("perhaps an open upload in {}", self.repository())
     }
 }
+
+/// An upload's address changes with each part that it takes. One that is out of date is not found, though the upload is
+/// still there.
+fn is_stale(fault: &Fault) -> bool {
+    matches!(fault, Fault::NotFound { words } if words.as_str().contains("BLOB_UPLOAD_INVALID"))
+}
+
+const STALE: &str = "it took a part of what was sent, and the answer that would have told its new address never came";
 
 fn not_known(refused: Option<String>, error: &RegistryError) -> String {
     let deleted = refused.unwrap_or_else(|| "the registry said that it was deleted".to_owned());
     format!("{deleted}; whether it is gone could not be read back: {}", error.fault())
 }
 
-fn cleaned(what: String, reason: Option<String>, remedy: &str) -> Cleaning {
-    match reason {
-        None => Cleaning::Gone { what: what.into() },
-        Some(reason) => Cleaning::Left(Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() }),
+fn cleaned(what: String, removed: Result<Gone, String>, remedy: &str) -> Cleaning {
+    match removed {
+        Ok(_) => Cleaning::Gone { what: what.into() },
+        Err(reason) => Cleaning::Left(Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() }),
     }
 }

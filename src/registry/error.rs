@@ -29,8 +29,14 @@ pub enum Fault {
         /// What was seen and the registry's own words.
         words: Text,
     },
-    /// The login is accepted, but has not the right.
-    #[error("the login has not the right to {action}: {words}")]
+    /// Docker's configuration or its credential helper does not give the login.
+    #[error("the login cannot be looked up: {words}")]
+    NoLogin {
+        /// What was seen; nothing that a helper printed.
+        words: Text,
+    },
+    /// The login is accepted, but lacks the right.
+    #[error("the login lacks the right to {action}: {words}")]
     Forbidden {
         /// The right that is missing, as registries call it: `pull`, `push`, `delete`.
         action: &'static str,
@@ -52,7 +58,7 @@ pub enum Fault {
         words: Text,
     },
     /// The registry asked to wait longer than the plan allows.
-    #[error("the registry limits the rate of requests and asked to wait {}; at most {} are waited", Measure(*asked), Measure(*allowed))]
+    #[error("the registry limits the rate of requests and asked to wait {}; at most {} are waited in all", Measure(*asked), Measure(*allowed))]
     RateLimited {
         /// How long it asked to wait.
         asked: Duration,
@@ -74,7 +80,7 @@ pub enum Fault {
         limit: Duration,
     },
     /// What the registry says or gives is not what was pushed.
-    #[error("the registry does not hold what was pushed: {what}")]
+    #[error("what the registry says and what it holds differ: {what}")]
     Lied {
         /// What differs.
         what: Text,
@@ -226,7 +232,7 @@ mod tests {
         let error = RegistryError::new(&repository, "opening an upload", fault).leaving("nothing was changed");
         assert_eq!(
             error.to_string(),
-            "opening an upload at `ghcr.io/acme/api`: the login has not the right to push: DENIED: no rights; nothing was changed"
+            "opening an upload at `ghcr.io/acme/api`: the login lacks the right to push: DENIED: no rights; nothing was changed"
         );
     }
 

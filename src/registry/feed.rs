@@ -16,6 +16,7 @@ use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::spawn_blocking,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Fault, RegistryError, pulse::Pulse};
 use crate::record::Digest;
@@ -63,10 +64,16 @@ pub(super) enum Settled {
     Abandoned,
 }
 
-/// The two ends of a body: who makes it writes, and the connection takes.
-pub(super) fn feed(pulse: Arc<Pulse>) -> (Feeder, reqwest::Body) {
+/// The two ends of a body: who makes it writes, and the connection takes. Once `stop` is cancelled, the body is at its
+/// end.
+pub(super) fn feed(pulse: Arc<Pulse>, stop: CancellationToken) -> (Feeder, reqwest::Body) {
     let (sender, mut pieces) = mpsc::channel::<io::Result<Bytes>>(WAITING);
     let stream = poll_fn(move |context| {
+        if stop.is_cancelled() {
+            pieces.close();
+            pulse.end();
+            return Poll::Ready(None);
+        }
         let piece = pieces.poll_recv(context);
         match &piece {
             Poll::Ready(Some(Ok(piece))) => pulse.add(piece.len()),
@@ -180,7 +187,7 @@ impl Source for FileSource {
 
     async fn open(&self, pulse: Arc<Pulse>) -> Result<reqwest::Body, Broken> {
         let tell = self.ending.begin().await;
-        let (feeder, body) = feed(pulse);
+        let (feeder, body) = feed(pulse, CancellationToken::new());
         let (path, digest, size) = (self.path.clone(), self.digest.clone(), self.size);
         spawn_blocking(move || {
             let sent =

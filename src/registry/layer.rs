@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 use tokio::task::spawn_blocking;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Fault,
@@ -166,12 +167,19 @@ pub(super) struct LayerSource {
     known: Option<LayerFacts>,
     ending: Ending<LayerFacts>,
     made: std::sync::OnceLock<LayerFacts>,
+    stop: CancellationToken,
 }
 
 impl LayerSource {
     /// `known` is what it turned out to be when it was made before.
     pub(super) fn new(artifacts: Arc<Artifacts>, known: Option<LayerFacts>) -> Self {
-        Self { artifacts, known, ending: Ending::default(), made: std::sync::OnceLock::new() }
+        let (ending, made) = (Ending::default(), std::sync::OnceLock::new());
+        Self { artifacts, known, ending, made, stop: CancellationToken::new() }
+    }
+
+    /// When this is dropped, what is being sent ends where it is.
+    pub(super) fn stop_on_drop(&self) -> DropGuard {
+        self.stop.clone().drop_guard()
     }
 
     /// What it turned out to be, once all of it was sent.
@@ -188,7 +196,7 @@ impl Source for LayerSource {
 
     async fn open(&self, pulse: Arc<Pulse>) -> Result<reqwest::Body, Broken> {
         let tell = self.ending.begin().await;
-        let (mut feeder, body) = feed(pulse);
+        let (mut feeder, body) = feed(pulse, self.stop.clone());
         let (artifacts, known) = (Arc::clone(&self.artifacts), self.known.clone());
         spawn_blocking(move || {
             let made = artifacts.write(&mut feeder).and_then(|facts| match known {
@@ -206,7 +214,10 @@ impl Source for LayerSource {
     }
 
     async fn settled(&self) -> Result<Settled, Broken> {
-        let Some(facts) = self.ending.wait().await? else { return Ok(Settled::Abandoned) };
+        let Some(facts) = self.ending.wait().await? else {
+            // Stopped from here, the receiver got all that it was to get.
+            return Ok(if self.stop.is_cancelled() { Settled::Whole } else { Settled::Abandoned });
+        };
         // Sent twice it is made twice, and alike: a file that changed in between shows itself to the registry.
         self.made.get_or_init(|| facts);
         Ok(Settled::Whole)

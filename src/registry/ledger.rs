@@ -36,7 +36,12 @@ pub(super) enum Put {
         blob: Option<Digest>,
     },
     /// A blob that was not there before.
-    Blob(Digest),
+    Blob {
+        /// The blob.
+        digest: Digest,
+        /// The upload that became it, if the registry is to be believed.
+        upload: Option<Url>,
+    },
     /// A manifest that was not there before.
     Manifest(Digest),
     /// A tag that was not there before, and the manifest it leads to.

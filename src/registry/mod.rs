@@ -37,7 +37,7 @@ pub use client::{Access, Client, Login};
 pub use credentials::Credentials;
 pub use embedded::{Embedded, Rights};
 pub use error::{Fault, LocalError, RegistryError};
-pub use finding::finding;
+pub use finding::{Role, finding};
 pub use image::{Image, Platform};
 pub use ledger::Ledger;
 pub use pull::Pulled;

@@ -98,16 +98,24 @@ impl Client {
         Ok(layout.manifest.blob.digest)
     }
 
+    /// Looks whether an image is there: its manifest can be fetched and is what it says.
+    ///
+    /// # Errors
+    /// It is not there, or see [`Fault`].
+    pub async fn has_image(&self, which: &Which) -> Result<(), RegistryError> {
+        self.manifest(which).await.map(drop)
+    }
+
     /// Fetches a manifest and computes its digest.
     pub(super) async fn manifest(&self, which: &Which) -> Result<Document, RegistryError> {
         let url = self.transport.url(&format!("manifests/{which}"))?;
         let call =
-            Call::new(Method::GET, url, Scope::pull(self.repository()), format!("pulling manifest {which}")).accepting(MANIFESTS);
+            Call::new(Method::GET, url, Scope::pull(self.repository()), format!("pulling manifest {}", which.short())).accepting(MANIFESTS);
         let (said, content) = self.whole(&call, MAX_DOCUMENT).await?;
         let document = Document::new(content.to_vec());
         let came = &document.blob.digest;
         match which {
-            Which::Digest(asked) if asked != came => Err(self.transport.failed(&call, Fault::lied(format!("{came} came instead")))),
+            Which::Digest(asked) if asked != came => Err(self.transport.failed(&call, Fault::lied(format!("{came} came instead of {asked}")))),
             _ if said.as_ref().is_some_and(|said| said != came.as_str()) => {
                 let what = format!("it says that it gives {}, but what came is {came}", said.unwrap_or_default());
                 Err(self.transport.failed(&call, Fault::lied(what)))
@@ -122,7 +130,7 @@ impl Client {
         let (_, content) = self.whole(&call, most).await?;
         let came = Digest::from_sha256(&Sha256::digest(&content));
         if came != blob.digest {
-            return Err(self.transport.failed(&call, Fault::lied(format!("{came} came instead"))));
+            return Err(self.transport.failed(&call, Fault::lied(format!("{came} came instead of {}", blob.digest))));
         }
         Ok(content)
     }
@@ -150,7 +158,7 @@ impl Client {
 
     /// What a manifest names, if it is not more than may come.
     fn named(&self, document: &Document, limit: u64) -> Result<(Vec<Blob>, ImageManifest), RegistryError> {
-        let failed = |fault| RegistryError::new(self.repository(), format!("pulling manifest {}", document.blob.digest), fault);
+        let failed = |fault| RegistryError::new(self.repository(), format!("pulling manifest {}", document.blob.digest.short()), fault);
         let manifest: Option<ImageManifest> = document.parse_as(&["config", "layers"]).map_err(failed)?;
         let manifest = manifest.ok_or_else(|| failed(Fault::protocol("it is not the manifest of an image")))?;
         let mut blobs: Vec<Blob> = Vec::new();
@@ -197,7 +205,7 @@ impl Client {
     }
 
     async fn fetch_once(&self, blob: &Blob, into: Option<&Path>, progress: Progress<'_>) -> Result<(), RegistryError> {
-        let failed = |fault| RegistryError::new(self.repository(), format!("pulling blob {}", blob.digest), fault);
+        let failed = |fault| RegistryError::new(self.repository(), format!("pulling blob {}", blob.digest.short()), fault);
         let mut incoming = self.open_blob(blob).await.map_err(gone)?;
         let mut sink = into.map(Sink::create).transpose().map_err(failed)?;
         while let Some(piece) = incoming.piece().await? {
@@ -214,7 +222,7 @@ impl Client {
 
     fn blob_call(&self, blob: &Blob) -> Result<Call, RegistryError> {
         let url = self.transport.url(&format!("blobs/{}", blob.digest))?;
-        Ok(Call::new(Method::GET, url, Scope::pull(self.repository()), format!("pulling blob {}", blob.digest)))
+        Ok(Call::new(Method::GET, url, Scope::pull(self.repository()), format!("pulling blob {}", blob.digest.short())))
     }
 
     /// Begins to fetch a blob.
@@ -231,7 +239,7 @@ impl Client {
         let incoming = Incoming { client, call, blob, response, hash, pulse, stopped };
         match said_length(&incoming.response) {
             Some(length) if length != incoming.blob.size => {
-                let what = format!("it has {} bytes, but {length} are given", incoming.blob.size);
+                let what = format!("{} has {} bytes, but {length} are given", incoming.blob.digest, incoming.blob.size);
                 Err(incoming.lied(what))
             }
             _ => Ok(incoming),
@@ -242,7 +250,7 @@ impl Client {
 /// A blob that a registry lost, though it has the manifest that names it.
 fn gone(error: RegistryError) -> RegistryError {
     let Fault::NotFound { words } = error.fault() else { return error };
-    let lied = Fault::lied(format!("the manifest names it, but it is not there: {words}"));
+    let lied = Fault::lied(format!("a blob that the manifest names is not there: {words}"));
     error.with_fault(lied)
 }
 
@@ -270,7 +278,7 @@ impl Incoming {
         let Some(piece) = next.map_err(|fault| self.client.transport.failed(&self.call, fault))? else { return Ok(None) };
         self.pulse.add(piece.len());
         if self.pulse.moved() > self.blob.size {
-            return Err(self.lied(format!("it has {} bytes, but more come", self.blob.size)));
+            return Err(self.lied(format!("{} has {} bytes, but more come", self.blob.digest, self.blob.size)));
         }
         self.hash.update(&piece);
         Ok(Some(piece))
@@ -280,11 +288,11 @@ impl Incoming {
     pub(super) fn verified(&self) -> Result<(), RegistryError> {
         let came = self.pulse.moved();
         if came != self.blob.size {
-            return Err(self.lied(format!("it has {} bytes, but only {came} came", self.blob.size)));
+            return Err(self.lied(format!("{} has {} bytes, but only {came} came", self.blob.digest, self.blob.size)));
         }
         let digest = Digest::from_sha256(&self.hash.clone().finalize());
         if digest != self.blob.digest {
-            return Err(self.lied(format!("{digest} came instead")));
+            return Err(self.lied(format!("{digest} came instead of {}", self.blob.digest)));
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Pushes an image and sees that it is there.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Method, StatusCode};
 
@@ -80,9 +82,9 @@ impl Client {
             self.deliver(&known.blob, Content::Stream(&source, &part), None).await?;
             return Ok(known.clone());
         }
-        let source = LayerSource::new(image.artifacts.clone(), None);
+        let source = Arc::new(LayerSource::new(image.artifacts.clone(), None));
         let upload = self.open_upload().await?;
-        let upload = self.fill(upload, Content::Stream(&source, &part)).await?;
+        let upload = self.fill(upload, &source, &part).await?;
         let facts = source.made().ok_or_else(|| {
             RegistryError::new(
                 self.repository(),
@@ -137,7 +139,7 @@ impl Client {
             Some(Some(other)) if other != digest.as_str() => {
                 let words = format!("tag {tag} is there already and leads to {other}; nothing is moved").into();
                 let fault = Fault::Refused { status: None, words };
-                return Err(RegistryError::new(self.repository(), format!("pushing manifest {digest}"), fault));
+                return Err(RegistryError::new(self.repository(), format!("pushing manifest {}", digest.short()), fault));
             }
             Some(_) => {}
             None => {
@@ -148,7 +150,7 @@ impl Client {
             self.ledger.add(Put::Manifest(digest.clone()));
         }
         let url = self.transport.url(&format!("manifests/{tag}"))?;
-        let call = Call::new(Method::PUT, url, Scope::push(self.repository()), format!("pushing manifest {digest}"));
+        let call = Call::new(Method::PUT, url, Scope::push(self.repository()), format!("pushing manifest {}", digest.short()));
         let response = self.transport.change(&call, Content::Whole(manifest.content.clone(), media_type)).await?;
         if !response.status().is_success() {
             let error = self.transport.refused(&call, response).await;

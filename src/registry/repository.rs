@@ -109,6 +109,16 @@ pub enum Which {
     Digest(Digest),
 }
 
+impl Which {
+    /// For people: of a digest the first digits.
+    pub(super) fn short(&self) -> &str {
+        match self {
+            Self::Tag(tag) => tag,
+            Self::Digest(digest) => digest.short(),
+        }
+    }
+}
+
 impl fmt::Display for Which {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -151,9 +151,15 @@ impl Transport {
             let host = response.url().host_str().unwrap_or_default().to_owned();
             return self.failed(call, Fault::protocol(format!("it sent us on to `{host}`, which answers {status}")));
         }
-        let fault = match self.wire.refused(response, &call.scope).await {
-            Fault::Forbidden { words: said, .. } if !self.auth.has_login() && status == StatusCode::UNAUTHORIZED => {
+        let ours = self.is_ours(response.url());
+        let fault = match self.wire.refused(response, &call.scope, &self.auth.scrubber().await).await {
+            Fault::Forbidden { words: said, .. } | Fault::Unauthorized { words: said }
+                if status == StatusCode::UNAUTHORIZED && !self.auth.has_login() =>
+            {
                 Fault::Unauthorized { words: words(&format!("there is no login for it: {said}")) }
+            }
+            Fault::Unauthorized { words: said } if ours => {
+                Fault::Unauthorized { words: words(&format!("it refuses {}: {said}", self.auth.login())) }
             }
             fault => fault,
         };

@@ -5,12 +5,16 @@
 //! takes POST, one PATCH, a HEAD for the digest that is known now, and PUT. A blob that was there before is never
 //! written down as ours, so that cleaning leaves it alone.
 
+use std::{pin::pin, sync::Arc};
+
 use reqwest::{Method, StatusCode, header::CONTENT_LENGTH};
+use tokio::sync::watch;
 use url::Url;
 
 use super::{
     Client, Fault, RegistryError, Repository,
     auth::Scope,
+    layer::LayerSource,
     ledger::{Entry, Put},
     transport::{Call, Content},
 };
@@ -80,7 +84,7 @@ impl Client {
                 Ok(Opened::Upload(Upload { entry, location }))
             }
             (StatusCode::CREATED, Some(digest)) => {
-                self.ledger.change(entry, Put::Blob(digest));
+                self.ledger.change(entry, Put::Blob { digest, upload: None });
                 Ok(Opened::Mounted)
             }
             _ => Err(strike(self.transport.refused(&call, response).await)),
@@ -118,14 +122,14 @@ impl Client {
     pub(super) async fn finish(&self, upload: Upload, blob: &Blob, content: Content<'_>) -> Result<(), RegistryError> {
         let Upload { entry, location } = upload;
         self.ledger.change(entry, Put::Upload { location: Some(location.clone()), blob: Some(blob.digest.clone()) });
-        let mut url = location;
+        let mut url = location.clone();
         url.query_pairs_mut().append_pair("digest", blob.digest.as_str());
-        let call = Call::new(Method::PUT, url, Scope::push(self.repository()), format!("pushing blob {}", blob.digest));
+        let call = Call::new(Method::PUT, url, Scope::push(self.repository()), format!("pushing blob {}", blob.digest.short()));
         let response = self.transport.change(&call, content).await?;
         if !response.status().is_success() {
             return Err(self.transport.refused(&call, response).await);
         }
-        self.ledger.change(entry, Put::Blob(blob.digest.clone()));
+        self.ledger.change(entry, Put::Blob { digest: blob.digest.clone(), upload: Some(location) });
         match said_digest(&response) {
             Some(other) if other != blob.digest.as_str() => {
                 Err(self.transport.failed(&call, Fault::lied(format!("it says that it stored {other}"))))
@@ -135,7 +139,37 @@ impl Client {
     }
 
     /// Sends what is made as it goes out into an upload. Returns the upload, to be ended.
-    pub(super) async fn fill(&self, upload: Upload, content: Content<'_>) -> Result<Upload, RegistryError> {
+    ///
+    /// Dropped on the way, it does not break the connection: the sending ends early, and the registry still says where
+    /// the upload is by then. Without that, nobody could cancel it.
+    pub(super) async fn fill(
+        &self,
+        upload: Upload,
+        source: &Arc<LayerSource>,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<Upload, RegistryError> {
+        let _stop = source.stop_on_drop();
+        let (client, source) = (self.clone(), Arc::clone(source));
+        let (tell, mut told) = watch::channel(0);
+        let filled = self.ledger.act(async move {
+            let tell = move |moved| {
+                tell.send_replace(moved);
+            };
+            client.fill_now(upload, Content::Stream(&*source, &tell)).await
+        });
+        let mut filled = pin!(filled);
+        loop {
+            tokio::select! {
+                filled = &mut filled => {
+                    progress(*told.borrow());
+                    return filled;
+                }
+                Ok(()) = told.changed() => progress(*told.borrow_and_update()),
+            }
+        }
+    }
+
+    async fn fill_now(&self, upload: Upload, content: Content<'_>) -> Result<Upload, RegistryError> {
         let call = Call::new(Method::PATCH, upload.location, Scope::push(self.repository()), "pushing the artifacts");
         let response = self.transport.change(&call, content).await?;
         if !response.status().is_success() {
@@ -160,7 +194,7 @@ impl Client {
     /// Whether the repository has the blob.
     pub(super) async fn has_blob(&self, blob: &Blob) -> Result<bool, RegistryError> {
         let url = self.transport.url(&format!("blobs/{}", blob.digest))?;
-        let call = Call::new(Method::HEAD, url, Scope::push(self.repository()), format!("looking for blob {}", blob.digest));
+        let call = Call::new(Method::HEAD, url, Scope::push(self.repository()), format!("looking for blob {}", blob.digest.short()));
         let response = self.transport.read(&call).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(false),

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use super::{Fault, auth::Scope, challenge, error::words};
-use crate::plan::Timeouts;
+use crate::{plan::Timeouts, secret::Scrubber};
 
 /// The longest answer that is read as text: refusals and tokens.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -115,18 +115,21 @@ impl Wire {
     }
 
     /// Reads a refusal to its end and says what it means.
-    pub(super) async fn refused(&self, response: Response, scope: &Scope) -> Fault {
+    pub(super) async fn refused(&self, response: Response, scope: &Scope, scrubber: &Scrubber) -> Fault {
         let (status, headers) = (response.status(), response.headers().clone());
-        match self.read(response, MAX_ANSWER).await {
-            Ok(body) => self.refusal(status, &headers, &body, scope),
-            // The status is known: it says more than that its text did not come.
-            Err(_) => self.refusal(status, &headers, b"", scope),
-        }
+        // Without its text, the status still says more than that the text did not come.
+        let body = self.read(response, MAX_ANSWER).await.unwrap_or_default();
+        self.refusal((status, &headers, &body), scope, scrubber)
     }
 
-    /// What an answer other than the hoped-for means.
-    pub(super) fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], scope: &Scope) -> Fault {
-        let said = Said::read(status, body);
+    /// What an answer other than the hoped-for means. `scrubber` knows what a server could repeat of the login it got.
+    pub(super) fn refusal(
+        &self,
+        (status, headers, body): (StatusCode, &HeaderMap, &[u8]),
+        scope: &Scope,
+        scrubber: &Scrubber,
+    ) -> Fault {
+        let said = Said::read(status, body, scrubber);
         match status {
             // Registries answer 401 also to a login that is good but may not do this.
             StatusCode::UNAUTHORIZED if said.denied || insufficient(headers) => {
@@ -234,7 +237,9 @@ struct OneError {
 }
 
 impl Said {
-    fn read(status: StatusCode, body: &[u8]) -> Self {
+    fn read(status: StatusCode, body: &[u8], scrubber: &Scrubber) -> Self {
+        // Scrubbed before it is cut short: a cut could leave a part of a secret that nobody knows as one.
+        let words = |text: &str| words(&scrubber.scrub(text));
         if let Ok(Errors { errors }) = serde_json::from_slice(body)
             && !errors.is_empty()
         {
@@ -268,6 +273,7 @@ mod tests {
     use reqwest::header::HeaderValue;
 
     use super::*;
+    use crate::secret::Secret;
 
     fn wait(pairs: &[(reqwest::header::HeaderName, &'static str)]) -> Duration {
         retry_after(&pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect())
@@ -296,9 +302,19 @@ mod tests {
     #[test]
     fn the_registrys_own_words_are_kept_and_pages_of_proxies_are_not() {
         let body = br#"{"errors":[{"code":"DENIED","message":"requested access is denied","detail":"push"}]}"#;
-        let said = Said::read(StatusCode::UNAUTHORIZED, body);
+        let said = Said::read(StatusCode::UNAUTHORIZED, body, &Scrubber::new([]));
         assert_eq!(said.text.as_str(), "401 Unauthorized: DENIED requested access is denied (push)");
         assert!(said.denied);
-        assert_eq!(Said::read(StatusCode::BAD_GATEWAY, b"<html>x</html>").text.as_str(), "502 Bad Gateway");
+        let page = Said::read(StatusCode::BAD_GATEWAY, b"<html>x</html>", &Scrubber::new([]));
+        assert_eq!(page.text.as_str(), "502 Bad Gateway");
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_a_login_is_not_kept() {
+        let secret = Secret::new("correct horse".to_owned());
+        // The text is cut short in the middle of it.
+        let body = format!("{} you sent `correct horse`", "x".repeat(570));
+        let said = Said::read(StatusCode::BAD_REQUEST, body.as_bytes(), &Scrubber::new([&secret]));
+        assert!(!said.text.as_str().contains("corr"), "{}", said.text);
     }
 }

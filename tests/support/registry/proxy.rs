@@ -1,6 +1,9 @@
 //! Stands before an honest registry and makes it lie, fail, reset or stall.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -30,6 +33,16 @@ pub(crate) enum Trouble {
     WithoutQuery,
     /// The request is not read any more.
     StopReading,
+    /// The request is passed on a piece at a time.
+    SlowRequest,
+    /// The connection breaks before anything is done.
+    HangUp,
+    /// What is asked for is done, but the connection breaks before the answer.
+    LoseAnswer,
+    /// The request waits until the proxy is honest again.
+    Hold,
+    /// The answer is a redirect to the same path at this address.
+    SentTo(String),
 }
 
 struct Rule {
@@ -54,6 +67,8 @@ struct Inner {
     login: Option<String>,
     rules: Mutex<Vec<Rule>>,
     seen: Mutex<Vec<Seen>>,
+    more: Condvar,
+    honest: tokio::sync::Notify,
     http: reqwest::Client,
 }
 
@@ -97,6 +112,20 @@ impl Proxy {
     /// Honest again.
     pub(crate) fn repent(&self) {
         self.inner.rules.lock().unwrap().clear();
+        self.inner.honest.notify_waiters();
+    }
+
+    /// Waits, on a thread of its own, until such a request has come.
+    pub(crate) fn await_seen(&self, method: &Method, path: &str) {
+        let none = |seen: &mut Vec<Seen>| !seen.iter().any(|seen| seen.is(method, path));
+        let seen = self.inner.seen.lock().unwrap();
+        let (seen, waited) = self.inner.more.wait_timeout_while(seen, Duration::from_mins(2), none).unwrap();
+        assert!(!waited.timed_out(), "no {method} {path} came: {seen:?}");
+    }
+
+    /// Forgets what it has seen.
+    pub(crate) fn forget(&self) {
+        self.inner.seen.lock().unwrap().clear();
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -104,7 +133,13 @@ impl Proxy {
     }
 
     pub(crate) fn count(&self, method: &Method, path: &str) -> usize {
-        self.seen().iter().filter(|seen| seen.method == *method && seen.path.contains(path)).count()
+        self.seen().iter().filter(|seen| seen.is(method, path)).count()
+    }
+}
+
+impl Seen {
+    fn is(&self, method: &Method, path: &str) -> bool {
+        self.method == *method && self.path.contains(path)
     }
 }
 
@@ -121,6 +156,8 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let login = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
     inner.seen.lock().unwrap().push(Seen { method: method.clone(), path: path.clone(), login });
+    inner.more.notify_all();
+    let honest = inner.honest.notified();
     let trouble = inner.trouble(&method, request.uri().path_and_query().unwrap().as_str());
     match trouble {
         Some(Trouble::Answer(status, headers, body)) => {
@@ -133,6 +170,28 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
             response
         }
         Some(Trouble::StopReading) => std::future::pending().await,
+        Some(Trouble::HangUp) => hang_up(),
+        Some(Trouble::SentTo(address)) => {
+            let to = format!("http://{address}{}", request.uri());
+            (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response()
+        }
+        Some(Trouble::LoseAnswer) => {
+            drop(forward(&inner, request).await);
+            hang_up()
+        }
+        Some(Trouble::Hold) => {
+            honest.await;
+            forward(&inner, request).await
+        }
+        Some(Trouble::SlowRequest) => {
+            let slow = |body: Body| {
+                Body::from_stream(body.into_data_stream().then(async |piece| {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    piece
+                }))
+            };
+            forward(&inner, request.map(slow)).await
+        }
         Some(Trouble::WithoutQuery) => {
             let mut request = request;
             *request.uri_mut() = path.parse().unwrap();
@@ -140,6 +199,11 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         }
         trouble => spoil(forward(&inner, request).await, trouble).await,
     }
+}
+
+/// Ends the connection without a word: its task is unwound, with no panic to be told of.
+fn hang_up() -> ! {
+    std::panic::resume_unwind(Box::new("hung up"))
 }
 
 async fn forward(inner: &Inner, request: Request) -> Response {
@@ -188,12 +252,12 @@ async fn spoil(response: Response, trouble: Option<Trouble>) -> Response {
             let drops = stream::unfold(content.len() / 2, move |at| {
                 let drop = content.slice(at..=at);
                 async move {
-                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                     Some((Ok::<_, std::io::Error>(drop), at + 1))
                 }
             });
             Response::from_parts(parts, Body::from_stream(drops))
         }
-        Some(Trouble::Answer(..) | Trouble::StopReading | Trouble::WithoutQuery) | None => Response::from_parts(parts, body),
+        _ => Response::from_parts(parts, body),
     }
 }

@@ -1,0 +1,125 @@
+//! Release images on a base: pulled from a registry, copied or mounted, and named when it is what is wrong.
+
+use axum::http::Method;
+use canship::registry::{Credentials, Image, Platform};
+use serde_json::{Value, json};
+
+use crate::{
+    lab::{Lab, drill, leftovers},
+    registry::{PATIENT, client, noise, proxy::Trouble},
+    support::{Plan, Project, run::Ran},
+};
+
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// Pushes a base for this machine as `base/os:12`; gives its manifest's digest and size.
+fn push_base(lab: &Lab) -> (String, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("libc"), noise(7).take(100_000).collect::<Vec<u8>>()).unwrap();
+    let platform = Platform { os: "linux".to_owned(), architecture: architecture().to_owned() };
+    let there = client(&lab.registry.address, "base/os", Credentials::Anonymous, &PATIENT);
+    lab.runtime.block_on(async {
+        let image = Image::from_artifacts(folder.path(), platform).await.unwrap();
+        let digest = there.push(&image, "12", &|_| {}).await.unwrap().digest;
+        let url = format!("http://{}/v2/base/os/manifests/{digest}", lab.registry.address);
+        let accept = ("accept", "application/vnd.oci.image.manifest.v1+json");
+        let answer = http().get(url).header(accept.0, accept.1).send().await.unwrap();
+        (digest.to_string(), answer.bytes().await.unwrap().len() as u64)
+    })
+}
+
+/// Pushes an index of that base as `base/os:TAG`, for these architectures.
+fn push_index(lab: &Lab, tag: &str, architectures: &[&str]) {
+    let (digest, size) = push_base(lab);
+    let entry = |architecture: &&str| -> Value {
+        let platform = json!({ "os": "linux", "architecture": architecture });
+        json!({ "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": size, "platform": platform })
+    };
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let index = json!({ "schemaVersion": 2, "mediaType": kind, "manifests": architectures.iter().map(entry).collect::<Vec<_>>() });
+    let url = format!("http://{}/v2/base/os/manifests/{tag}", lab.registry.address);
+    let put = http().put(url).header("content-type", kind).body(index.to_string()).send();
+    let answer = lab.runtime.block_on(put).unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+fn on_base(lab: &Lab, base: &str) -> Plan {
+    lab.plan().publish(format!("{}    base: {base}\n", lab.target()))
+}
+
+fn drilled(lab: &Lab, base: &str) -> Ran {
+    drill(&Project::new(&on_base(lab, base))).run()
+}
+
+#[test]
+fn a_release_on_a_base_ships() {
+    let lab = Lab::open();
+    push_base(&lab);
+    push_index(&lab, "multi", &["s390x", architecture()]);
+    // Seen from another registry it is copied, from the same one it is mounted.
+    for address in [&lab.registry.address, &lab.proxy.address] {
+        for tag in ["12", "multi"] {
+            let ran = drilled(&lab, &format!("{address}/base/os:{tag}")).ends(0, "can-ship");
+            assert_eq!(leftovers(&ran), Vec::<String>::new());
+            lab.is_empty();
+        }
+    }
+}
+
+#[test]
+fn a_base_that_is_missing_is_named_and_not_the_target() {
+    let lab = Lab::open();
+    push_index(&lab, "multi", &["s390x"]);
+    for (tag, phase, says) in [("nope", "probe", "not found"), ("multi", "publish", "only for linux/s390x")] {
+        let base = format!("{}/base/os:{tag}", lab.registry.address);
+        let ran = drilled(&lab, &base).ends(10, "cannot-ship");
+        assert_eq!(ran.rules(), ["registry-refused"], "{}", ran.stdout);
+        let summary = ran.json["findings"][0]["summary"].as_str().unwrap();
+        assert!(summary.starts_with(&format!("the base image `{base}` cannot be had")) && summary.contains(says), "{summary}");
+        assert!(!summary.contains("acme/"), "{summary}");
+        assert!(ran.first_advice().contains("`base:`"), "{}", ran.first_advice());
+        assert_eq!((ran.phase(phase), ran.phase("build"), ran.phase("publish")), ("failed", "passed", "failed"));
+        lab.is_empty();
+    }
+}
+
+#[test]
+fn a_registry_that_lies_about_the_base_is_told_from_the_target() {
+    let (lab, other) = (Lab::open(), Lab::open());
+    push_base(&other);
+    let base = format!("{}/base/os:12", other.proxy.address);
+    other.proxy.always(Method::GET, "/blobs/sha256", Trouble::Body(|mut body| {
+        let middle = body.len() / 2;
+        body[middle] ^= 1;
+        body
+    }));
+    let ran = drilled(&lab, &base).ends(10, "cannot-ship");
+    assert_eq!(ran.rules(), ["registry-lied"], "{}", ran.stdout);
+    assert!(ran.json["findings"][0]["summary"].as_str().unwrap().contains(&base), "{}", ran.stdout);
+    assert!(ran.first_advice().contains("on this base"), "{}", ran.first_advice());
+    lab.all_left_is_listed(&ran);
+
+    other.proxy.repent();
+    drilled(&lab, &base).ends(0, "can-ship");
+}
+
+#[test]
+fn a_base_whose_registry_fails_leaves_the_answer_open() {
+    let (lab, other) = (Lab::open(), Lab::open());
+    push_base(&other);
+    other.proxy.always(Method::GET, "/", Trouble::Answer(503, vec![], ""));
+    let ran = drilled(&lab, &format!("{}/base/os:12", other.proxy.address)).ends(20, "unknown");
+    assert_eq!(ran.rules(), ["registry-unavailable"], "{}", ran.stdout);
+    assert!(ran.first_advice().contains("a copy of the base"), "{}", ran.first_advice());
+    assert_eq!((ran.phase("probe"), ran.phase("publish")), ("errored", "errored"));
+}

@@ -1,0 +1,107 @@
+//! What is wrong with one target or one deletion does not keep the rest from being shown; logins stay where they belong.
+
+use std::fs;
+
+use axum::http::Method;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::{
+    lab::{Lab, drill, leftovers},
+    registry::{
+        proxy::{Proxy, Trouble},
+        server::{PASSWORD, USER},
+    },
+    support::Project,
+};
+
+fn answer(status: u16) -> Trouble {
+    Trouble::Answer(status, vec![], "")
+}
+
+#[test]
+fn one_of_two_targets_that_is_broken_does_not_keep_the_other_from_being_rehearsed() {
+    let faults = [
+        (Method::POST, "/blobs/uploads/", answer(403), "registry-forbidden"),
+        (Method::PUT, "/manifests/", answer(201), "registry-lied"),
+    ];
+    for (method, path, trouble, rule) in faults {
+        for broken_first in [true, false] {
+            let (broken, well) = (Lab::open(), Lab::open());
+            let both = if broken_first { [&broken, &well] } else { [&well, &broken] };
+            let project = Project::new(&broken.plan().publish(both.map(Lab::target).concat()));
+            broken.proxy.always(method.clone(), path, trouble.clone());
+            let ran = drill(&project).run().ends(10, "cannot-ship");
+            assert!(ran.rules().iter().all(|found| *found == rule), "{:?}", ran.rules());
+            let published: Vec<_> = ran.json["published"].as_array().unwrap().iter().collect();
+            let [published] = published[..] else { panic!("{published:?}") };
+            assert_eq!(published["target"], format!("{}/acme/tool", well.proxy.address));
+            assert!(published["pulled_bytes"].is_u64(), "{published}");
+            assert_eq!((ran.phase("publish"), ran.phase("smoke")), ("failed", "passed"));
+            for address in [&broken.proxy.address, &well.proxy.address] {
+                assert!(ran.stdout.contains(address.as_str()), "{address}: {}", ran.stdout);
+            }
+            assert_eq!(leftovers(&ran), Vec::<String>::new());
+            well.is_empty();
+            broken.is_empty();
+
+            broken.proxy.repent();
+            let ran = drill(&project).run().ends(0, "can-ship");
+            assert_eq!(ran.json["published"].as_array().unwrap().len(), 2);
+        }
+    }
+}
+
+#[test]
+fn a_refused_deletion_is_listed_and_no_failure() {
+    let denied = r#"{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported."}]}"#;
+    for (status, reason) in [(405, "405 Method Not Allowed: UNSUPPORTED"), (403, "lacks the right to delete")] {
+        let lab = Lab::open();
+        let project = Project::new(&lab.plan());
+        lab.proxy.always(Method::DELETE, "/", Trouble::Answer(status, vec![], denied));
+        let markdown = project.beside("report.md");
+        let ran = drill(&project).argument("--markdown").argument(&markdown).run().ends(0, "can-ship");
+        assert_eq!(ran.rules(), Vec::<&str>::new());
+        assert_eq!(ran.phase("clean"), "passed");
+        let left = lab.all_left_is_listed(&ran);
+        for kind in ["manifest sha256:", "tag canship-", "blob sha256:", "the open upload "] {
+            assert!(left.iter().any(|what| what.starts_with(kind)), "{left:?}");
+        }
+        // Each of the three reports has what is left, why, and what to do.
+        let markdown = fs::read_to_string(markdown).unwrap();
+        let plain = |text: &str| text.replace(|c: char| c.is_whitespace() || "\\`".contains(c), "");
+        for one in ran.json["leftovers"].as_array().unwrap() {
+            for key in ["what", "reason", "remedy"] {
+                let text = plain(one[key].as_str().unwrap());
+                assert!(plain(&ran.stdout).contains(&text), "{text}: {}", ran.stdout);
+                assert!(plain(&markdown).contains(&text), "{text}: {markdown}");
+            }
+            let told = one["reason"].as_str().unwrap();
+            assert!(told.contains(reason), "{told}");
+        }
+
+        lab.proxy.repent();
+        let honest = drill(&Project::new(&lab.plan())).run().ends(0, "can-ship");
+        // What the first drill had to leave was there before: the second leaves it alone.
+        assert!(leftovers(&honest).iter().all(|what| what.starts_with("tag ")), "{:?}", leftovers(&honest));
+    }
+}
+
+#[test]
+fn a_login_does_not_go_along_to_where_a_registry_sends_us() {
+    let lab = Lab::guarded();
+    let login = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
+    let elsewhere = lab.runtime.block_on(Proxy::presigned(&lab.registry.address, login));
+    let project = Project::new(&lab.plan());
+    lab.proxy.always(Method::GET, "/blobs/sha256", Trouble::SentTo(elsewhere.address.clone()));
+    let ran = drill(&project).run().ends(0, "can-ship");
+    assert_eq!(leftovers(&ran), Vec::<String>::new());
+    let seen = elsewhere.seen();
+    assert_eq!(seen.len(), 2, "configuration and layer: {seen:?}");
+    assert!(seen.iter().all(|seen| seen.login.is_none()), "{seen:?}");
+    assert!(lab.proxy.seen().iter().any(|seen| seen.login.is_some()));
+    lab.is_empty();
+
+    lab.proxy.repent();
+    drill(&project).run().ends(0, "can-ship");
+    assert_eq!(elsewhere.seen().len(), 2);
+}
