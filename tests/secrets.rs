@@ -256,6 +256,34 @@ fn a_registry_that_repeats_the_login_is_not_quoted_with_it() {
 }
 
 #[test]
+fn a_registry_that_repeats_its_own_token_is_not_quoted_with_it() {
+    let token = Canary::long();
+    let registry = echo::Registry::giving(Some(&token.value));
+    let project = Project::new(&Plan::on_host(&Services::get()).publish(oci(&registry.address, None)));
+    let canship = with_reports(Canship::drill(&project));
+    let ran = canship.run_as_is();
+    assert_eq!(ran.code, Some(10), "{}\n{}", ran.stderr, ran.stdout);
+    assert!(registry.heard().contains(&token.value) && ran.stdout.contains("you sent"), "{}", ran.stdout);
+    token.is_not_in("what was told", ran.stdout + &ran.stderr);
+    token.is_in_no_file_of(&canship.folder());
+}
+
+#[test]
+fn a_registry_that_repeats_a_login_of_dockers_is_not_quoted_with_it() {
+    let password = Canary::long();
+    let registry = echo::Registry::start();
+    let project = Project::new(&Plan::on_host(&Services::get()).publish(oci(&registry.address, None)));
+    let config = serde_json::json!({ "auths": { &registry.address: { "username": "bot", "password": password.value } } });
+    fs::write(project.beside("config.json"), config.to_string()).unwrap();
+    let canship = with_reports(Canship::drill(&project).variable("DOCKER_CONFIG", project.beside("")));
+    let ran = canship.run_as_is();
+    assert_eq!(ran.code, Some(10), "{}\n{}", ran.stderr, ran.stdout);
+    assert!(registry.heard().contains(&password.value) && ran.stdout.contains("you sent"), "{}", ran.stdout);
+    password.is_not_in("what was told", ran.stdout + &ran.stderr);
+    password.is_in_no_file_of(&canship.folder());
+}
+
+#[test]
 fn a_command_that_fails_to_give_a_secret_is_not_quoted() {
     let services = Services::get();
     let canary = Canary::plain();

@@ -1,6 +1,9 @@
 //! The plan's steps in a fresh room, and the artifacts out of it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::sync::SetOnce;
 
@@ -83,7 +86,7 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
         drop(inputs.version.set(version));
     }
     run_all(drill, scope, room, (&drill.plan.build.run, inputs.vault), deadline).await?;
-    collect(drill, scope, room).await
+    collect(drill, scope, room, inputs.vault).await
 }
 
 /// Runs steps one after the other until one does not do what it should; none then.
@@ -155,7 +158,7 @@ fn one_line(command: &str) -> String {
 }
 
 /// Takes every artifact out; looks at all of them even if one is missing.
-async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room) -> Option<Built> {
+async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, vault: &Vault) -> Option<Built> {
     let artifacts = drill.workspace.join("artifacts");
     if let Err(reason) = tokio::fs::create_dir(&artifacts).await {
         let problem = SpareError::Failed { what: format!("`{}` cannot be made", artifacts.display()), reason: reason.to_string() };
@@ -165,6 +168,11 @@ async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room) -> Option<Bu
     let mut complete = true;
     for path in &drill.plan.build.artifacts {
         match room.collect(path, &artifacts).await {
+            // The image would show the name to everybody.
+            Ok(files) if files.iter().any(|file| vault.holds_secret(&file.path.to_string_lossy())) => {
+                scope.found(secret_in_name(path));
+                complete = false;
+            }
             Ok(files) => files.into_iter().for_each(|file| {
                 scope.emit(EventKind::ArtifactCollected(Artifact {
                     path: file.path.to_string_lossy().into_owned().into(),
@@ -180,6 +188,11 @@ async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room) -> Option<Bu
         }
     }
     complete.then_some(Built { artifacts, platform: platform(&room.facts()) })
+}
+
+fn secret_in_name(artifact: &Path) -> Finding {
+    let summary = format!("the artifact `{}` has a secret of the plan in a file's name: it was not published", artifact.display());
+    Finding::new(Rule::ArtifactRefused, Phase::Build, summary, "name files so that no secret is part of it")
 }
 
 /// What a room builds for: its engine's platform, or else this machine's.

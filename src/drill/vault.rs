@@ -23,6 +23,11 @@ impl Vault {
         Arc::clone(&self.scrubber)
     }
 
+    /// Whether there is a secret in the text.
+    pub(super) fn holds_secret(&self, text: &str) -> bool {
+        self.scrubber.scrub(text) != text
+    }
+
     /// The password of this target's login, if there is one and it is there.
     pub(super) fn password(&self, target: &OciTarget) -> Option<&Secret> {
         self.secrets.get(&target.login.as_ref()?.password)

@@ -40,7 +40,7 @@ pub(super) async fn of_room(
         Ok((end, printed)) if end.is_success() => {
             let printed = String::from_utf8_lossy(&printed);
             // Before it is cut to a version: what is cut short no scrubber knows.
-            if holds_secret(vault, &printed) {
+            if vault.holds_secret(&printed) {
                 return accept(scope, vault, printed.into_owned());
             }
             match source::usable(&printed) {
@@ -56,16 +56,12 @@ pub(super) async fn of_room(
 
 /// Takes a version, unless there is a secret in it: a tag would show that to everybody.
 fn accept(scope: &Scope, vault: &Vault, version: String) -> Option<String> {
-    if holds_secret(vault, &version) {
+    if vault.holds_secret(&version) {
         scope.found(unreadable(scope, "what should be the version holds a secret of the plan, which must be in no tag".to_owned()));
         return None;
     }
     scope.emit(EventKind::VersionRead { version: version.as_str().into() });
     Some(version)
-}
-
-fn holds_secret(vault: &Vault, text: &str) -> bool {
-    vault.scrubber().scrub(text) != text
 }
 
 fn unreadable(scope: &Scope, summary: String) -> Finding {

@@ -55,7 +55,9 @@ impl Case {
         }
         let project = Project::new(&plan(self.timeouts));
         let ran = drill(&project).run();
-        if std::env::var_os("SHOW").is_some() { println!("{}", ran.stdout); }
+        if std::env::var_os("SHOW").is_some() {
+            println!("{}", ran.stdout);
+        }
         match self.ends {
             Ends::Ships => {
                 let ran = ran.ends(0, "can-ship");
