@@ -16,8 +16,10 @@ const GITHUB_STEP_SUMMARY: Variable =
     Variable { name: "GITHUB_STEP_SUMMARY", purpose: "a file that the Markdown report is appended to, as GitHub Actions sets it" };
 const DOCKER_HOST: Variable =
     Variable { name: "DOCKER_HOST", purpose: "the address of the container engine, unless the spare names one" };
-const DOCKER_CONFIG: Variable =
-    Variable { name: "DOCKER_CONFIG", purpose: "the folder with Docker's `config.json`, which knows logins; without it `~/.docker`" };
+const DOCKER_CONFIG: Variable = Variable {
+    name: "DOCKER_CONFIG",
+    purpose: "the folder with Docker's `config.json`, which knows logins; without it `~/.docker`",
+};
 const HOME: Variable = Variable { name: "HOME", purpose: "where `~` is" };
 const PATH: Variable = Variable { name: "PATH", purpose: "where a host spare finds its tools" };
 const TMPDIR: Variable = Variable { name: "TMPDIR", purpose: "where clones and artifacts lie while a drill runs" };

@@ -69,9 +69,8 @@ fn one(what: Text, remedy: Text) -> impl Fn(&str) -> Vec<Leftover> {
 
 fn close(Closing { what, remedy, task }: Closing) -> Task {
     let stopped = one(what.clone(), remedy.clone());
-    let work = task.map(move |closed| {
-        closed.unwrap_or_else(|reason| stopped(&reason.to_string()).into_iter().map(Cleaning::Left).collect())
-    });
+    let work = task
+        .map(move |closed| closed.unwrap_or_else(|reason| stopped(&reason.to_string()).into_iter().map(Cleaning::Left).collect()));
     Task { left: Box::new(one(what, remedy)), work: work.boxed() }
 }
 

@@ -60,9 +60,13 @@ fn advice(error: &RegistryError, role: Role<'_>) -> String {
         }
         Fault::NotFound { .. } => match role {
             Role::Target(_) => {
-                format!("create `{repository}`, or correct its name in the plan; some registries answer so where a right is missing")
+                format!(
+                    "create `{repository}`, or correct its name in the plan; some registries answer so where a right is missing"
+                )
             }
-            Role::Base(_) => "correct `base:` in the plan, or push that image; some registries answer so where a right is missing".to_owned(),
+            Role::Base(_) => {
+                "correct `base:` in the plan, or push that image; some registries answer so where a right is missing".to_owned()
+            }
         },
         Fault::Refused { .. } => "change what the registry objects to, then drill again".to_owned(),
         Fault::RateLimited { asked, .. } => format!(
@@ -74,11 +78,13 @@ fn advice(error: &RegistryError, role: Role<'_>) -> String {
             format!("look at the status page of `{host}` and drill again when it is well; {otherwise}")
         }
         Fault::Unavailable { reached: false, .. } => {
-            format!("see whether `{host}` can be reached from here (name, port, proxy, firewall), then look at its status; {otherwise}")
+            format!(
+                "see whether `{host}` can be reached from here (name, port, proxy, firewall), then look at its status; {otherwise}"
+            )
         }
-        Fault::Stalled { .. } => format!(
-            "look at the status of `{host}` and at this network; if it is only slow, raise `timeouts.api`; {otherwise}"
-        ),
+        Fault::Stalled { .. } => {
+            format!("look at the status of `{host}` and at this network; if it is only slow, raise `timeouts.api`; {otherwise}")
+        }
         Fault::Lied { .. } => {
             let cause = format!("suspect a cache or proxy before `{host}` first, then ask whoever runs it");
             match role {
@@ -104,6 +110,8 @@ fn log_in(host: &str, role: Role<'_>) -> String {
         Role::Target(None) => {
             format!("give the target a `login:`, or run `docker login {host}` as the user who drills")
         }
-        Role::Base(_) => format!("run `docker login {host}` as the user who drills: the login for a base comes from Docker's configuration"),
+        Role::Base(_) => {
+            format!("run `docker login {host}` as the user who drills: the login for a base comes from Docker's configuration")
+        }
     }
 }

@@ -109,13 +109,15 @@ impl Client {
     /// Fetches a manifest and computes its digest.
     pub(super) async fn manifest(&self, which: &Which) -> Result<Document, RegistryError> {
         let url = self.transport.url(&format!("manifests/{which}"))?;
-        let call =
-            Call::new(Method::GET, url, Scope::pull(self.repository()), format!("pulling manifest {}", which.short())).accepting(MANIFESTS);
+        let call = Call::new(Method::GET, url, Scope::pull(self.repository()), format!("pulling manifest {}", which.short()))
+            .accepting(MANIFESTS);
         let (said, content) = self.whole(&call, MAX_DOCUMENT).await?;
         let document = Document::new(content.to_vec());
         let came = &document.blob.digest;
         match which {
-            Which::Digest(asked) if asked != came => Err(self.transport.failed(&call, Fault::lied(format!("{came} came instead of {asked}")))),
+            Which::Digest(asked) if asked != came => {
+                Err(self.transport.failed(&call, Fault::lied(format!("{came} came instead of {asked}"))))
+            }
             _ if said.as_ref().is_some_and(|said| said != came.as_str()) => {
                 let what = format!("it says that it gives {}, but what came is {came}", said.unwrap_or_default());
                 Err(self.transport.failed(&call, Fault::lied(what)))
@@ -158,7 +160,8 @@ impl Client {
 
     /// What a manifest names, if it is not more than may come.
     fn named(&self, document: &Document, limit: u64) -> Result<(Vec<Blob>, ImageManifest), RegistryError> {
-        let failed = |fault| RegistryError::new(self.repository(), format!("pulling manifest {}", document.blob.digest.short()), fault);
+        let failed =
+            |fault| RegistryError::new(self.repository(), format!("pulling manifest {}", document.blob.digest.short()), fault);
         let manifest: Option<ImageManifest> = document.parse_as(&["config", "layers"]).map_err(failed)?;
         let manifest = manifest.ok_or_else(|| failed(Fault::protocol("it is not the manifest of an image")))?;
         let mut blobs: Vec<Blob> = Vec::new();

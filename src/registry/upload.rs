@@ -194,7 +194,8 @@ impl Client {
     /// Whether the repository has the blob.
     pub(super) async fn has_blob(&self, blob: &Blob) -> Result<bool, RegistryError> {
         let url = self.transport.url(&format!("blobs/{}", blob.digest))?;
-        let call = Call::new(Method::HEAD, url, Scope::push(self.repository()), format!("looking for blob {}", blob.digest.short()));
+        let call =
+            Call::new(Method::HEAD, url, Scope::push(self.repository()), format!("looking for blob {}", blob.digest.short()));
         let response = self.transport.read(&call).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(false),

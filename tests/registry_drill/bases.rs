@@ -98,11 +98,15 @@ fn a_registry_that_lies_about_the_base_is_told_from_the_target() {
     let (lab, other) = (Lab::open(), Lab::open());
     push_base(&other);
     let base = format!("{}/base/os:12", other.proxy.address);
-    other.proxy.always(Method::GET, "/blobs/sha256", Trouble::Body(|mut body| {
-        let middle = body.len() / 2;
-        body[middle] ^= 1;
-        body
-    }));
+    other.proxy.always(
+        Method::GET,
+        "/blobs/sha256",
+        Trouble::Body(|mut body| {
+            let middle = body.len() / 2;
+            body[middle] ^= 1;
+            body
+        }),
+    );
     let ran = drilled(&lab, &base).ends(10, "cannot-ship");
     assert_eq!(ran.rules(), ["registry-lied"], "{}", ran.stdout);
     assert!(ran.json["findings"][0]["summary"].as_str().unwrap().contains(&base), "{}", ran.stdout);

@@ -17,7 +17,8 @@ const NEVER: &str = "timeouts: { api: 10m }\n";
 fn held(lab: &Lab, on: &(Method, &str), trouble: Trouble) -> (Project, Running) {
     lab.proxy.always(on.0.clone(), on.1, trouble);
     // Far more than fits into the buffers on the way.
-    let plan = lab.plan().run(&["mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool", "head -c 20000000 /dev/urandom > dist/data"]);
+    let plan =
+        lab.plan().run(&["mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool", "head -c 20000000 /dev/urandom > dist/data"]);
     let plan = Plan { artifacts: vec!["dist".into()], smoke: vec!["./dist/tool".into()], more: NEVER.into(), ..plan };
     let project = Project::new(&plan);
     let running = drill(&project).start();

@@ -97,8 +97,12 @@ pub(crate) fn leftovers(ran: &Ran) -> Vec<String> {
 /// What a repository holds, by kind and name: open uploads, blobs, manifests and tags.
 pub(crate) fn held(registry: &Registry, name: &str) -> BTreeSet<(&'static str, String)> {
     let mut held = BTreeSet::new();
-    let kinds =
-        [("upload", "_uploads"), ("blob", "_layers/sha256"), ("manifest", "_manifests/revisions/sha256"), ("tag", "_manifests/tags")];
+    let kinds = [
+        ("upload", "_uploads"),
+        ("blob", "_layers/sha256"),
+        ("manifest", "_manifests/revisions/sha256"),
+        ("tag", "_manifests/tags"),
+    ];
     for (kind, part) in kinds {
         for entry in fs::read_dir(registry.repository(name).join(part)).into_iter().flatten() {
             let id = entry.unwrap().file_name().into_string().unwrap();

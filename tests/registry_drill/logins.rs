@@ -93,7 +93,9 @@ fn a_login_from_a_credential_helper_ships() {
 #[test]
 fn a_credential_helper_that_does_not_give_the_login_is_named() {
     let fails = format!("cat >/dev/null; {GIVES}; echo 'no key for correct horse' >&2; exit 1");
-    for (script, says) in [(fails.as_str(), "ended with an error"), ("cat >/dev/null; echo '{\"Secret\": \"correct horse\"'", "cannot be understood")] {
+    for (script, says) in
+        [(fails.as_str(), "ended with an error"), ("cat >/dev/null; echo '{\"Secret\": \"correct horse\"'", "cannot be understood")]
+    {
         let scene = Scene::new();
         let helper = scene.helper("docker-credential-test", script);
         let ran = scene.drill().run().ends(10, "cannot-ship");
