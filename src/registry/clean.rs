@@ -18,7 +18,8 @@ use super::{
 };
 use crate::record::{Cleaning, Digest, Leftover};
 
-const BY_HAND: &str = "delete it in the registry's own interface; a login with the right to delete would let canship do it";
+const BY_HAND: &str = "delete it in the registry's own interface, or let a retention rule there remove the tags `canship-*`";
+const BY_GARBAGE: &str = "the registry's garbage collection removes it once no manifest names it; there is nothing more to do";
 const BY_TIME: &str = "registries remove abandoned uploads by themselves after some days; there is nothing more to do";
 
 /// How a deletion ended, if the thing is gone.
@@ -26,6 +27,26 @@ const BY_TIME: &str = "registries remove abandoned uploads by themselves after s
 enum Gone {
     Deleted,
     WasNotThere,
+}
+
+/// Why something is still there, or why that is not known.
+#[derive(Debug)]
+struct Kept {
+    reason: String,
+    /// Whether the login lacks the right to delete.
+    forbidden: bool,
+}
+
+impl From<&RegistryError> for Kept {
+    fn from(error: &RegistryError) -> Self {
+        Self { reason: error.fault().to_string(), forbidden: matches!(error.fault(), Fault::Forbidden { .. }) }
+    }
+}
+
+impl From<String> for Kept {
+    fn from(reason: String) -> Self {
+        Self { reason, forbidden: false }
+    }
 }
 
 impl Client {
@@ -55,10 +76,10 @@ impl Client {
         let names = ledger.entries().into_iter().flat_map(|(_, put)| match put {
             Put::Manifest(digest) => vec![(self.manifest_name(&digest), BY_HAND)],
             Put::Tag(tag, _) => vec![(self.tag_name(&tag), BY_HAND)],
-            Put::Blob { digest, .. } => vec![(self.blob_name(&digest), BY_HAND)],
+            Put::Blob { digest, .. } => vec![(self.blob_name(&digest), BY_GARBAGE)],
             Put::Upload { location, blob } => {
                 let upload = location.as_ref().map_or_else(|| self.unknown_upload_name(), |location| self.upload_name(location));
-                std::iter::once((upload, BY_TIME)).chain(blob.map(|digest| (self.blob_name(&digest), BY_HAND))).collect()
+                std::iter::once((upload, BY_TIME)).chain(blob.map(|digest| (self.blob_name(&digest), BY_GARBAGE))).collect()
             }
         });
         names.map(|(what, remedy)| Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() }).collect()
@@ -67,13 +88,13 @@ impl Client {
     async fn clean_one(&self, entry: Entry, put: Put) -> (Entry, Vec<Cleaning>) {
         let cleanings = match put {
             Put::Manifest(digest) => {
-                vec![cleaned(self.manifest_name(&digest), self.remove(&format!("manifests/{digest}")).await, BY_HAND)]
+                vec![self.cleaned(self.manifest_name(&digest), self.remove(&format!("manifests/{digest}")).await, BY_HAND)]
             }
             Put::Tag(tag, digest) => vec![self.remove_tag(&tag, &digest).await],
             Put::Blob { digest, upload } => self.remove_blob(&digest, upload.as_ref()).await,
             Put::Upload { location: None, blob } => {
                 let reason = "the answer that would have told its address never came";
-                let upload = cleaned(self.unknown_upload_name(), Err(reason.to_owned()), BY_TIME);
+                let upload = self.cleaned(self.unknown_upload_name(), Err(reason.to_owned().into()), BY_TIME);
                 match blob {
                     None => vec![upload],
                     // It may have been mounted instead.
@@ -91,8 +112,8 @@ impl Client {
     /// registry said.
     async fn remove_blob(&self, digest: &Digest, upload: Option<&Url>) -> Vec<Cleaning> {
         let removed = self.remove(&format!("blobs/{digest}")).await;
-        let upload = upload.filter(|_| removed != Ok(Gone::Deleted));
-        let mut cleanings = vec![cleaned(self.blob_name(digest), removed, BY_HAND)];
+        let upload = upload.filter(|_| !matches!(removed, Ok(Gone::Deleted)));
+        let mut cleanings = vec![self.cleaned(self.blob_name(digest), removed, BY_GARBAGE)];
         if let Some(location) = upload {
             cleanings.push(self.remove_upload(location).await);
         }
@@ -100,16 +121,14 @@ impl Client {
     }
 
     /// Deletes what stands at a path of the repository, unless it is gone already.
-    async fn remove(&self, path: &str) -> Result<Gone, String> {
-        match self.transport.url(path) {
-            Ok(url) => self.delete(url, Method::HEAD).await,
-            Err(error) => Err(error.fault().to_string()),
-        }
+    async fn remove(&self, path: &str) -> Result<Gone, Kept> {
+        let url = self.transport.url(path).map_err(|error| Kept::from(&error))?;
+        self.delete(url, Method::HEAD).await
     }
 
     /// Cancels an upload.
     pub(super) async fn remove_upload(&self, location: &Url) -> Cleaning {
-        cleaned(self.upload_name(location), self.delete(location.clone(), Method::GET).await, BY_TIME)
+        self.cleaned(self.upload_name(location), self.delete(location.clone(), Method::GET).await, BY_TIME)
     }
 
     /// A tag mostly goes with its manifest; where it stays, it is deleted itself. One that leads elsewhere by now is
@@ -117,11 +136,11 @@ impl Client {
     async fn remove_tag(&self, tag: &str, digest: &Digest) -> Cleaning {
         let removed = match self.tag_target(tag, Scope::pull(self.repository())).await {
             Ok(None) => Ok(Gone::WasNotThere),
-            Ok(Some(Some(other))) if other != digest.as_str() => Err(format!("it leads to another image by now: {other}")),
+            Ok(Some(Some(other))) if other != digest.as_str() => Err(format!("it leads to another image by now: {other}").into()),
             Ok(Some(_)) => self.remove(&format!("manifests/{tag}")).await,
-            Err(error) => Err(error.fault().to_string()),
+            Err(error) => Err(Kept::from(&error)),
         };
-        cleaned(self.tag_name(tag), removed, BY_HAND)
+        self.cleaned(self.tag_name(tag), removed, BY_HAND)
     }
 
     /// Where a tag leads: no such tag, or the digest if the registry says it.
@@ -138,30 +157,39 @@ impl Client {
 
     /// Deletes and reads back, whatever the answer to the deletion was. An error says why it is not gone, or why that
     /// is not known.
-    async fn delete(&self, url: Url, look: Method) -> Result<Gone, String> {
+    async fn delete(&self, url: Url, look: Method) -> Result<Gone, Kept> {
         let call = Call::new(Method::DELETE, url.clone(), Scope::delete(self.repository()), "deleting");
         let refused = match self.transport.change(&call, Content::Empty).await {
             Ok(response) if response.status().is_success() => None,
             Ok(response) => Some(self.transport.refused(&call, response).await),
+            Err(error) if matches!(error.fault(), Fault::Unavailable { reached: false, .. }) => return Err(Kept::from(&error)),
             Err(error) => Some(error),
         };
-        let unreached = matches!(refused.as_ref().map(RegistryError::fault), Some(Fault::Unavailable { reached: false, .. }));
-        let refused = match refused.map(|error| error.fault().to_string()) {
-            Some(refused) if unreached => return Err(refused),
-            refused => refused,
-        };
+        let refused = refused.as_ref().map(Kept::from);
         let call = Call::new(look, url, Scope::pull(self.repository()), "looking for it").accepting(MANIFESTS);
         match self.transport.read(&call).await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => match refused {
                 None => Ok(Gone::Deleted),
-                Some(_) if is_stale(self.transport.refused(&call, response).await.fault()) => Err(STALE.to_owned()),
+                Some(_) if is_stale(self.transport.refused(&call, response).await.fault()) => Err(STALE.to_owned().into()),
                 Some(_) => Ok(Gone::WasNotThere),
             },
-            Ok(response) if response.status().is_success() => {
-                Err(refused.unwrap_or_else(|| "the registry said that it was deleted, but it is still there".to_owned()))
-            }
+            Ok(response) if response.status().is_success() => Err(refused.unwrap_or_else(|| LIED.to_owned().into())),
             Ok(response) => Err(not_known(refused, &self.transport.refused(&call, response).await)),
             Err(error) => Err(not_known(refused, &error)),
+        }
+    }
+
+    fn cleaned(&self, what: String, removed: Result<Gone, Kept>, remedy: &str) -> Cleaning {
+        match removed {
+            Ok(_) => Cleaning::Gone { what: what.into() },
+            Err(Kept { reason, forbidden }) => {
+                let remedy = if forbidden && remedy == BY_HAND {
+                    format!("grant the login the right to delete in `{}`, or {BY_HAND}", self.repository())
+                } else {
+                    remedy.to_owned()
+                };
+                Cleaning::Left(Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() })
+            }
         }
     }
 
@@ -196,14 +224,9 @@ fn is_stale(fault: &Fault) -> bool {
 
 const STALE: &str = "it took a part of what was sent, and the answer that would have told its new address never came";
 
-fn not_known(refused: Option<String>, error: &RegistryError) -> String {
-    let deleted = refused.unwrap_or_else(|| "the registry said that it was deleted".to_owned());
-    format!("{deleted}; whether it is gone could not be read back: {}", error.fault())
-}
+const LIED: &str = "the registry said that it was deleted, but it is still there";
 
-fn cleaned(what: String, removed: Result<Gone, String>, remedy: &str) -> Cleaning {
-    match removed {
-        Ok(_) => Cleaning::Gone { what: what.into() },
-        Err(reason) => Cleaning::Left(Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() }),
-    }
+fn not_known(refused: Option<Kept>, error: &RegistryError) -> Kept {
+    let Kept { reason, forbidden } = refused.unwrap_or_else(|| "the registry said that it was deleted".to_owned().into());
+    Kept { reason: format!("{reason}; whether it is gone could not be read back: {}", error.fault()), forbidden }
 }

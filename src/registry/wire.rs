@@ -264,7 +264,7 @@ impl OneError {
             serde_json::Value::String(text) if *text != self.message => format!(" ({text})"),
             _ => String::new(),
         };
-        format!("{} {}{detail}", self.code, self.message)
+        format!("{} {}{detail}", self.code, self.message.trim_end_matches('.'))
     }
 }
 

@@ -94,7 +94,7 @@ async fn a_refused_delete_is_a_leftover_and_no_failure() {
     assert_eq!(cleanings.len(), 4);
     for cleaning in &cleanings {
         let Cleaning::Left(left) = cleaning else { panic!("{cleaning:?}") };
-        assert!(left.reason.as_str().contains("UNSUPPORTED The operation is unsupported."), "{left:?}");
+        assert!(left.reason.as_str().contains("UNSUPPORTED The operation is unsupported"), "{left:?}");
         assert!(!left.remedy.is_empty());
     }
 
