@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     lab::{Lab, drill, leftovers},
     registry::{PATIENT, client, noise, proxy::Trouble},
-    support::{Plan, Project, run::Ran},
+    support::{Project, project::Plan, run::Ran},
 };
 
 fn architecture() -> &'static str {

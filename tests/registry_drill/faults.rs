@@ -5,7 +5,7 @@ use axum::http::Method;
 use crate::{
     lab::{Lab, drill},
     registry::proxy::Trouble,
-    support::{Plan, Project},
+    support::{Project, project::Plan},
 };
 
 const OTHER: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     lab::{Lab, drill, leftovers},
     registry::proxy::Trouble,
-    support::{Canship, Plan, Project, run::Running},
+    support::{Canship, Project, project::Plan, run::Running},
 };
 
 /// Longer than any of these tests: whatever ends, ends for another reason.

@@ -9,7 +9,7 @@ use crate::{
         proxy::Proxy,
         server::{Auth, PASSWORD, Registry, USER},
     },
-    support::{Canship, Plan, Project, Services, run::Ran},
+    support::{Canship, Project, Services, project::Plan, run::Ran},
 };
 
 /// What a release goes to, and what a drill pushes to.

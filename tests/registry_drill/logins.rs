@@ -16,7 +16,7 @@ use crate::{
         proxy::Trouble,
         server::{PASSWORD, USER},
     },
-    support::{Canship, Plan, Project, Services},
+    support::{Canship, Project, Services, project::Plan},
 };
 
 /// A registry with a login, and a project whose plan has none.
