@@ -9,7 +9,7 @@ use canship::{
 use crate::{
     quiet,
     support::{
-        PATIENT, client, image, login, platform,
+        PATIENT, client, image, login, noise, platform,
         proxy::{Proxy, Trouble},
         server::{PASSWORD, Registry},
         token::Guarded,
@@ -156,6 +156,60 @@ async fn a_push_that_is_dropped_in_the_middle_can_be_cleaned() {
         assert_eq!(registry.uploads("acme/api"), 0);
         assert!(registry.files("acme/api", "_layers").iter().all(|file| !file.ends_with("link")), "{method}");
     }
+}
+
+#[tokio::test]
+async fn a_push_that_is_dropped_while_it_is_sent_ends_there_and_can_be_cleaned() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    let folder = tempfile::tempdir().unwrap();
+    // More than fits into the buffers on the way.
+    std::fs::write(folder.path().join("data"), noise(3).take(20_000_000).collect::<Vec<u8>>()).unwrap();
+    let image = Image::from_artifacts(folder.path(), platform()).await.unwrap();
+    proxy.always(Method::PATCH, "/blobs/uploads/", Trouble::SlowRequest);
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    let ledger = there.ledger();
+    let (moving, moved) = tokio::sync::watch::channel(0);
+    let tell = |bytes| {
+        moving.send_replace(bytes);
+    };
+    let mut moved = moved;
+    tokio::select! {
+        pushed = there.push(&image, "x", &tell) => panic!("{pushed:?}"),
+        _ = moved.wait_for(|bytes| *bytes > 0) => {}
+    }
+    let cleanings = there.clean(&ledger).await;
+    assert!(all_gone(&cleanings), "{cleanings:?}");
+    assert_eq!(registry.uploads("acme/api"), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_moved_on_unseen_is_named_and_not_called_gone() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    proxy.always(Method::PATCH, "/blobs/uploads/", Trouble::LoseAnswer);
+    let (_folder, image) = image().await;
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap_err();
+    assert!(registry.uploads("acme/api") > 0);
+    let cleanings = there.clean(&there.ledger()).await;
+    assert!(
+        matches!(&cleanings[..], [Cleaning::Left(left)] if left.what.as_str().starts_with("the open upload ")),
+        "{cleanings:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_upload_that_was_only_said_to_be_a_blob_is_cancelled() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    proxy.always(Method::PUT, "/blobs/uploads/", Trouble::Answer(201, vec![], ""));
+    let (_folder, image) = image().await;
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap_err();
+    assert!(registry.uploads("acme/api") > 0);
+    assert!(all_gone(&there.clean(&there.ledger()).await));
+    assert_eq!(registry.uploads("acme/api"), 0);
 }
 
 #[tokio::test]

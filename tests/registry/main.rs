@@ -14,6 +14,7 @@ mod lies;
 mod logins;
 #[cfg(test)]
 #[path = "../support/registry/mod.rs"]
+#[expect(dead_code, reason = "the tests of whole drills use the rest")]
 mod support;
 
 #[cfg(test)]

@@ -123,11 +123,6 @@ impl Proxy {
         assert!(!waited.timed_out(), "no {method} {path} came: {seen:?}");
     }
 
-    /// Forgets what it has seen.
-    pub(crate) fn forget(&self) {
-        self.inner.seen.lock().unwrap().clear();
-    }
-
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.inner.seen.lock().unwrap().clone()
     }
@@ -186,7 +181,7 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         Some(Trouble::SlowRequest) => {
             let slow = |body: Body| {
                 Body::from_stream(body.into_data_stream().then(async |piece| {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                     piece
                 }))
             };
