@@ -115,9 +115,9 @@ impl Proxy {
         self.inner.honest.notify_waiters();
     }
 
-    /// Waits, on a thread of its own, until such a request has come.
-    pub(crate) fn await_seen(&self, method: &Method, path: &str) {
-        let none = |seen: &mut Vec<Seen>| !seen.iter().any(|seen| seen.is(method, path));
+    /// Waits, on a thread of its own, until so many such requests have come.
+    pub(crate) fn await_seen(&self, count: usize, method: &Method, path: &str) {
+        let none = |seen: &mut Vec<Seen>| seen.iter().filter(|seen| seen.is(method, path)).count() < count;
         let seen = self.inner.seen.lock().unwrap();
         let (seen, waited) = self.inner.more.wait_timeout_while(seen, Duration::from_mins(2), none).unwrap();
         assert!(!waited.timed_out(), "no {method} {path} came: {seen:?}");
