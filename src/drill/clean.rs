@@ -20,7 +20,7 @@ use crate::{
 /// How long taking away one thing may take. Its own waits are bounded, but there can be many in a row.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// What is left if the work is given up, for the reason that is handed in.
+/// What is left if the work is given up for a reason.
 type Left = Box<dyn Fn(&str) -> Vec<Leftover> + Send>;
 
 /// One thing to take away, or several at one place.

@@ -77,9 +77,8 @@ impl Rooms {
     }
 
     fn note(&self, purpose: Purpose, begin: impl FnOnce(Text) -> JoinHandle<Vec<Cleaning>>) {
-        let drill = &self.plan.drill;
         let what: Text = format!("the {} room", purpose.name()).into();
-        let remedy = format!("docker ps -aq --filter label=dev.canship.drill={drill} | xargs docker rm -fv").into();
+        let remedy = self.builder.by_hand(&RoomPlan { purpose: purpose.name(), ..self.plan.clone() });
         let task = begin(what.clone());
         self.closing.lock().unwrap_or_else(PoisonError::into_inner).push(Closing { what, remedy, task });
     }

@@ -100,37 +100,39 @@ pub(super) struct CopySource {
     from: Client,
     blob: Blob,
     ending: Arc<Ending<()>>,
+    stop: CancellationToken,
 }
 
 impl CopySource {
     pub(super) fn new(from: Client, blob: Blob) -> Self {
-        Self { from, blob, ending: Arc::default() }
+        Self { from, blob, ending: Arc::default(), stop: CancellationToken::new() }
     }
 }
 
 #[async_trait]
 impl Source for CopySource {
     fn length(&self) -> Option<u64> {
-        Some(self.blob.size)
+        None
+    }
+
+    fn stop(&self) {
+        self.stop.cancel();
     }
 
     async fn open(&self, pulse: Arc<Pulse>) -> Result<reqwest::Body, Broken> {
         let tell = self.ending.begin().await;
         let incoming = self.from.open_blob(&self.blob).await.map_err(Broken::There)?;
-        let (feeder, body) = feed(pulse, CancellationToken::new());
+        let (feeder, body) = feed(pulse, self.stop.clone());
         tokio::spawn(async move {
-            let copied = copy(incoming, &feeder).await;
-            if copied.is_err() {
-                feeder.break_off();
-            }
             // Nobody may be waiting any more: the call was given up.
-            drop(tell.send(copied));
+            drop(tell.send(copy(incoming, &feeder).await));
         });
         Ok(body)
     }
 
     async fn settled(&self) -> Result<Settled, Broken> {
-        Ok(if self.ending.wait().await?.is_some() { Settled::Whole } else { Settled::Abandoned })
+        let whole = self.ending.wait().await?.is_some() || self.stop.is_cancelled();
+        Ok(if whole { Settled::Whole } else { Settled::Abandoned })
     }
 }
 

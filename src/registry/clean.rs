@@ -103,7 +103,11 @@ impl Client {
             }
             Put::Upload { location: Some(location), blob: None } => vec![self.remove_upload(&location).await],
             // While an upload was being ended, either may be there.
-            Put::Upload { location: Some(location), blob: Some(digest) } => self.remove_blob(&digest, Some(&location)).await,
+            Put::Upload { location: Some(location), blob: Some(digest) } => {
+                let (mut cleanings, upload) = futures_util::join!(self.remove_blob(&digest, None), self.remove_upload(&location));
+                cleanings.push(upload);
+                cleanings
+            }
         };
         (entry, cleanings)
     }
@@ -112,7 +116,7 @@ impl Client {
     /// registry said.
     async fn remove_blob(&self, digest: &Digest, upload: Option<&Url>) -> Vec<Cleaning> {
         let removed = self.remove(&format!("blobs/{digest}")).await;
-        let upload = upload.filter(|_| !matches!(removed, Ok(Gone::Deleted)));
+        let upload = upload.filter(|_| matches!(removed, Ok(Gone::WasNotThere)));
         let mut cleanings = vec![self.cleaned(self.blob_name(digest), removed, BY_GARBAGE)];
         if let Some(location) = upload {
             cleanings.push(self.remove_upload(location).await);
@@ -183,11 +187,9 @@ impl Client {
         match removed {
             Ok(_) => Cleaning::Gone { what: what.into() },
             Err(Kept { reason, forbidden }) => {
-                let remedy = if forbidden && remedy == BY_HAND {
-                    format!("grant the login the right to delete in `{}`, or {BY_HAND}", self.repository())
-                } else {
-                    remedy.to_owned()
-                };
+                let grant = forbidden && remedy == BY_HAND;
+                let grant = grant.then(|| format!("grant the login the right to delete in `{}`, or ", self.repository()));
+                let remedy = grant.unwrap_or_default() + remedy;
                 Cleaning::Left(Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() })
             }
         }

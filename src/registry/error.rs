@@ -30,7 +30,7 @@ pub enum Fault {
         words: Text,
     },
     /// Docker's configuration or its credential helper does not give the login.
-    #[error("the login cannot be looked up: {words}")]
+    #[error("{words}")]
     NoLogin {
         /// What was seen; nothing that a helper printed.
         words: Text,
@@ -198,7 +198,8 @@ impl Fault {
         }
         while let Some(reason) = below {
             let reason_text = reason.to_string();
-            if !text.ends_with(&reason_text) {
+            // Which part of the HTTP client saw it is of no use to anybody who reads this.
+            if !text.ends_with(&reason_text) && !reason_text.starts_with("client error (") {
                 text = format!("{text}: {reason_text}");
             }
             below = reason.source();

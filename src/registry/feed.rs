@@ -45,8 +45,11 @@ impl From<Fault> for Broken {
 /// Something that can be sent, any number of times.
 #[async_trait]
 pub(super) trait Source: Send + Sync {
-    /// Its length, if it is known before it is made.
+    /// Its length, if it is told before it is sent. Without it, the sending can end early and the answer is still good.
     fn length(&self) -> Option<u64>;
+
+    /// Ends the sending where it is.
+    fn stop(&self);
 
     /// Begins to make it.
     async fn open(&self, pulse: Arc<Pulse>) -> Result<reqwest::Body, Broken>;
@@ -68,8 +71,10 @@ pub(super) enum Settled {
 /// end.
 pub(super) fn feed(pulse: Arc<Pulse>, stop: CancellationToken) -> (Feeder, reqwest::Body) {
     let (sender, mut pieces) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    let mut stopped = Box::pin(stop.cancelled_owned());
     let stream = poll_fn(move |context| {
-        if stop.is_cancelled() {
+        // Also wakes a body that waits for who makes it.
+        if stopped.as_mut().poll(context).is_ready() {
             pieces.close();
             pulse.end();
             return Poll::Ready(None);
@@ -171,11 +176,12 @@ pub(super) struct FileSource {
     digest: Digest,
     size: u64,
     ending: Ending<()>,
+    stop: CancellationToken,
 }
 
 impl FileSource {
     pub(super) fn new(path: PathBuf, digest: Digest, size: u64) -> Self {
-        Self { path, digest, size, ending: Ending::default() }
+        Self { path, digest, size, ending: Ending::default(), stop: CancellationToken::new() }
     }
 }
 
@@ -185,9 +191,13 @@ impl Source for FileSource {
         Some(self.size)
     }
 
+    fn stop(&self) {
+        self.stop.cancel();
+    }
+
     async fn open(&self, pulse: Arc<Pulse>) -> Result<reqwest::Body, Broken> {
         let tell = self.ending.begin().await;
-        let (feeder, body) = feed(pulse, CancellationToken::new());
+        let (feeder, body) = feed(pulse, self.stop.clone());
         let (path, digest, size) = (self.path.clone(), self.digest.clone(), self.size);
         spawn_blocking(move || {
             let sent =

@@ -51,13 +51,15 @@ fn advice(error: &RegistryError, role: Role<'_>) -> String {
             ),
             Role::Base(_) => format!("run `docker login {host}` as the user who drills, or repair the credential helper"),
         },
-        Fault::Forbidden { action, .. } => {
-            let who = match role {
-                Role::Target(Some(login)) => format!("`{}`", login.username),
-                Role::Target(None) | Role::Base(_) => "the login in Docker's configuration".to_owned(),
-            };
-            format!("grant {who} the right to {action} at `{repository}`: its role there, or the scopes of its token")
-        }
+        Fault::Forbidden { action, .. } => match role {
+            Role::Target(Some(Login { username, .. })) => {
+                format!("grant `{username}` the right to {action} at `{repository}`: its role there, or the scopes of its token")
+            }
+            Role::Target(None) => format!(
+                "give the target a `login:` that has the right to {action} at `{repository}`, or grant it to the login in Docker's configuration"
+            ),
+            Role::Base(_) => format!("grant the login in Docker's configuration the right to {action} at `{repository}`"),
+        },
         Fault::NotFound { .. } => match role {
             Role::Target(_) => {
                 format!(

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 use tokio::task::spawn_blocking;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Fault,
@@ -177,11 +177,6 @@ impl LayerSource {
         Self { artifacts, known, ending, made, stop: CancellationToken::new() }
     }
 
-    /// When this is dropped, what is being sent ends where it is.
-    pub(super) fn stop_on_drop(&self) -> DropGuard {
-        self.stop.clone().drop_guard()
-    }
-
     /// What it turned out to be, once all of it was sent.
     pub(super) fn made(&self) -> Option<&LayerFacts> {
         self.made.get()
@@ -191,7 +186,11 @@ impl LayerSource {
 #[async_trait]
 impl Source for LayerSource {
     fn length(&self) -> Option<u64> {
-        self.known.as_ref().map(|facts| facts.blob.size)
+        None
+    }
+
+    fn stop(&self) {
+        self.stop.cancel();
     }
 
     async fn open(&self, pulse: Arc<Pulse>) -> Result<reqwest::Body, Broken> {
@@ -203,12 +202,8 @@ impl Source for LayerSource {
                 Some(known) if known != facts => Err(io::Error::new(io::ErrorKind::InvalidData, "the artifacts have changed")),
                 _ => Ok(facts),
             });
-            let made = made.map_err(|e| Fault::io("the artifacts cannot be sent", e).into());
-            if made.is_err() {
-                feeder.break_off();
-            }
             // Nobody may be waiting any more: the call was given up.
-            drop(tell.send(made));
+            drop(tell.send(made.map_err(|e| Fault::io("the artifacts cannot be sent", e).into())));
         });
         Ok(body)
     }

@@ -68,8 +68,7 @@ impl Client {
         let (layer, ()) = futures_util::try_join!(self.push_layer(image, meter), self.push_base(image, meter))?;
         let failed = |fault| RegistryError::new(self.repository(), "assembling the image", fault);
         let (config, manifest) = image.documents(&layer).map_err(failed)?;
-        let sent = self.deliver(&config.blob, Content::Whole(config.content.clone(), "application/octet-stream"), None).await?;
-        meter.part()(sent);
+        meter.part()(self.deliver_document(&config).await?);
         let base: u64 = image.base.iter().flat_map(|base| &base.layers).map(|(blob, _)| blob.size).sum();
         let kind = oci_spec::image::MediaType::ImageManifest.to_string();
         Ok((manifest, kind, base + layer.blob.size + config.blob.size))
@@ -79,12 +78,12 @@ impl Client {
         let part = meter.part();
         if let Some(known) = image.known.get() {
             let source = LayerSource::new(image.artifacts.clone(), Some(known.clone()));
-            self.deliver(&known.blob, Content::Stream(&source, &part), None).await?;
+            self.deliver_stream(&known.blob, source, &part, None).await?;
             return Ok(known.clone());
         }
         let source = Arc::new(LayerSource::new(image.artifacts.clone(), None));
         let upload = self.open_upload().await?;
-        let upload = self.fill(upload, &source, &part).await?;
+        let upload = self.fill(upload, &source, &part, "pushing the artifacts").await?;
         let facts = source.made().ok_or_else(|| {
             RegistryError::new(
                 self.repository(),
@@ -96,8 +95,7 @@ impl Client {
             // It was there before, so it is not ours to delete later. What the cancel leaves stays in the ledger.
             self.cancel(upload).await;
         } else {
-            let (client, blob) = (self.clone(), facts.blob.clone());
-            self.ledger.act(async move { client.finish(upload, &blob, Content::Empty).await }).await?;
+            self.finish_filled(upload, &facts.blob).await?;
         }
         Ok(image.known.get_or_init(|| facts.clone()).clone())
     }
@@ -108,19 +106,19 @@ impl Client {
         let neighbour = (there.host() == self.repository().host() && there != self.repository()).then_some(there);
         let one = |blob: Blob| async move {
             let (source, part) = (CopySource::new(base.client.clone(), blob.clone()), meter.part());
-            self.deliver(&blob, Content::Stream(&source, &part), neighbour).await
+            self.deliver_stream(&blob, source, &part, neighbour).await
         };
         let blobs: Vec<Blob> = distinct(base.layers.iter().map(|(blob, _)| blob));
-        stream::iter(blobs.into_iter().map(one)).buffer_unordered(SIDE_BY_SIDE).try_for_each(async |_| Ok(())).await
+        stream::iter(blobs.into_iter().map(one)).buffer_unordered(SIDE_BY_SIDE).try_for_each(async |()| Ok(())).await
     }
 
     async fn push_ready(&self, layout: &Layout, meter: &Meter<'_>) -> Result<(Document, String, u64), RegistryError> {
         let one = |blob: Blob| async move {
             let (source, part) = (FileSource::new(layout.path(&blob.digest), blob.digest.clone(), blob.size), meter.part());
-            self.deliver(&blob, Content::Stream(&source, &part), None).await
+            self.deliver_file(&blob, &source, &part).await
         };
         let blobs = distinct(layout.blobs.iter());
-        stream::iter(blobs.into_iter().map(one)).buffer_unordered(SIDE_BY_SIDE).try_for_each(async |_| Ok(())).await?;
+        stream::iter(blobs.into_iter().map(one)).buffer_unordered(SIDE_BY_SIDE).try_for_each(async |()| Ok(())).await?;
         let size = layout.blobs.iter().map(|blob| blob.size).sum();
         Ok((layout.manifest.clone(), layout.media_type.clone(), size))
     }

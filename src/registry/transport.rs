@@ -69,8 +69,18 @@ pub(super) enum Content<'a> {
     Empty,
     /// A few bytes of this media type.
     Whole(Bytes, &'a str),
-    /// Made as it goes out; the total of bytes that went over is told.
-    Stream(&'a dyn Source, &'a (dyn Fn(u64) + Send + Sync)),
+    /// Made as it goes out.
+    Stream(Stream<'a>),
+}
+
+/// What is made as it goes out, and who is told of it.
+#[derive(Clone, Copy)]
+pub(super) struct Stream<'a> {
+    pub(super) source: &'a dyn Source,
+    /// Told the total of bytes that went over.
+    pub(super) progress: &'a (dyn Fn(u64) + Send + Sync),
+    /// Shown an answer that says yes, before it is known whether all could be made.
+    pub(super) answered: &'a (dyn Fn(&Response) + Send + Sync),
 }
 
 impl Transport {
@@ -221,7 +231,7 @@ impl Transport {
                 Content::Whole(bytes, kind) => {
                     self.wire.send(request.header(CONTENT_TYPE, *kind).body(bytes.clone())).await.map_err(Broken::from)
                 }
-                Content::Stream(source, progress) => self.send_stream(request, *source, *progress).await,
+                Content::Stream(stream) => self.send_stream(request, *stream).await,
             };
             let response = response.map_err(|broken| match broken {
                 Broken::Here(fault) => failed(fault),
@@ -240,12 +250,8 @@ impl Transport {
         }
     }
 
-    async fn send_stream(
-        &self,
-        request: RequestBuilder,
-        source: &dyn Source,
-        progress: &(dyn Fn(u64) + Send + Sync),
-    ) -> Result<Response, Broken> {
+    async fn send_stream(&self, request: RequestBuilder, stream: Stream<'_>) -> Result<Response, Broken> {
+        let Stream { source, progress, answered } = stream;
         let limit = self.wire.timeouts.api;
         let pulse = Arc::new(Pulse::default());
         let body = source.open(Arc::clone(&pulse)).await?;
@@ -258,8 +264,10 @@ impl Transport {
         progress(pulse.moved());
         // An answer other than yes may come before all was taken. After a yes, or when the connection broke, it matters
         // whether what was sent could be made at all.
-        if sent.as_ref().is_ok_and(|response| !response.status().is_success()) {
-            return Ok(sent?);
+        match &sent {
+            Ok(response) if response.status().is_success() => answered(response),
+            Ok(_) => return Ok(sent?),
+            Err(_) => {}
         }
         let settled = tokio::select! {
             settled = source.settled() => settled?,

@@ -1,22 +1,23 @@
 //! Puts blobs into the repository.
 //! Source: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs>.
 //!
-//! A blob whose digest is known takes a HEAD and, if it is missing, POST and PUT; one that is made as it goes out
-//! takes POST, one PATCH, a HEAD for the digest that is known now, and PUT. A blob that was there before is never
-//! written down as ours, so that cleaning leaves it alone.
+//! A blob that lies ready takes a HEAD and, if it is missing, POST and PUT; one that is made or copied as it goes out
+//! takes POST, one PATCH, and PUT: a PATCH that ends early leaves an upload that can be cancelled. A blob that was there
+//! before is never written down as ours, so that cleaning leaves it alone.
 
 use std::{pin::pin, sync::Arc};
 
-use reqwest::{Method, StatusCode, header::CONTENT_LENGTH};
+use reqwest::{Method, Response, StatusCode, header::CONTENT_LENGTH};
 use tokio::sync::watch;
 use url::Url;
 
 use super::{
     Client, Fault, RegistryError, Repository,
     auth::Scope,
-    layer::LayerSource,
+    feed::Source,
+    image::Document,
     ledger::{Entry, Put},
-    transport::{Call, Content},
+    transport::{Call, Content, Stream},
 };
 use crate::record::{Cleaning, Digest, Leftover};
 
@@ -28,6 +29,20 @@ pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
 pub(super) struct Upload {
     pub(super) entry: Entry,
     pub(super) location: Url,
+}
+
+type Progress<'p> = &'p (dyn Fn(u64) + Send + Sync);
+
+/// The media type of anything.
+const BYTES: &str = "application/octet-stream";
+
+/// Ends a sending when whoever waits for it is gone.
+struct StopOnDrop<S: Source>(Arc<S>);
+
+impl<S: Source> Drop for StopOnDrop<S> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 enum Opened {
@@ -91,16 +106,43 @@ impl Client {
         }
     }
 
-    /// Puts a known blob, unless it is there. Returns the bytes that were sent. `from` is another repository of the
-    /// same registry that has it.
-    pub(super) async fn deliver(&self, blob: &Blob, content: Content<'_>, from: Option<&Repository>) -> Result<u64, RegistryError> {
-        if self.has_blob(blob).await? {
+    /// Puts a blob that is whole in memory, unless it is there. Returns the bytes that were sent.
+    pub(super) async fn deliver_document(&self, document: &Document) -> Result<u64, RegistryError> {
+        if self.has_blob(&document.blob).await? {
             return Ok(0);
+        }
+        let upload = self.open_upload().await?;
+        let (client, Document { blob, content }) = (self.clone(), document.clone());
+        let size = blob.size;
+        let put = async move { client.finish(upload, &blob, Content::Whole(content, BYTES)).await };
+        self.ledger.act(put).await.map(|()| size)
+    }
+
+    /// Puts a file, in one request, unless it is there.
+    pub(super) async fn deliver_file(&self, blob: &Blob, source: &dyn Source, progress: Progress<'_>) -> Result<(), RegistryError> {
+        if self.has_blob(blob).await? {
+            return Ok(());
+        }
+        let upload = self.open_upload().await?;
+        self.finish(upload, blob, Content::Stream(Stream { source, progress, answered: &|_| {} })).await
+    }
+
+    /// Puts what is made as it goes out, unless it is there. `from` is another repository of the same registry that has
+    /// it. Dropped on the way, it can be cancelled; what goes in one request cannot.
+    pub(super) async fn deliver_stream<S: Source + 'static>(
+        &self,
+        blob: &Blob,
+        source: S,
+        progress: Progress<'_>,
+        from: Option<&Repository>,
+    ) -> Result<(), RegistryError> {
+        if self.has_blob(blob).await? {
+            return Ok(());
         }
         let upload = match from {
             None => self.open_upload().await?,
             Some(from) => match self.open(Some((blob, from))).await {
-                Ok(Opened::Mounted) => return Ok(0),
+                Ok(Opened::Mounted) => return Ok(()),
                 Ok(Opened::Upload(upload)) => upload,
                 // A login that may not read the other repository, or a registry that cannot mount at all.
                 Err(error)
@@ -114,12 +156,19 @@ impl Client {
                 Err(error) => return Err(error),
             },
         };
-        self.finish(upload, blob, content).await?;
-        Ok(blob.size)
+        let tried = format!("pushing blob {}", blob.digest.short());
+        let upload = self.fill(upload, &Arc::new(source), progress, tried).await?;
+        self.finish_filled(upload, blob).await
+    }
+
+    /// Ends an upload that has all of the blob already.
+    pub(super) async fn finish_filled(&self, upload: Upload, blob: &Blob) -> Result<(), RegistryError> {
+        let (client, blob) = (self.clone(), blob.clone());
+        self.ledger.act(async move { client.finish(upload, &blob, Content::Empty).await }).await
     }
 
     /// Ends an upload: from here on it is a blob.
-    pub(super) async fn finish(&self, upload: Upload, blob: &Blob, content: Content<'_>) -> Result<(), RegistryError> {
+    async fn finish(&self, upload: Upload, blob: &Blob, content: Content<'_>) -> Result<(), RegistryError> {
         let Upload { entry, location } = upload;
         self.ledger.change(entry, Put::Upload { location: Some(location.clone()), blob: Some(blob.digest.clone()) });
         let mut url = location.clone();
@@ -142,20 +191,22 @@ impl Client {
     ///
     /// Dropped on the way, it does not break the connection: the sending ends early, and the registry still says where
     /// the upload is by then. Without that, nobody could cancel it.
-    pub(super) async fn fill(
+    pub(super) async fn fill<S: Source + 'static>(
         &self,
         upload: Upload,
-        source: &Arc<LayerSource>,
-        progress: &(dyn Fn(u64) + Send + Sync),
+        source: &Arc<S>,
+        progress: Progress<'_>,
+        tried: impl Into<String>,
     ) -> Result<Upload, RegistryError> {
-        let _stop = source.stop_on_drop();
+        let _stop = StopOnDrop(Arc::clone(source));
         let (client, source) = (self.clone(), Arc::clone(source));
+        let call = Call::new(Method::PATCH, upload.location, Scope::push(self.repository()), tried);
         let (tell, mut told) = watch::channel(0);
         let filled = self.ledger.act(async move {
             let tell = move |moved| {
                 tell.send_replace(moved);
             };
-            client.fill_now(upload, Content::Stream(&*source, &tell)).await
+            client.fill_now(upload.entry, &call, &*source, &tell).await
         });
         let mut filled = pin!(filled);
         loop {
@@ -169,15 +220,25 @@ impl Client {
         }
     }
 
-    async fn fill_now(&self, upload: Upload, content: Content<'_>) -> Result<Upload, RegistryError> {
-        let call = Call::new(Method::PATCH, upload.location, Scope::push(self.repository()), "pushing the artifacts");
-        let response = self.transport.change(&call, content).await?;
+    async fn fill_now(
+        &self,
+        entry: Entry,
+        call: &Call,
+        source: &dyn Source,
+        progress: Progress<'_>,
+    ) -> Result<Upload, RegistryError> {
+        // Noted also when what was sent turns out not to be whole.
+        let answered = |response: &Response| {
+            if let Ok(location) = self.transport.location(call, response) {
+                self.ledger.change(entry, Put::Upload { location: Some(location), blob: None });
+            }
+        };
+        let content = Content::Stream(Stream { source, progress, answered: &answered });
+        let response = self.transport.change(call, content).await?;
         if !response.status().is_success() {
-            return Err(self.transport.refused(&call, response).await);
+            return Err(self.transport.refused(call, response).await);
         }
-        let location = self.transport.location(&call, &response)?;
-        self.ledger.change(upload.entry, Put::Upload { location: Some(location.clone()), blob: None });
-        Ok(Upload { entry: upload.entry, location })
+        Ok(Upload { entry, location: self.transport.location(call, &response)? })
     }
 
     /// Cancels an upload that is not needed; what is left of it if that did not work.
@@ -212,11 +273,11 @@ impl Client {
 }
 
 /// The digest that an answer speaks of, if it says so.
-pub(super) fn said_digest(response: &reqwest::Response) -> Option<&str> {
+pub(super) fn said_digest(response: &Response) -> Option<&str> {
     response.headers().get(CONTENT_DIGEST).and_then(|value| value.to_str().ok())
 }
 
 /// The length of what an answer speaks of, if it says so: from the header, since the answer to a HEAD has no body.
-pub(super) fn said_length(response: &reqwest::Response) -> Option<u64> {
+pub(super) fn said_length(response: &Response) -> Option<u64> {
     response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

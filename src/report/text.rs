@@ -162,7 +162,7 @@ fn leftovers(lines: &mut Lines, record: &Record) {
     } else if record.finished {
         lines.hanging(&[(PLAIN, "  leftovers: ")], "none");
     } else {
-        lines.hanging(&[(PLAIN, "  leftovers: ")], "not known; the next drill and `canship clean` look for them");
+        lines.hanging(&[(PLAIN, "  leftovers: ")], "not known: look for rooms, tags and images that carry the drill's name");
     }
     for leftover in &record.leftovers {
         lines.hanging(&[(PLAIN, "    - ")], &format!("{}: {}", leftover.what.one_line(), leftover.reason.one_line()));

@@ -59,6 +59,9 @@ pub trait Spare: Send + Sync {
 
     /// What this kind of spare can never prove, each in a sentence.
     fn limits(&self, plan: &RoomPlan) -> Vec<Text>;
+
+    /// How a person removes what a room of this drill left, if canship could not wait for that.
+    fn by_hand(&self, plan: &RoomPlan) -> Text;
 }
 
 /// A step as a room runs it.

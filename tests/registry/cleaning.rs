@@ -2,14 +2,15 @@
 
 use axum::http::Method;
 use canship::{
+    plan::Timeouts,
     record::Cleaning,
-    registry::{Credentials, Fault, Image},
+    registry::{Credentials, Fault, Image, Ledger},
 };
 
 use crate::{
     quiet,
     support::{
-        PATIENT, client, image, login, platform,
+        HASTY, PATIENT, client, image, login, noise, platform,
         proxy::{Proxy, Trouble},
         server::{PASSWORD, Registry},
         token::Guarded,
@@ -130,32 +131,97 @@ async fn a_login_that_may_not_delete_leaves_a_list() {
     );
 }
 
+/// The calls of a push that change something.
+const CALLS: [(Method, &str); 3] =
+    [(Method::PATCH, "/blobs/uploads/"), (Method::PUT, "/blobs/uploads/"), (Method::PUT, "/manifests/")];
+
+/// A push that is dropped as soon as the registry has got this call; what it put outside until then.
+async fn dropped_at(registry: &Registry, call: &(Method, &str), trouble: Trouble, timeouts: &Timeouts) -> (Proxy, Ledger) {
+    let (method, path) = call;
+    let proxy = Proxy::before(&registry.address).await;
+    let (_folder, image) = image().await;
+    proxy.always(method.clone(), *path, trouble);
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, timeouts);
+    let reached = async {
+        while proxy.count(method, path) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        pushed = there.push(&image, "x", &quiet) => panic!("{pushed:?}"),
+        () = reached => {}
+    }
+    assert!(!there.ledger().is_empty(), "{method}");
+    proxy.repent();
+    (proxy, there.ledger())
+}
+
 #[tokio::test]
 async fn a_push_that_is_dropped_in_the_middle_can_be_cleaned() {
     let registry = Registry::open();
-    let (_folder, image) = image().await;
-    for (method, path) in [(Method::PATCH, "/blobs/uploads/"), (Method::PUT, "/blobs/uploads/"), (Method::PUT, "/manifests/")] {
-        let proxy = Proxy::before(&registry.address).await;
-        proxy.always(method.clone(), path, Trouble::StopReading);
-        let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
-        let ledger = there.ledger();
-        // Dropped as soon as the registry has got the call that it never answers.
-        let reached = async {
-            while proxy.count(&method, path) == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            pushed = there.push(&image, "x", &quiet) => panic!("{pushed:?}"),
-            () = reached => {}
-        }
-        assert!(!ledger.is_empty(), "{method}");
-        proxy.repent();
+    // The registry goes on afterwards, or never answers.
+    let afterwards = [(Trouble::Hold, PATIENT), (Trouble::StopReading, HASTY)];
+    for (call, (trouble, timeouts)) in CALLS.iter().flat_map(|call| afterwards.clone().map(|after| (call, after))) {
+        let (proxy, ledger) = dropped_at(&registry, call, trouble, &timeouts).await;
         let cleanings = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT).clean(&ledger).await;
         assert!(all_gone(&cleanings), "{cleanings:?}");
         assert_eq!(registry.uploads("acme/api"), 0);
-        assert!(registry.files("acme/api", "_layers").iter().all(|file| !file.ends_with("link")), "{method}");
+        assert!(registry.files("acme/api", "_layers").iter().all(|file| !file.ends_with("link")), "{call:?}");
     }
+}
+
+#[tokio::test]
+async fn a_push_that_is_dropped_while_it_is_sent_ends_there_and_can_be_cleaned() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    let folder = tempfile::tempdir().unwrap();
+    // More than fits into the buffers on the way.
+    std::fs::write(folder.path().join("data"), noise(3).take(20_000_000).collect::<Vec<u8>>()).unwrap();
+    let image = Image::from_artifacts(folder.path(), platform()).await.unwrap();
+    proxy.always(Method::PATCH, "/blobs/uploads/", Trouble::SlowRequest);
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    let ledger = there.ledger();
+    let (moving, moved) = tokio::sync::watch::channel(0);
+    let tell = |bytes| {
+        moving.send_replace(bytes);
+    };
+    let mut moved = moved;
+    tokio::select! {
+        pushed = there.push(&image, "x", &tell) => panic!("{pushed:?}"),
+        _ = moved.wait_for(|bytes| *bytes > 0) => {}
+    }
+    let cleanings = there.clean(&ledger).await;
+    assert!(all_gone(&cleanings), "{cleanings:?}");
+    assert_eq!(registry.uploads("acme/api"), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_moved_on_unseen_is_named_and_not_called_gone() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    proxy.always(Method::PATCH, "/blobs/uploads/", Trouble::LoseAnswer);
+    let (_folder, image) = image().await;
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap_err();
+    assert!(registry.uploads("acme/api") > 0);
+    let cleanings = there.clean(&there.ledger()).await;
+    assert!(
+        matches!(&cleanings[..], [Cleaning::Left(left)] if left.what.as_str().starts_with("the open upload ")),
+        "{cleanings:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_upload_that_was_only_said_to_be_a_blob_is_cancelled() {
+    let registry = Registry::open();
+    let proxy = Proxy::before(&registry.address).await;
+    proxy.always(Method::PUT, "/blobs/uploads/", Trouble::Answer(201, vec![], ""));
+    let (_folder, image) = image().await;
+    let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
+    there.push(&image, "x", &quiet).await.unwrap_err();
+    assert!(registry.uploads("acme/api") > 0);
+    assert!(all_gone(&there.clean(&there.ledger()).await));
+    assert_eq!(registry.uploads("acme/api"), 0);
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use axum::http::Method;
 use canship::registry::{Credentials, Image, Platform};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
+    interrupts::{NEVER, interrupted},
     lab::{Lab, drill, leftovers},
     registry::{PATIENT, client, noise, proxy::Trouble},
     support::{Project, project::Plan, run::Ran},
@@ -115,6 +117,32 @@ fn a_registry_that_lies_about_the_base_is_told_from_the_target() {
 
     other.proxy.repent();
     drilled(&lab, &base).ends(0, "can-ship");
+}
+
+#[test]
+fn a_signal_while_a_base_is_copied_leaves_nothing() {
+    // The base's registry stops in the middle, or the target's does for a while.
+    for (at_base, method, path, trouble) in [
+        (true, Method::GET, "/blobs/sha256", Trouble::StopAnswer),
+        (false, Method::PATCH, "/blobs/uploads/", Trouble::Hold),
+        (false, Method::PUT, "/blobs/uploads/", Trouble::Hold),
+    ] {
+        let (lab, other) = (Lab::open(), Lab::open());
+        push_base(&other);
+        let plan = Plan { more: NEVER.into(), ..on_base(&lab, &format!("{}/base/os:12", other.proxy.address)) };
+        let proxy = if at_base { &other.proxy } else { &lab.proxy };
+        proxy.always(method.clone(), path, trouble);
+        let project = Project::new(&plan);
+        let mut running = drill(&project).start();
+        // Of two: the base's and the artifacts'.
+        proxy.await_seen(if at_base { 1 } else { 2 }, &method, path);
+        running.signal(Signal::INT);
+        running.await_event(interrupted);
+        proxy.repent();
+        let ran = running.finish();
+        assert_eq!((ran.code, leftovers(&ran)), (Some(130), Vec::new()), "{}\n{}", ran.stderr, ran.stdout);
+        lab.is_empty();
+    }
 }
 
 #[test]

@@ -15,7 +15,6 @@ mod logins;
 #[path = "../support/registry/mod.rs"]
 #[expect(dead_code, reason = "the tests of the registry client use the rest")]
 mod registry;
-#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]

@@ -92,4 +92,9 @@ impl Spare for Engine {
         let warm = self.warm.get().copied().unwrap_or(false);
         limits::limits(plan, self.connection.get().map(Arc::as_ref), warm)
     }
+
+    fn by_hand(&self, plan: &RoomPlan) -> Text {
+        let drill = &plan.drill;
+        format!("docker ps -aq --filter label=dev.canship.drill={drill} | xargs docker rm -fv").into()
+    }
 }

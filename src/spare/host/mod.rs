@@ -34,6 +34,10 @@ impl Host {
         Self { base: base.into(), path: path.into() }
     }
 
+    fn folder(&self, plan: &RoomPlan) -> PathBuf {
+        self.base.join(format!("{}-{}", plan.drill, plan.purpose))
+    }
+
     /// What every room on this machine is made of.
     fn facts(&self) -> Result<RoomFacts, SpareError> {
         // A base that is not there yet will lie on the file system of the folder that it is made in.
@@ -55,7 +59,7 @@ impl Spare for Host {
         plan: &RoomPlan,
         _progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync),
     ) -> Result<Box<dyn Room>, SpareError> {
-        let folder = self.base.join(format!("{}-{}", plan.drill, plan.purpose));
+        let folder = self.folder(plan);
         let made = std::fs::create_dir_all(&self.base).and_then(|()| private_folder(&folder));
         made.map_err(|reason| failed(format!("making the folder `{}`", folder.display()), &reason))?;
         let made = ["src", "home", "tmp"].iter().try_for_each(|name| private_folder(&folder.join(name)));
@@ -81,6 +85,11 @@ impl Spare for Host {
             of_this_system,
         ];
         limits.map(Text::from).into()
+    }
+
+    fn by_hand(&self, plan: &RoomPlan) -> Text {
+        let folder = self.folder(plan);
+        format!("end what still runs in `{0}`, and remove that folder if it is still there", folder.display()).into()
     }
 }
 

@@ -115,17 +115,12 @@ impl Proxy {
         self.inner.honest.notify_waiters();
     }
 
-    /// Waits, on a thread of its own, until such a request has come.
-    pub(crate) fn await_seen(&self, method: &Method, path: &str) {
-        let none = |seen: &mut Vec<Seen>| !seen.iter().any(|seen| seen.is(method, path));
+    /// Waits, on a thread of its own, until so many such requests have come.
+    pub(crate) fn await_seen(&self, count: usize, method: &Method, path: &str) {
+        let none = |seen: &mut Vec<Seen>| seen.iter().filter(|seen| seen.is(method, path)).count() < count;
         let seen = self.inner.seen.lock().unwrap();
         let (seen, waited) = self.inner.more.wait_timeout_while(seen, Duration::from_mins(2), none).unwrap();
         assert!(!waited.timed_out(), "no {method} {path} came: {seen:?}");
-    }
-
-    /// Forgets what it has seen.
-    pub(crate) fn forget(&self) {
-        self.inner.seen.lock().unwrap().clear();
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -186,7 +181,7 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         Some(Trouble::SlowRequest) => {
             let slow = |body: Body| {
                 Body::from_stream(body.into_data_stream().then(async |piece| {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                     piece
                 }))
             };
