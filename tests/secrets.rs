@@ -10,6 +10,8 @@ mod echo;
 #[path = "secrets/look.rs"]
 mod look;
 mod support;
+#[path = "secrets/trace.rs"]
+mod trace;
 
 use std::fs;
 
@@ -157,6 +159,66 @@ fn a_build_that_prints_every_secret_in_every_form_and_fails_shows_none() {
         for file in ["log.jsonl", "report.json", "report.md", "report.xml", "summary.md"] {
             let text = fs::read_to_string(canship.folder().join(file)).unwrap();
             assert!(text.contains("leaks are over") && text.contains("***"), "{file} shows what was printed: {text}");
+        }
+    }
+}
+
+#[test]
+fn no_file_that_a_drill_writes_on_its_way_ever_holds_one() {
+    let services = Services::get();
+    for plan in both_spares(&services) {
+        let canaries = Canaries::new(&services);
+        let step = format!("{LEAKING} && mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool");
+        let (_project, canship) = canaries.drill(&with_secrets(plan, &[&step]));
+        let canship = with_reports(canship);
+        let traced = trace::trace(&canship);
+        let told = String::from_utf8_lossy(&traced.output.stdout).into_owned() + &String::from_utf8_lossy(&traced.output.stderr);
+        assert_eq!(traced.output.status.code(), Some(0), "{told}");
+        for file in ["log.jsonl", "report.json", "report.md", "report.xml", "summary.md"] {
+            let log = canship.folder().join(file);
+            assert!(traced.written.get(&log).is_some_and(|bytes| !bytes.is_empty()), "writing {file} was seen");
+        }
+        let passing: Vec<_> = traced.written.keys().filter(|path| !path.exists()).collect();
+        assert!(!passing.is_empty(), "files that are gone at the end were seen");
+        // The project's own file, which the build prints, is part of every clone.
+        let files: Vec<_> = traced.files().filter(|(path, _)| path.file_name().is_none_or(|name| name != "leaks.txt")).collect();
+        for canary in canaries.all() {
+            canary.is_not_in("what was told", &told);
+            for (path, bytes) in &files {
+                canary.is_not_in(&path.to_string_lossy(), bytes);
+            }
+            for name in &traced.names {
+                canary.is_not_in("a file's name", name);
+            }
+        }
+    }
+}
+
+/// The same search where nothing is taken out: the values come to the steps by a way on which nobody calls them secrets.
+#[test]
+fn what_no_scrubber_knows_is_found_in_everything_that_a_drill_tells() {
+    let services = Services::get();
+    for plan in both_spares(&services) {
+        for canary in [Canary::plain(), Canary::awkward(), Canary::dangerous(), Canary::lines()] {
+            let step = serde_json::json!({ "run": "sh leak.sh OPEN; exit 3", "env": { "OPEN": canary.value } });
+            let project = Project::new(&plan.clone().run(&[&format!("{{ run: {}, env: {} }}", step["run"], step["env"])]));
+            project.write("leak.sh", LEAK);
+            project.write("leaks.txt", "");
+            project.commit("Leak");
+            project.git(&["push", "-q", "origin", "main"]);
+            let canship = with_reports(Canship::drill(&project));
+            let ran = canship.run_as_is();
+            assert_eq!(ran.code, Some(10), "{}\n{}", ran.stderr, ran.stdout);
+            let found = |place: &str, text: &[u8]| {
+                assert!(!canary.found_in(text).is_empty(), "{:?} is in {place}", canary.value);
+            };
+            found("standard output", ran.stdout.as_bytes());
+            found("standard error", ran.stderr.as_bytes());
+            for file in ["log.jsonl", "report.json", "report.md", "report.xml", "summary.md"] {
+                found(file, &fs::read(canship.folder().join(file)).unwrap());
+            }
+            let search = std::panic::catch_unwind(|| canary.is_in_no_file_of(&canship.folder()));
+            assert!(search.is_err(), "the search of files fails");
         }
     }
 }
