@@ -1,12 +1,13 @@
 //! canship: can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
-//! only; from the ground up: `record` → `plan`, `process` → `archive`, `secret` → `source`, `registry` → `spare`, `probe`
-//! → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
+//! only; from the ground up: `record` → `plan`, `process`, `network` → `archive`, `secret` → `source`, `registry` →
+//! `spare`, `probe` → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
 
 pub mod archive;
 pub mod cli;
 pub mod drill;
+pub mod network;
 pub mod plan;
 pub mod probe;
 mod process;

@@ -113,7 +113,18 @@ async fn check_targets(drill: &Drill, scope: &Scope, with: With<'_>) {
 
 /// What is said once for all repositories of a target: they are at one registry in nearly every plan.
 fn is_of_the_whole_registry(rule: Rule) -> bool {
-    matches!(rule, Rule::RegistryUnauthorized | Rule::RegistryRateLimited | Rule::RegistryUnavailable)
+    matches!(
+        rule,
+        Rule::RegistryUnauthorized
+            | Rule::RegistryRateLimited
+            | Rule::RegistryUnavailable
+            | Rule::CertificateExpired
+            | Rule::CertificateNotYetValid
+            | Rule::CertificateWrongHost
+            | Rule::CertificateSelfSigned
+            | Rule::CertificateUntrusted
+            | Rule::CertificateInvalid
+    )
 }
 
 /// Which repository, and what is wrong there.

@@ -86,6 +86,18 @@ rules! {
     RegistryRateLimited = "registry-rate-limited", Unverified;
     /// The registry did not answer, or answered that it cannot right now.
     RegistryUnavailable = "registry-unavailable", Unverified;
+    /// A server's certificate, or one in its chain, has expired.
+    CertificateExpired = "certificate-expired", Blocker;
+    /// A server's certificate is not valid yet.
+    CertificateNotYetValid = "certificate-not-yet-valid", Blocker;
+    /// A server's certificate is for other hosts.
+    CertificateWrongHost = "certificate-wrong-host", Blocker;
+    /// A server's certificate vouches for itself, and is not trusted.
+    CertificateSelfSigned = "certificate-self-signed", Blocker;
+    /// A server's certificate was issued by nobody who is trusted.
+    CertificateUntrusted = "certificate-untrusted", Blocker;
+    /// A server's certificate is wrong in another way: revoked, not signed by its issuer, not for servers.
+    CertificateInvalid = "certificate-invalid", Blocker;
     /// What came back is not what was pushed.
     RegistryLied = "registry-lied", Blocker;
     /// No scratch repository: push and pull-back were not rehearsed.

@@ -166,7 +166,7 @@ impl Client {
         let refused = match self.transport.change(&call, Content::Empty).await {
             Ok(response) if response.status().is_success() => None,
             Ok(response) => Some(self.transport.refused(&call, response).await),
-            Err(error) if matches!(error.fault(), Fault::Unavailable { reached: false, .. }) => return Err(Kept::from(&error)),
+            Err(error) if !error.fault().has_reached() => return Err(Kept::from(&error)),
             Err(error) => Some(error),
         };
         let refused = refused.as_ref().map(Kept::from);

@@ -3,7 +3,10 @@
 use std::{error::Error, fmt, io, time::Duration};
 
 use super::Repository;
-use crate::record::{Measure, Text};
+use crate::{
+    network::{CertificateFault, certificate_fault},
+    record::{Measure, Text},
+};
 
 /// The longest text of a peer that is kept.
 const MAX_WORDS: usize = 600;
@@ -73,6 +76,9 @@ pub enum Fault {
         /// Whether there was a connection: without one, nothing was asked of the registry.
         reached: bool,
     },
+    /// The certificate that the registry, its token service or a proxy showed is not trusted; nothing was sent.
+    #[error("{0}")]
+    Certificate(CertificateFault),
     /// Nothing moved for too long.
     #[error("nothing moved for {}", Measure(*limit))]
     Stalled {
@@ -189,6 +195,9 @@ impl Fault {
     /// A request or answer that broke off, with the whole chain of reasons and without its URL, which may hold what
     /// only the registry should know.
     pub(super) fn broken(error: reqwest::Error) -> Self {
+        if let Some(fault) = certificate_fault(&error) {
+            return Self::Certificate(fault.clone());
+        }
         let reached = !error.is_connect();
         let kind = if reached { "the connection broke" } else { "no connection" };
         let error = error.without_url();
@@ -205,6 +214,11 @@ impl Fault {
             below = reason.source();
         }
         Self::Unavailable { reason: words(&text), reached }
+    }
+
+    /// Whether anything could have been asked of the registry.
+    pub(super) fn has_reached(&self) -> bool {
+        !matches!(self, Self::Unavailable { reached: false, .. } | Self::Certificate(_))
     }
 
     /// Whether it may be different the next time.

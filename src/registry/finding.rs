@@ -31,6 +31,7 @@ fn rule(fault: &Fault) -> Rule {
         Fault::Forbidden { .. } => Rule::RegistryForbidden,
         Fault::NotFound { .. } | Fault::Refused { .. } | Fault::Protocol { .. } => Rule::RegistryRefused,
         Fault::RateLimited { .. } => Rule::RegistryRateLimited,
+        Fault::Certificate(fault) => fault.rule(),
         Fault::Unavailable { .. } | Fault::Stalled { .. } | Fault::Io { .. } => Rule::RegistryUnavailable,
         Fault::Lied { .. } => Rule::RegistryLied,
     }
@@ -76,6 +77,7 @@ fn advice(error: &RegistryError, role: Role<'_>) -> String {
             Measure(*asked),
             "an account with a higher limit is not held up"
         ),
+        Fault::Certificate(fault) => fault.advice("the system's store of certificates"),
         Fault::Unavailable { reached: true, .. } => {
             format!("look at the status page of `{host}` and drill again when it is well; {otherwise}")
         }

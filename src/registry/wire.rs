@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use super::{Fault, auth::Scope, challenge, error::words};
-use crate::{plan::Timeouts, secret::Scrubber};
+use crate::{network::Trust, plan::Timeouts, secret::Scrubber};
 
 /// The longest answer that is read as text: refusals and tokens.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -40,6 +40,9 @@ pub(super) struct Wire {
 impl Wire {
     /// A client with connections of its own. To a loopback registry no proxy is asked.
     pub(super) fn new(timeouts: Timeouts, loopback: bool) -> Result<Self, Fault> {
+        let unusable = |reason: rustls::Error| Fault::protocol(format!("TLS could not be set up: {reason}"));
+        let mut tls = Trust::new(&[]).client().map_err(unusable)?;
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let builder = reqwest::Client::builder()
             .user_agent(concat!("canship/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -47,7 +50,8 @@ impl Wire {
             .referer(false)
             .connect_timeout(timeouts.api)
             .pool_idle_timeout(Duration::from_secs(20))
-            .tcp_nodelay(true);
+            .tcp_nodelay(true)
+            .tls_backend_preconfigured(tls);
         let builder = if loopback { builder.no_proxy() } else { builder };
         let http = builder.build().map_err(Fault::broken)?;
         Ok(Self { http, timeouts })

@@ -8,7 +8,7 @@ use super::code;
 /// The floors, lowest first. A module imports from lower floors only, or from its own if that does not import back.
 const FLOORS: &[&[&str]] = &[
     &["record"],
-    &["plan", "process"],
+    &["plan", "process", "network"],
     &["archive", "secret"],
     &["source", "registry"],
     &["spare", "probe"],
