@@ -1,8 +1,8 @@
 //! canship: can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
-//! only; from the ground up: `record` → `plan`, `process`, `network` → `archive`, `secret` → `source`, `registry` →
-//! `spare`, `probe` → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
+//! only; from the ground up: `record` → `plan`, `process`, `network` → `archive`, `secret`, `state` → `source`,
+//! `registry` → `spare`, `probe` → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
 
 pub mod archive;
 pub mod cli;
@@ -17,3 +17,4 @@ pub mod report;
 pub mod secret;
 pub mod source;
 pub mod spare;
+pub mod state;

@@ -20,7 +20,7 @@ use bollard::{
 use canship::{
     archive::{Fill, Refused},
     plan::{BuildImage, Limits},
-    record::{DrillId, StepEnd, Stream},
+    record::{Claim, DrillId, HostId, StepEnd, Stream},
     secret::Secret,
     spare::{Room, RoomPlan, RoomStep, Spare as _, SpareError, container::Engine},
 };
@@ -50,6 +50,7 @@ fn docker() -> Docker {
 fn plan() -> RoomPlan {
     RoomPlan {
         drill: DrillId::try_from(format!("test-{}", uuid::Uuid::now_v7().simple())).unwrap(),
+        claim: Claim { host: HostId::new(1), until: jiff::Timestamp::MAX },
         purpose: "build",
         image: Some(BuildImage::Image(image())),
         writable: Vec::new(),

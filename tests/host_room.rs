@@ -11,7 +11,7 @@ use std::{
 use canship::{
     archive::Refused,
     plan::Limits,
-    record::{DrillId, Leftover, StepEnd, Stream},
+    record::{Claim, DrillId, HostId, Leftover, StepEnd, Stream},
     secret::Secret,
     spare::{Room, RoomPlan, RoomStep, Spare, SpareError, host::Host},
 };
@@ -29,7 +29,8 @@ impl Test {
         let minute = Duration::from_mins(1);
         let limits = Limits { time: minute, cpus: None, memory: None, pids: 100, disk: 1_000_000 };
         let drill = DrillId::try_from("20260301-120000-00000001".to_owned()).unwrap();
-        Self { folder, host, plan: RoomPlan { drill, purpose: "build", image: None, writable: Vec::new(), limits } }
+        let claim = Claim { host: HostId::new(1), until: jiff::Timestamp::MAX };
+        Self { folder, host, plan: RoomPlan { drill, claim, purpose: "build", image: None, writable: Vec::new(), limits } }
     }
 
     async fn open(&self) -> Box<dyn Room> {

@@ -24,7 +24,7 @@ pub use facts::{
 };
 pub use finding::{Finding, Severity};
 pub use fold::{CheckRecord, PhaseRecord, PublishRecord, Record, StepRecord};
-pub use id::DrillId;
+pub use id::{Claim, DrillId, HostId, InvalidHostId};
 pub use phase::{Outcome, Phase};
 pub use rule::Rule;
 pub use text::Text;

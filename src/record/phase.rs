@@ -11,7 +11,7 @@ use super::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Plan, drill id, leftovers of earlier drills.
+    /// Leftovers of earlier drills are removed, beside everything else.
     Prepare,
     /// Access: secrets, registries, tag place, engine, image, disk.
     Probe,
@@ -54,7 +54,7 @@ impl Phase {
     /// Whether the phase's time is part of the time to ship: disabling, restoring and cleaning are not.
     #[must_use]
     pub fn ships(self) -> bool {
-        !matches!(self, Self::Cut | Self::Restore | Self::Clean)
+        !matches!(self, Self::Prepare | Self::Cut | Self::Restore | Self::Clean)
     }
 }
 

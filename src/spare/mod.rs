@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use crate::{
     archive::{Fill, Refused, Unpacked},
     plan::BuildImage,
-    record::{DrillId, Leftover, RoomFacts, StepEnd, Stream, Text},
+    record::{Claim, DrillId, Leftover, RoomFacts, StepEnd, Stream, Text},
     secret::Secret,
 };
 
@@ -26,6 +26,8 @@ use crate::{
 pub struct RoomPlan {
     /// The drill it belongs to.
     pub drill: DrillId,
+    /// Who uses it, and until when.
+    pub claim: Claim,
     /// `build` or `smoke`: part of every name, so that a drill can have both rooms at once.
     pub purpose: &'static str,
     /// What it is made from; a host has no use for it.

@@ -9,7 +9,7 @@ use super::code;
 const FLOORS: &[&[&str]] = &[
     &["record"],
     &["plan", "process", "network"],
-    &["archive", "secret"],
+    &["archive", "secret", "state"],
     &["source", "registry"],
     &["spare", "probe"],
     &["drill"],

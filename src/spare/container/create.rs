@@ -22,6 +22,10 @@ pub(super) const OWNER: u64 = 1000;
 pub(super) const DRILL_LABEL: &str = "dev.canship.drill";
 /// The label that says what it is for.
 pub(super) const PURPOSE_LABEL: &str = "dev.canship.purpose";
+/// The label that says on which host the drill runs.
+const HOST_LABEL: &str = "dev.canship.host";
+/// The label that says when the drill has ended, in seconds since 1970.
+pub(super) const DEADLINE_LABEL: &str = "dev.canship.deadline";
 
 /// How much longer than its steps a room may be there: for filling, collecting and removing it.
 const MARGIN_SECONDS: u64 = 15 * 60;
@@ -65,9 +69,15 @@ pub(super) fn container_name(plan: &RoomPlan) -> String {
 
 /// What everything of the room is labelled with.
 pub(super) fn labels(plan: &RoomPlan) -> HashMap<String, String> {
-    [(DRILL_LABEL, plan.drill.as_str()), (PURPOSE_LABEL, plan.purpose)]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into()
+    let until = plan.claim.until.as_second().to_string();
+    [
+        (DRILL_LABEL, plan.drill.as_str()),
+        (PURPOSE_LABEL, plan.purpose),
+        (HOST_LABEL, plan.claim.host.as_str()),
+        (DEADLINE_LABEL, &until),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
 }
 
 /// The room's container.
@@ -235,11 +245,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{plan::Limits, record::DrillId};
+    use crate::{plan::Limits, record::{Claim, DrillId, HostId}};
 
     fn plan(disk: u64, memory: Option<u64>) -> RoomPlan {
         RoomPlan {
             drill: DrillId::try_from(String::from("20261120-233512-1f0c9a7e")).unwrap(),
+            claim: Claim { host: HostId::new(7), until: jiff::Timestamp::from_second(1_800_000_000).unwrap() },
             purpose: "build",
             image: None,
             writable: vec!["/usr/local/cargo".into()],

@@ -69,12 +69,13 @@ mod tests {
     use super::{super::connect::Capacity, *};
     use crate::{
         plan::{BuildImage, Limits},
-        record::{DrillId, EngineFacts},
+        record::{Claim, DrillId, EngineFacts, HostId},
     };
 
     fn plan(disk: u64) -> RoomPlan {
         RoomPlan {
             drill: DrillId::try_from(String::from("a")).unwrap(),
+            claim: Claim { host: HostId::new(7), until: jiff::Timestamp::MAX },
             purpose: "build",
             image: Some(BuildImage::Image(String::from("debian:12"))),
             writable: Vec::new(),

@@ -1,0 +1,66 @@
+//! What a drill puts outside, as its journal has it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::Digest;
+
+/// One thing, or one place where things are made that can be listed there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Item {
+    /// The drill's folder for temporary files.
+    Folder {
+        /// Where.
+        path: PathBuf,
+    },
+    /// An engine on which the drill makes what carries its label.
+    Engine {
+        /// Its address.
+        address: String,
+    },
+    /// The drill's tag at a git server.
+    GitTag {
+        /// The server, without credentials.
+        url: String,
+        /// The tag's name.
+        name: String,
+        /// The tag object.
+        object: String,
+    },
+    /// An upload to a registry's repository.
+    Upload {
+        /// The repository.
+        repository: String,
+        /// Where it goes on; none until the registry has said so, or if the address itself would give rights.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+        /// The blob that it may have become.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blob: Option<Digest>,
+    },
+    /// A blob in a registry's repository.
+    Blob {
+        /// The repository.
+        repository: String,
+        /// The blob.
+        digest: Digest,
+    },
+    /// A manifest in a registry's repository.
+    Manifest {
+        /// The repository.
+        repository: String,
+        /// The manifest.
+        digest: Digest,
+    },
+    /// A tag in a registry's repository.
+    ImageTag {
+        /// The repository.
+        repository: String,
+        /// Its name.
+        tag: String,
+        /// The manifest that it leads to.
+        digest: Digest,
+    },
+}
