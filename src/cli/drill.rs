@@ -1,7 +1,7 @@
 //! `canship drill`: chooses the spare, composes sinks and signals, runs the drill, writes the reports.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,6 +11,7 @@ use super::{
     Failure,
     arguments::{DrillOptions, Outputs},
     environment, output,
+    place::{self, Place},
     plan::load_plan,
 };
 use crate::{
@@ -49,14 +50,11 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let spare = choose(&order)?.clone();
     let reports = Reports::open(order.outputs)?;
-    let workspace = workspace()?;
-    let builder = builder(&spare, &order.loaded, workspace.path())?;
+    let place = Place::open(&order.loaded.plan)?;
+    let builder = builder(&spare, &order.loaded, place.root())?;
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
     let secrets = variables_of_secrets(&order.loaded.plan);
-    let drill_folder = workspace.path().join("drill");
-    fs::create_dir(&drill_folder)
-        .map_err(|reason| Failure::failed(format!("`{}` cannot be made", drill_folder.display()), &reason))?;
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
         git: Git::new(environment::without(&secrets), order.loaded.plan.timeouts.api),
@@ -64,9 +62,11 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         loaded: order.loaded,
         spare,
         builder,
-        workspace: drill_folder,
+        journal: Arc::clone(&place.journal),
+        workspace: place.folder("drill")?,
         sinks: sinks(order.outputs)?,
         interrupts,
+        notes: place::makeshift().into_iter().collect(),
     };
     let done = Box::pin(drill::run(setup)).await;
     let done = done.ok_or_else(|| Failure::failed("the drill", &io::Error::other("it told nothing of itself")))?;
@@ -108,13 +108,6 @@ fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc
         ))
         .advise("name a spare of kind `container` or `host` with --spare")),
     }
-}
-
-fn workspace() -> Result<tempfile::TempDir, Failure> {
-    let below = environment::temporary();
-    tempfile::Builder::new().prefix("canship-").tempdir_in(&below).map_err(|reason| {
-        Failure::failed(format!("no folder for the drill could be made in `{}`; nothing was changed", below.display()), &reason)
-    })
 }
 
 fn sinks(outputs: &Outputs) -> Result<Vec<Box<dyn Sink>>, Failure> {

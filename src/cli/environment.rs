@@ -24,8 +24,34 @@ const HOME: Variable = Variable { name: "HOME", purpose: "where `~` is" };
 const PATH: Variable = Variable { name: "PATH", purpose: "where a host spare finds its tools" };
 const TMPDIR: Variable = Variable { name: "TMPDIR", purpose: "where clones and artifacts lie while a drill runs" };
 
+const XDG_STATE_HOME: Variable = Variable {
+    name: "XDG_STATE_HOME",
+    purpose: "where the folder `canship` lies that says which drills live and what they put where; without it `~/.local/state`",
+};
+
 /// Every variable, in the order of the README's table.
-pub const VARIABLES: [Variable; 7] = [DOCKER_CONFIG, DOCKER_HOST, GITHUB_STEP_SUMMARY, HOME, NO_COLOR, PATH, TMPDIR];
+pub const VARIABLES: [Variable; 8] =
+    [DOCKER_CONFIG, DOCKER_HOST, GITHUB_STEP_SUMMARY, HOME, NO_COLOR, PATH, TMPDIR, XDG_STATE_HOME];
+
+/// Where canship's own state lies.
+pub(super) struct StatePlace {
+    pub(super) path: PathBuf,
+    /// Whether it may be gone when this machine starts anew, since no better place is known.
+    pub(super) is_makeshift: bool,
+}
+
+/// Where canship's own state lies. A relative folder is none (XDG Base Directory Specification).
+pub(super) fn state() -> StatePlace {
+    let absolute = |variable| set(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let known = absolute(XDG_STATE_HOME).or_else(|| Some(absolute(HOME)?.join(".local/state")));
+    match known {
+        Some(path) => StatePlace { path: path.join("canship"), is_makeshift: false },
+        None => {
+            let name = format!("canship-state-{}", rustix::process::geteuid().as_raw());
+            StatePlace { path: temporary().join(name), is_makeshift: true }
+        }
+    }
+}
 
 /// Where the container engine is, if the user says so.
 pub(super) fn docker_host() -> Option<String> {

@@ -10,6 +10,7 @@ mod drill;
 pub mod environment;
 mod failure;
 mod output;
+mod place;
 mod plan;
 mod report;
 mod schema;

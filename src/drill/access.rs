@@ -21,6 +21,7 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
             // Secrets come first, beside nothing that could print one of them.
             let vault = Arc::new(Vault::new(secrets(drill, scope).await));
             drill.bus.scrub_with(vault.scrubber());
+            drill.journal.scrub_with(vault.scrubber());
             drop(drill.board.vault.set(Arc::clone(&vault)));
             tokio::join!(
                 check_spare(drill, scope, builder, room),

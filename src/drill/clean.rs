@@ -1,7 +1,7 @@
 //! Takes away what the drill put outside, all of it side by side, and reads back that it is gone. What cannot be taken
 //! away is a leftover that is listed, never a failure.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 
@@ -15,6 +15,7 @@ use crate::{
     record::{Cleaning, EventKind, Leftover, Phase, Text},
     registry::Client,
     source::DrillTag,
+    state::{Entry, Journal},
 };
 
 /// How long taking away one thing may take. Its own waits are bounded, but there can be many in a row.
@@ -34,7 +35,8 @@ pub(super) async fn clean(drill: &Drill, rooms: Rooms, outside: Outside) {
     let scope = Scope::phase(&drill.bus, Phase::Clean);
     let (tag, registries) = outside.into_parts();
     let tasks = rooms.into_closing().into_iter().map(close);
-    let tasks = tasks.chain(tag.map(remove_tag)).chain(registries.into_iter().map(empty));
+    let tag = tag.map(|(entry, tag)| remove_tag(Arc::clone(&drill.journal), entry, tag));
+    let tasks = tasks.chain(tag).chain(registries.into_iter().map(empty));
 
     let mut undone = Vec::new();
     let mut running: FuturesUnordered<_> = tasks
@@ -76,13 +78,16 @@ fn close(Closing { what, remedy, task }: Closing) -> Task {
     Task { left: Box::new(one(what, remedy)), work: work.boxed() }
 }
 
-fn remove_tag(tag: DrillTag) -> Task {
+fn remove_tag(journal: Arc<Journal>, entry: Entry, tag: DrillTag) -> Task {
     let what: Text = format!("the tag `{}` at `{}`", tag.name(), tag.url()).into();
     let remedy: Text = format!("git push {} --delete {}", tag.url(), tag.name()).into();
     let (told, by_hand) = (what.clone(), remedy.clone());
     let work = async move {
         vec![match tag.remove().await {
-            Ok(()) => Cleaning::Gone { what: told },
+            Ok(()) => {
+                journal.gone(entry);
+                Cleaning::Gone { what: told }
+            }
             Err(error) => Cleaning::Left(Leftover { what: told, reason: error.to_string().into(), remedy: by_hand }),
         }]
     };

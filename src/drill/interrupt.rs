@@ -50,6 +50,11 @@ impl Interrupts {
         }
     }
 
+    /// Ends the drill early though no signal came.
+    pub(super) fn cut_off(&self) {
+        self.first.cancel();
+    }
+
     /// The signal that came first, if one came.
     #[must_use]
     pub fn which(&self) -> Option<Signal> {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Tells every limit that is known once the spare was looked at.
-pub(super) fn tell(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
+pub(super) fn tell(drill: &Drill, builder: &dyn Spare, (room, notes): (&RoomPlan, Vec<String>)) {
     let plan = &drill.plan;
     let mut limits = vec![
         "the network was not sealed: the build could reach everything this machine can, also what an outage would take away"
@@ -42,7 +42,7 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, room: &RoomPlan) {
             ));
         }
     }
-    limits.extend(plan.unverified.iter().cloned());
+    limits.extend(plan.unverified.iter().cloned().chain(notes));
     for limit in limits {
         drill.bus.emit(EventKind::Limited { limit: limit.into() });
     }

@@ -17,6 +17,7 @@ mod build;
 mod bus;
 mod clean;
 mod clock;
+mod deadline;
 mod fetch;
 mod interrupt;
 mod limits;
@@ -50,8 +51,10 @@ use crate::{
     },
     source::Git,
     spare::Spare,
+    state::Journal,
 };
 
+pub use deadline::{deadline, new_id};
 pub use interrupt::Interrupts;
 
 /// Everything a drill needs, chosen by the command line.
@@ -68,12 +71,16 @@ pub struct Setup {
     pub git: Git,
     /// The file in which Docker keeps logins, if it has a place.
     pub docker_config: Option<PathBuf>,
+    /// The drill's journal: its id, and what it puts outside. The caller ends it.
+    pub journal: Arc<Journal>,
     /// An empty folder of the drill's own for clone, artifacts and what comes back. The caller removes it.
     pub workspace: PathBuf,
     /// Who follows live.
     pub sinks: Vec<Box<dyn Sink>>,
     /// The signals that end a drill early.
     pub interrupts: Interrupts,
+    /// What is known beforehand that this drill can never prove, each in a sentence.
+    pub notes: Vec<String>,
 }
 
 /// What a drill leaves behind for its caller.
@@ -87,7 +94,7 @@ pub struct Done {
 
 /// What all phases look at.
 struct Drill {
-    id: DrillId,
+    journal: Arc<Journal>,
     plan: Plan,
     folder: PathBuf,
     workspace: PathBuf,
@@ -123,20 +130,21 @@ impl Drill {
 /// Runs a drill to its end. Whatever happens inside is an event, never an error; none only if no event was taken.
 pub async fn run(setup: Setup) -> Option<Done> {
     let clock = Clock::start();
-    let id = DrillId::new(clock.started(), random());
     let bus = Bus::new(clock, setup.sinks);
-    bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, &id)));
+    bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, setup.journal.drill())));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { workspace, git, docker_config, interrupts, .. } = setup;
-    let drill = Drill { id, plan, folder, workspace, git, docker_config, bus, board, interrupts };
+    let Setup { journal, workspace, git, docker_config, interrupts, .. } = setup;
+    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts };
 
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
     let room = rooms::plan(&drill, Purpose::Build);
-    let outside = Outside::default();
-    tokio::join!(access::probe(&drill, &outside, (&*setup.builder, &room)), ship::ship(&drill, &rooms, &outside));
+    let outside = Outside::new(Arc::clone(&drill.journal));
+    let phases =
+        async { tokio::join!(access::probe(&drill, &outside, (&*setup.builder, &room)), ship::ship(&drill, &rooms, &outside)) };
+    deadline::within(&drill, phases).await;
     judge_time(&drill);
-    limits::tell(&drill, &*setup.builder, &room);
+    limits::tell(&drill, &*setup.builder, (&room, setup.notes));
     let mut told = tell_signal(&drill);
     {
         let mut cleaned = pin!(clean::clean(&drill, rooms, outside));
@@ -200,10 +208,4 @@ fn spare_facts(spare: &plan::Spare) -> SpareFacts {
         plan::SpareKind::Host => (SpareKind::Host, Independence::NoVendor),
     };
     SpareFacts { name: spare.name.as_str().into(), kind, independence }
-}
-
-/// Keeps drills of the same second apart.
-fn random() -> u32 {
-    // The last four bytes of a version 7 UUID are random.
-    uuid::Uuid::now_v7().as_bytes()[12..].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }

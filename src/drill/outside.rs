@@ -1,30 +1,47 @@
-//! What a drill has put outside, besides its rooms: noted before it is put there, so that cleaning can take it away
-//! whatever became of the act itself.
+//! What a drill has put outside, besides its rooms: noted before it is put there, here and in the drill's journal, so that
+//! cleaning can take it away whatever became of the act itself, or of this process.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use crate::{registry::Client, source::DrillTag};
+use crate::{
+    registry::Client,
+    source::DrillTag,
+    state::{Entry, Journal},
+};
 
 /// Everything to take away again.
-#[derive(Default)]
 pub(super) struct Outside {
-    tag: Mutex<Option<DrillTag>>,
+    journal: Arc<Journal>,
+    tag: Mutex<Option<(Entry, DrillTag)>>,
     registries: Mutex<Vec<Client>>,
 }
 
 impl Outside {
-    /// The tag is about to be pushed.
-    pub(super) fn will_tag(&self, tag: DrillTag) {
-        *self.tag.lock().unwrap_or_else(PoisonError::into_inner) = Some(tag);
+    pub(super) fn new(journal: Arc<Journal>) -> Self {
+        Self { journal, tag: Mutex::default(), registries: Mutex::default() }
     }
 
-    /// This client is about to push; its ledger says what.
+    /// The tag is about to be pushed.
+    ///
+    /// # Errors
+    /// That cannot be noted: it must not be pushed.
+    pub(super) fn will_tag(&self, tag: DrillTag) -> io::Result<()> {
+        let entry = self.journal.put(&tag.item())?;
+        *self.tag.lock().unwrap_or_else(PoisonError::into_inner) = Some((entry, tag));
+        Ok(())
+    }
+
+    /// This client is about to push; its ledger says what, and so does the journal.
     pub(super) fn will_push(&self, client: Client) {
+        client.note_in(Arc::clone(&self.journal));
         self.registries.lock().unwrap_or_else(PoisonError::into_inner).push(client);
     }
 
     /// All of it, for cleaning.
-    pub(super) fn into_parts(self) -> (Option<DrillTag>, Vec<Client>) {
+    pub(super) fn into_parts(self) -> (Option<(Entry, DrillTag)>, Vec<Client>) {
         let registries = self.registries.into_inner().unwrap_or_else(PoisonError::into_inner);
         (self.tag.into_inner().unwrap_or_else(PoisonError::into_inner), registries)
     }

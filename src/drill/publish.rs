@@ -96,7 +96,7 @@ async fn there_and_back(
 
     let client = Client::new(repository.clone(), credentials.clone(), timeouts).map_err(finding)?;
     outside.will_push(client.clone());
-    let tag = format!("canship-{}", drill.id);
+    let tag = format!("canship-{}", drill.journal.drill());
     let pushed = client.push(&image, &tag, &scope.progress("pushing")).await.map_err(finding)?;
     scope.emit(EventKind::ImagePushed(PushedFacts {
         target: target.repository.as_str().into(),

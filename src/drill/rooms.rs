@@ -8,6 +8,7 @@ use super::{Drill, bus::Bus};
 use crate::{
     record::{Cleaning, EventKind, Phase, Text},
     spare::{Room, RoomPlan, Spare, SpareError},
+    state::{Entry, Item, Journal},
 };
 
 /// A room on its way.
@@ -28,11 +29,12 @@ pub(super) struct Rooms {
     builder: Arc<dyn Spare>,
     bus: Bus,
     plan: RoomPlan,
+    notes: Notes,
     closing: Mutex<Vec<Closing>>,
 }
 
 /// What a drill has rooms for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) enum Purpose {
     Build,
     Smoke,
@@ -40,14 +42,22 @@ pub(super) enum Purpose {
 
 impl Rooms {
     pub(super) fn new(drill: &Drill, builder: Arc<dyn Spare>) -> Self {
-        Self { builder, bus: drill.bus.clone(), plan: plan(drill, Purpose::Build), closing: Mutex::default() }
+        Self {
+            builder,
+            bus: drill.bus.clone(),
+            plan: plan(drill, Purpose::Build),
+            notes: Notes::new(drill),
+            closing: Mutex::default(),
+        }
     }
 
     /// Begins to open a room, in a task of its own: dropping the future half-way could leave parts of a room.
     pub(super) fn open(&self, purpose: Purpose) -> Opening {
         let (builder, bus) = (Arc::clone(&self.builder), self.bus.clone());
         let plan = RoomPlan { purpose: purpose.name(), ..self.plan.clone() };
+        let notes = self.notes.clone();
         tokio::spawn(async move {
+            notes.will_open(purpose, &*builder)?;
             let phase = purpose.phase();
             let progress = |what: &str, done, total| bus.emit(EventKind::Progress { phase, what: what.into(), done, total });
             builder.open(&plan, &progress).await
@@ -56,15 +66,17 @@ impl Rooms {
 
     /// Begins to close a room.
     pub(super) fn close(&self, room: Box<dyn Room>, purpose: Purpose) {
-        self.note(purpose, |what| tokio::spawn(close(room, what)));
+        let notes = self.notes.clone();
+        self.note(purpose, |what| tokio::spawn(async move { close(room, what, (&notes, purpose)).await }));
     }
 
     /// Closes a room that is not open yet, once it is. One whose opening fails removes its own parts.
     pub(super) fn close_unopened(&self, opening: Opening, purpose: Purpose) {
+        let notes = self.notes.clone();
         self.note(purpose, |what| {
             tokio::spawn(async move {
                 match opening.await {
-                    Ok(Ok(room)) => close(room, what).await,
+                    Ok(Ok(room)) => close(room, what, (&notes, purpose)).await,
                     Ok(Err(_)) | Err(_) => Vec::new(),
                 }
             })
@@ -104,7 +116,8 @@ impl Purpose {
 pub(super) fn plan(drill: &Drill, purpose: Purpose) -> RoomPlan {
     let build = &drill.plan.build;
     RoomPlan {
-        drill: drill.id.clone(),
+        drill: drill.journal.drill().clone(),
+        claim: drill.journal.claim().clone(),
         purpose: purpose.name(),
         image: build.image.clone(),
         writable: build.writable.clone(),
@@ -112,7 +125,40 @@ pub(super) fn plan(drill: &Drill, purpose: Purpose) -> RoomPlan {
     }
 }
 
-async fn close(room: Box<dyn Room>, what: Text) -> Vec<Cleaning> {
+async fn close(room: Box<dyn Room>, what: Text, (notes, purpose): (&Notes, Purpose)) -> Vec<Cleaning> {
     let left = room.close().await;
-    if left.is_empty() { vec![Cleaning::Gone { what }] } else { left.into_iter().map(Cleaning::Left).collect::<Vec<_>>() }
+    if left.is_empty() {
+        notes.closed(purpose);
+        return vec![Cleaning::Gone { what }];
+    }
+    left.into_iter().map(Cleaning::Left).collect()
+}
+
+/// What the journal has of rooms: the engine on which one is made, by whose labels it is found.
+#[derive(Clone)]
+struct Notes {
+    journal: Arc<Journal>,
+    open: Arc<Mutex<Vec<(Purpose, Entry)>>>,
+}
+
+impl Notes {
+    fn new(drill: &Drill) -> Self {
+        Self { journal: Arc::clone(&drill.journal), open: Arc::default() }
+    }
+
+    fn will_open(&self, purpose: Purpose, builder: &dyn Spare) -> Result<(), SpareError> {
+        let Some(address) = builder.engine() else { return Ok(()) };
+        let entry = self.journal.put(&Item::Engine { address }).map_err(|reason| SpareError::Failed {
+            what: "a room was not opened, since that could not be written into the drill's journal first".to_owned(),
+            reason: reason.to_string(),
+        })?;
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push((purpose, entry));
+        Ok(())
+    }
+
+    /// One that could not be opened is never struck out: whoever cleans next looks whether anything of it is left.
+    fn closed(&self, purpose: Purpose) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().filter(|(of, _)| *of == purpose).for_each(|(_, entry)| self.journal.gone(*entry));
+    }
 }

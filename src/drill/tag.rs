@@ -40,26 +40,32 @@ async fn rehearse(
         scope.weigh(severity);
         return None;
     }
+    let wrong = |error| source::tag_finding(&error, Phase::Tag);
     let placed = async {
-        let tag = DrillTag::make(checkout, &drill.id, &template.tag(version), drill.plan.tag_at).await?;
-        outside.will_tag(tag.clone());
-        tag.push().await?;
-        tag.read_back().await
+        let name = template.tag(version);
+        let tag = DrillTag::make(checkout, drill.journal.drill(), &name, drill.plan.tag_at).await.map_err(wrong)?;
+        outside.will_tag(tag.clone()).map_err(|reason| unnoted(&reason))?;
+        tag.push().await.map_err(wrong)?;
+        match tag.read_back().await.map_err(wrong)? {
+            ReadBack::Same(facts) => Ok(facts),
+            ReadBack::Differs { expected, found } => Err(differs(&expected, &found)),
+        }
     };
     match placed.await {
-        Ok(ReadBack::Same(facts)) => {
+        Ok(facts) => {
             scope.emit(EventKind::TagReadBack(facts));
             Some(())
         }
-        Ok(ReadBack::Differs { expected, found }) => {
-            scope.found(differs(&expected, &found));
-            None
-        }
-        Err(error) => {
-            scope.found(source::tag_finding(&error, Phase::Tag));
+        Err(finding) => {
+            scope.found(finding);
             None
         }
     }
+}
+
+fn unnoted(reason: &std::io::Error) -> Finding {
+    let summary = format!("the tag was not pushed, since that could not be written into the drill's journal first: {reason}");
+    Finding::new(Rule::TagUnreachable, Phase::Tag, summary, "see whether this machine's disk is full, then drill again")
 }
 
 fn differs(expected: &Text, found: &Text) -> Finding {

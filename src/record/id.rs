@@ -21,7 +21,7 @@ pub struct InvalidDrillId(Text);
 impl DrillId {
     /// The id of a drill that starts at `at`; `random` keeps drills of the same second apart.
     #[must_use]
-    pub fn new(at: jiff::Timestamp, random: u32) -> Self {
+    pub fn new(at: Timestamp, random: u32) -> Self {
         Self(format!("{}-{random:08x}", at.strftime("%Y%m%d-%H%M%S")))
     }
 

@@ -9,7 +9,7 @@ use super::{
     auth::Scope,
     transport::{Call, Transport},
 };
-use crate::{plan::Timeouts, record::Leftover};
+use crate::{plan::Timeouts, record::Leftover, state::Journal};
 
 /// Speaks to one repository of one registry, with connections and tokens of its own. Clones share them.
 #[derive(Clone, Debug)]
@@ -57,6 +57,11 @@ impl Client {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    /// From now on everything it puts outside is noted in the drill's journal, before it is put there.
+    pub fn note_in(&self, journal: Arc<Journal>) {
+        self.ledger.copy_to(journal, self.repository());
     }
 
     /// Logs in and makes a call at the repository, which need not exist yet. A token service may hand out a token that

@@ -1,11 +1,18 @@
 //! What was put outside, written down before it is done.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::record::Digest;
+use super::Repository;
+use crate::{
+    record::Digest,
+    state::{self, Item, Journal},
+};
 
 /// What one client put into its repository and must take away again. Clones share one list, so that it can be cleaned
 /// even when whoever was pushing is gone.
@@ -13,12 +20,28 @@ use crate::record::Digest;
 pub struct Ledger {
     list: Arc<Mutex<List>>,
     acts: TaskTracker,
+    copy: Arc<OnceLock<Copy>>,
 }
 
 #[derive(Debug, Default)]
 struct List {
-    entries: Vec<(Entry, Put)>,
+    entries: Vec<Listed>,
     last: u64,
+}
+
+#[derive(Debug)]
+struct Listed {
+    entry: Entry,
+    put: Put,
+    /// The same in the drill's journal.
+    noted: Option<state::Entry>,
+}
+
+/// A second list on the disk, for when whoever was pushing was killed.
+#[derive(Debug)]
+struct Copy {
+    journal: Arc<Journal>,
+    repository: Repository,
 }
 
 /// Names an entry.
@@ -49,6 +72,11 @@ pub(super) enum Put {
 }
 
 impl Ledger {
+    /// From now on everything is also noted in the drill's journal, before it is done.
+    pub(super) fn copy_to(&self, journal: Arc<Journal>, repository: &Repository) {
+        drop(self.copy.set(Copy { journal, repository: repository.clone() }));
+    }
+
     /// Whether nothing is outside.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -74,33 +102,66 @@ impl Ledger {
         self.acts.wait().await;
     }
 
-    /// Writes down what is about to be done.
-    pub(super) fn add(&self, put: Put) -> Entry {
+    /// Writes down what is about to be done. What cannot be written down must not be done.
+    pub(super) fn add(&self, put: Put) -> io::Result<Entry> {
+        let noted = self.copy.get().map(|copy| copy.journal.put(&copy.item(&put))).transpose()?;
         let mut list = self.list();
         list.last += 1;
         let entry = Entry(list.last);
-        list.entries.push((entry, put));
-        entry
+        list.entries.push(Listed { entry, put, noted });
+        Ok(entry)
     }
 
-    /// Writes down what it has become.
+    /// Writes down what it has become. If that cannot be kept on the disk, what is there leads to less, but not astray.
     pub(super) fn change(&self, entry: Entry, put: Put) {
-        if let Some((_, old)) = self.list().entries.iter_mut().find(|(known, _)| *known == entry) {
-            *old = put;
+        let mut list = self.list();
+        let Some(listed) = list.entries.iter_mut().find(|listed| listed.entry == entry) else { return };
+        listed.put = put;
+        let changed = (listed.put.clone(), listed.noted);
+        drop(list);
+        if let ((put, Some(noted)), Some(copy)) = (changed, self.copy.get()) {
+            copy.journal.change(noted, &copy.item(&put)).unwrap_or_default();
         }
     }
 
     /// Strikes out what is not outside.
     pub(super) fn strike(&self, entry: Entry) {
-        self.list().entries.retain(|(known, _)| *known != entry);
+        let mut list = self.list();
+        let Some(at) = list.entries.iter().position(|listed| listed.entry == entry) else { return };
+        let noted = list.entries.remove(at).noted;
+        drop(list);
+        if let (Some(noted), Some(copy)) = (noted, self.copy.get()) {
+            copy.journal.gone(noted);
+        }
     }
 
     pub(super) fn entries(&self) -> Vec<(Entry, Put)> {
-        self.list().entries.clone()
+        self.list().entries.iter().map(|listed| (listed.entry, listed.put.clone())).collect()
     }
 
     /// A panic elsewhere must not keep us from cleaning.
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Copy {
+    fn item(&self, put: &Put) -> Item {
+        let repository = self.repository.to_string();
+        match put {
+            Put::Upload { location, blob } => {
+                let location = location.as_ref().filter(|location| self.may_keep(location)).map(Url::to_string);
+                Item::Upload { repository, location, blob: blob.clone() }
+            }
+            Put::Blob { digest, .. } => Item::Blob { repository, digest: digest.clone() },
+            Put::Manifest(digest) => Item::Manifest { repository, digest: digest.clone() },
+            Put::Tag(tag, digest) => Item::ImageTag { repository, tag: tag.clone(), digest: digest.clone() },
+        }
+    }
+
+    /// At the registry itself an address is good for nothing without a login. An address elsewhere is not kept: it may
+    /// be signed, and whoever has it can write there.
+    fn may_keep(&self, location: &Url) -> bool {
+        self.repository.origin().is_ok_and(|origin| origin.origin() == location.origin())
     }
 }

@@ -133,22 +133,22 @@ impl Client {
         let (digest, scope) = (&manifest.blob.digest, || Scope::push(self.repository()));
         let (by_tag, by_digest) =
             futures_util::try_join!(self.tag_target(tag, scope()), self.tag_target(digest.as_str(), scope()))?;
-        match by_tag {
+        match &by_tag {
             Some(Some(other)) if other != digest.as_str() => {
                 let words = format!("tag {tag} is there already and leads to {other}; nothing is moved").into();
                 let fault = Fault::Refused { status: None, words };
                 return Err(RegistryError::new(self.repository(), format!("pushing manifest {}", digest.short()), fault));
             }
-            Some(_) => {}
-            None => {
-                self.ledger.add(Put::Tag(tag.to_owned(), digest.clone()));
-            }
-        }
-        if by_digest.is_none() {
-            self.ledger.add(Put::Manifest(digest.clone()));
+            _ => {}
         }
         let url = self.transport.url(&format!("manifests/{tag}"))?;
         let call = Call::new(Method::PUT, url, Scope::push(self.repository()), format!("pushing manifest {}", digest.short()));
+        if by_tag.is_none() {
+            self.note(Put::Tag(tag.to_owned(), digest.clone()), &call)?;
+        }
+        if by_digest.is_none() {
+            self.note(Put::Manifest(digest.clone()), &call)?;
+        }
         let response = self.transport.change(&call, Content::Whole(manifest.content.clone(), media_type)).await?;
         if !response.status().is_success() {
             let error = self.transport.refused(&call, response).await;

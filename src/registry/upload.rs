@@ -84,7 +84,7 @@ impl Client {
         }
         let call = Call::new(Method::POST, url, scope, "opening an upload");
         let blob = mount.map(|(blob, _)| blob.digest.clone());
-        let entry = self.ledger.add(Put::Upload { location: None, blob: blob.clone() });
+        let entry = self.note(Put::Upload { location: None, blob: blob.clone() }, &call)?;
         let strike = |error: RegistryError| {
             if error.outside().is_none() {
                 self.ledger.strike(entry);
@@ -239,6 +239,13 @@ impl Client {
             return Err(self.transport.refused(call, response).await);
         }
         Ok(Upload { entry, location: self.transport.location(call, &response)? })
+    }
+
+    /// Writes down what `call` is about to do.
+    pub(super) fn note(&self, put: Put, call: &Call) -> Result<Entry, RegistryError> {
+        let unnoted =
+            |reason| Fault::Io { what: "it cannot be written into the drill's journal, so it was not done".to_owned(), reason };
+        self.ledger.add(put).map_err(|reason| self.transport.failed(call, unnoted(reason)))
     }
 
     /// Cancels an upload that is not needed; what is left of it if that did not work.

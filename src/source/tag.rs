@@ -6,6 +6,7 @@ use super::{Checkout, Git, SourceError, behind::listed, fetch::Home, remote::Rem
 use crate::{
     plan::TagAt,
     record::{DrillId, TagFacts, Text},
+    state::Item,
 };
 
 /// Who makes the tag. A release's tag is made by a person or a pipeline; this one proves that the place takes tags.
@@ -111,6 +112,12 @@ impl DrillTag {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What a journal says of it.
+    #[must_use]
+    pub fn item(&self) -> Item {
+        Item::GitTag { url: self.remote.url().to_owned(), name: self.name.clone(), object: self.object.clone() }
     }
 
     /// Whether the source has a tag of the release's name already: then this release could not be tagged so.

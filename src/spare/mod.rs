@@ -59,6 +59,11 @@ pub trait Spare: Send + Sync {
         progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync),
     ) -> Result<Box<dyn Room>, SpareError>;
 
+    /// The address of the engine that rooms are made on, as a journal keeps it; none if it is no engine.
+    fn engine(&self) -> Option<String> {
+        None
+    }
+
     /// What this kind of spare can never prove, each in a sentence.
     fn limits(&self, plan: &RoomPlan) -> Vec<Text>;
 

@@ -148,7 +148,7 @@ impl Journal {
     ///
     /// # Errors
     /// The folder could not be removed.
-    pub fn finish(self) -> Result<(), StateError> {
+    pub fn finish(&self) -> Result<(), StateError> {
         if !self.open().is_empty() {
             return Ok(());
         }

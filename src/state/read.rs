@@ -177,7 +177,6 @@ impl Dead {
         if last != *b"\n" {
             return Ok(());
         }
-        debug_assert!(self.folder.is_absolute());
         journal::write(file, &Line::Gone { entry: entry.0 }).and_then(|()| file.flush())
     }
 

@@ -88,6 +88,7 @@ async fn known_image() -> Option<String> {
     for image in KNOWN_IMAGES {
         let plan = RoomPlan {
             drill: crate::record::DrillId::new(jiff::Timestamp::UNIX_EPOCH, 0),
+            claim: crate::record::Claim { host: crate::record::HostId::new(0), until: jiff::Timestamp::UNIX_EPOCH },
             purpose: "demo",
             image: Some(BuildImage::Image(image.to_owned())),
             writable: Vec::new(),

@@ -245,7 +245,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{plan::Limits, record::{Claim, DrillId, HostId}};
+    use crate::{
+        plan::Limits,
+        record::{Claim, DrillId, HostId},
+    };
 
     fn plan(disk: u64, memory: Option<u64>) -> RoomPlan {
         RoomPlan {

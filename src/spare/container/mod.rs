@@ -87,6 +87,10 @@ impl Spare for Engine {
         Ok(Box::new(open::open(connection, plan.clone(), image).await?))
     }
 
+    fn engine(&self) -> Option<String> {
+        Some(self.address.clone())
+    }
+
     /// After [`Spare::look`] also what this very engine cannot hold a room to.
     fn limits(&self, plan: &RoomPlan) -> Vec<Text> {
         let warm = self.warm.get().copied().unwrap_or(false);
