@@ -43,14 +43,11 @@ pub(super) struct StatePlace {
 /// Where canship's own state lies. A relative folder is none (XDG Base Directory Specification).
 pub(super) fn state() -> StatePlace {
     let absolute = |variable| set(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let known = absolute(XDG_STATE_HOME).or_else(|| Some(absolute(HOME)?.join(".local/state")));
-    match known {
-        Some(path) => StatePlace { path: path.join("canship"), is_makeshift: false },
-        None => {
-            let name = format!("canship-state-{}", rustix::process::geteuid().as_raw());
-            StatePlace { path: temporary().join(name), is_makeshift: true }
-        }
+    if let Some(known) = absolute(XDG_STATE_HOME).or_else(|| Some(absolute(HOME)?.join(".local/state"))) {
+        return StatePlace { path: known.join("canship"), is_makeshift: false };
     }
+    let name = format!("canship-state-{}", rustix::process::geteuid().as_raw());
+    StatePlace { path: temporary().join(name), is_makeshift: true }
 }
 
 /// Where the container engine is, if the user says so.

@@ -90,7 +90,7 @@ impl Drop for Place {
         let removed = self.folder.take().map(TempDir::close).transpose();
         match (removed, self.noted) {
             (Err(reason), _) => {
-                output::warn(&format!("warning: a folder of this drill is left: {reason}; `canship clean` tries again"))
+                output::warn(&format!("warning: a folder of this drill is left: {reason}; `canship clean` tries again"));
             }
             (Ok(_), Some(noted)) => self.journal.gone(noted),
             (Ok(_), None) => {}

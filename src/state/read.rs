@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Mutex,
@@ -162,22 +162,8 @@ impl Dead {
     /// Notes that something is gone, for whoever cleans next.
     pub fn gone(&self, entry: Entry) {
         if let Ok(mut file) = self.file.lock() {
-            drop(self.note(&mut file, entry));
+            drop(note_gone(&mut file, entry));
         }
-    }
-
-    fn note(&self, file: &mut File, entry: Entry) -> io::Result<()> {
-        // A line that was not whole stays one that says nothing.
-        let end = file.seek(SeekFrom::End(0))?;
-        let mut last = [b'\n'];
-        if end > 0 {
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-        }
-        if last != *b"\n" {
-            return Ok(());
-        }
-        journal::write(file, &Line::Gone { entry: entry.0 }).and_then(|()| file.flush())
     }
 
     /// Removes the folder, now that nothing is left.
@@ -190,4 +176,15 @@ impl Dead {
             _ => Ok(()),
         }
     }
+}
+
+fn note_gone(file: &mut File, entry: Entry) -> io::Result<()> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let mut last = [b'\n'];
+    if end > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    // After a line that is not whole there is no place for another: then it is looked for once more.
+    if last == *b"\n" { journal::write(file, &Line::Gone { entry: entry.0 }) } else { Ok(()) }
 }
