@@ -5,7 +5,7 @@
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
-use canship::plan::{self, BuildImage, Invalid, Loaded, SettingOrigin, SpareKind, TagAt, Target, Version};
+use canship::plan::{self, BuildImage, Invalid, Loaded, SecretName, SettingOrigin, SpareKind, TagAt, Target, Version};
 use proptest::prelude::*;
 use snapbox::{assert_data_eq, str};
 
@@ -142,7 +142,10 @@ fn every_value_of_the_example_is_shown_with_its_place() {
     }
     let defaults: Vec<&str> =
         loaded.settings.iter().filter(|s| s.origin == SettingOrigin::Default).map(|s| s.path.as_str()).collect();
-    assert_eq!(defaults, ["build.run[0].time", "build.smoke[0].time", "spares[0].container.engine"]);
+    let secrets = ["secrets.GHCR_TOKEN.publishes", "secrets.CARGO_TOKEN.publishes", "secrets.CANSHIP_TOKEN.publishes"];
+    let times = ["build.run[0].time", "build.smoke[0].time"];
+    let rest = ["primary.artifacts[1].inside", "spares[0].container.engine"];
+    assert_eq!(defaults, [&times[..], &secrets, &rest].concat());
 }
 
 #[test]
@@ -391,6 +394,41 @@ fn spares_have_one_kind_each_and_names_of_their_own() {
     ]);
     let hosts = top("spares: [{ name: a, host: {} }]").replace("  image: debian:12\n", "");
     assert_eq!(parse(&hosts).plan.build.image, None);
+}
+
+#[test]
+fn what_was_released_is_named_so_that_it_can_be_compared() {
+    let release = |entry: &str| top(&format!("secrets: {{ TOKEN: {{ env: TOKEN }} }}\nprimary: {{ artifacts: [{entry}] }}"));
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    each_is_refused(&[
+        (release("§{ artifact: api }"), "exactly one of `digest`, `url` and `image`"),
+        (release(&format!("§{{ artifact: api, url: \"https://x.example/a\", digest: \"{digest}\" }}")), "exactly one of"),
+        (release("§{ url: \"https://x.example/a\" }"), "does not say which `artifact` it is"),
+        (release("{ artifact: §ab, url: \"https://x.example/a\" }"), "is none of `build.artifacts`"),
+        (release("{ artifact: api, digest: §sha256:12 }"), "is no digest"),
+        (release(&format!("\n  {{ artifact: api, digest: \"{digest}\",\n  inside: §a }}")), "has no meaning beside `digest`"),
+        (release("{ artifact: api, url: §\"http://x.example/a\" }"), "must be fetched by https"),
+        (release("{ artifact: api, url: §\"https://{version}.example/a\" }"), "in the name of its host"),
+        (release("{ artifact: api, url: \"https://x.example/a\", inside: §\"../a\" }"), "has `..` in it"),
+        (release("{ image: §\"x.example/A:{version}\" }"), "is no image reference"),
+        (release("{ image: x.example/a, token: §TOKEN }"), "has no meaning beside `image`"),
+    ]);
+    let hidden = refused(&release("{ artifact: api, url: \"https://me:hush-hush@x.example/a\" }").replace('§', "")).to_string();
+    assert!(hidden.contains("has a login in it") && !hidden.contains("hush-hush"), "{hidden}");
+    let plan = parse(&release("{ image: \"x.example/a:v{version}\" }")).plan;
+    assert_eq!((plan.released.len(), plan.unverified.len()), (1, 0), "it needs no forge");
+}
+
+#[test]
+fn a_secret_that_publishes_cannot_be_said_to_be_harmless() {
+    let secret = |uses: &str| top(&format!("secrets: {{ T: {{ env: T, publishes: §false }} }}\n{uses}"));
+    let publish = "  - crate: x\n    token: T";
+    each_is_refused(&[
+        (top(&format!("{publish}\nsecrets: {{ T: {{ env: T, publishes: §false }} }}")), "but `publish[1].token` uses it"),
+        (secret("primary: { github: { repository: a/b, workflows: [c], token: T } }"), "but `primary.github.token` uses it"),
+    ]);
+    let plan = parse(&secret("").replace('§', "")).plan;
+    assert_eq!(plan.harmless.iter().map(SecretName::as_str).collect::<Vec<_>>(), ["T"]);
 }
 
 #[test]

@@ -46,8 +46,8 @@ use crate::{
     plan::{self, Loaded, Plan},
     probe,
     record::{
-        DrillFacts, DrillId, EventKind, Finding, Independence, LOG_VERSION, Measure, Phase, Record, Rule, Seal, Sink, SpareFacts,
-        SpareKind,
+        DrillFacts, DrillId, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Phase, Record, Rule, Seal, Sink,
+        SpareFacts, SpareKind,
     },
     source::Git,
     spare::Spare,
@@ -194,6 +194,7 @@ fn facts(loaded: &Loaded, plan_file: &str, spare: &plan::Spare, id: &DrillId) ->
         spare: spare_facts(spare),
         target: loaded.plan.target,
         seal: Seal::Open,
+        mode: Mode::Drill,
     }
 }
 

@@ -15,10 +15,12 @@ mod names;
 mod problem;
 mod raw;
 mod raw_later;
+mod raw_release;
 mod resolve;
 mod resolve_build;
 mod resolve_later;
 mod resolve_publish;
+mod resolve_release;
 mod schema;
 mod settings;
 mod token;
@@ -28,8 +30,8 @@ mod yaml_error;
 
 pub use load::{Loaded, load, parse};
 pub use model::{
-    Build, BuildImage, Limits, Login, OciTarget, Plan, SecretName, SecretSource, Source, Spare, SpareKind, Step, TagAt,
-    TagTemplate, Target, Timeouts, Version,
+    Build, BuildImage, Limits, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName, SecretSource, Source,
+    Spare, SpareKind, Step, TagAt, TagTemplate, Target, Template, Timeouts, Version,
 };
 pub use problem::{Colour, Invalid, Problem};
 pub use schema::schema;

@@ -1,6 +1,12 @@
 //! The plan with every default filled in: what the drill works from. Plain data, made only by [`super::load`].
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::record::Digest;
 
 /// What a release is, where it must land, what it needs, which spare paths exist, how long it may take.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +27,10 @@ pub struct Plan {
     pub publish: Vec<Target>,
     /// Where each secret is found.
     pub secrets: BTreeMap<SecretName, SecretSource>,
+    /// The secrets with which nothing can be published: all that a rehearsal reads.
+    pub harmless: BTreeSet<SecretName>,
+    /// What the primary path has released of the version that is drilled.
+    pub released: Vec<Release>,
     /// The spare paths, in the plan's order; never empty.
     pub spares: Vec<Spare>,
     /// Bounds for every wait.
@@ -227,6 +237,77 @@ pub enum SpareKind {
     Runner,
     /// A clean checkout on this machine.
     Host,
+}
+
+/// Something that the primary path has released, to compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The artifact of the build, by its last name; none for all of them.
+    pub artifact: Option<String>,
+    /// Where it is.
+    pub place: ReleasePlace,
+}
+
+/// Where something released is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleasePlace {
+    /// Only its digest is known.
+    Digest {
+        /// The digest of the file.
+        digest: Digest,
+        /// The version it is of, if the plan says.
+        version: Option<String>,
+    },
+    /// A file, or an archive of files.
+    Url {
+        /// The address.
+        url: Template,
+        /// The artifact's path in the archive.
+        inside: Option<Template>,
+        /// Who may fetch it.
+        access: ReleaseAccess,
+    },
+    /// An image.
+    Image {
+        /// Its reference.
+        image: Template,
+        /// The artifact's path in it.
+        inside: Option<Template>,
+        /// Who logs in; none for what Docker's configuration knows, or nobody.
+        login: Option<Login>,
+    },
+}
+
+/// Who may fetch what was released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseAccess {
+    /// Everybody.
+    Anyone,
+    /// A user with a password.
+    Login(Login),
+    /// Whoever has this token.
+    Token(SecretName),
+}
+
+/// Text in which `{version}` stands for the version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(pub(super) String);
+
+impl Template {
+    /// The text for this version; none if it needs one and there is none.
+    #[must_use]
+    pub fn fill(&self, version: Option<&str>) -> Option<String> {
+        match version {
+            Some(version) => Some(self.0.replace("{version}", version)),
+            None => (!self.0.contains("{version}")).then(|| self.0.clone()),
+        }
+    }
+
+    /// The text as the plan has it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Bounds for every wait.

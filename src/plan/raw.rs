@@ -8,7 +8,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use super::de::SCALAR;
-pub(super) use super::raw_later::{RawPeople, RawPrimary, RawRunner};
+pub(super) use super::{
+    raw_later::{RawPeople, RawPrimary, RawRunner},
+    raw_release::RawRelease,
+};
 
 /// What a release is, where it must land, what it needs, which spare paths exist, how long a hotfix may take.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -41,7 +44,7 @@ pub(super) struct RawPlan {
     #[serde(default)]
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }))]
     pub(super) secrets: BTreeMap<String, RawSecret>,
-    /// The CI that usually ships (not verified by this version).
+    /// The CI that usually ships (not verified by this version), and what it has released, to compare with.
     pub(super) primary: Option<RawPrimary>,
     /// The spare paths. One clean room named `container` if absent.
     #[schemars(length(min = 1))]
@@ -305,6 +308,9 @@ pub(super) struct RawSecret {
     /// A command, program and arguments, that prints it; run in the plan's folder without a shell.
     #[schemars(length(min = 1))]
     pub(super) command: Option<Vec<String>>,
+    /// Whether whoever has it could publish something. `true` if absent; what is said to be `false` is all that a
+    /// rehearsal reads.
+    pub(super) publishes: Option<bool>,
 }
 
 /// One spare path: a name and exactly one kind.

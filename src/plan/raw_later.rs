@@ -3,12 +3,15 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::raw::RawDuration;
+use super::raw::{RawDuration, RawRelease};
 
-/// The CI that usually ships: exactly one of `github` and `gitlab`.
+/// The CI that usually ships, `github` or `gitlab`, and what it has released.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Primary", extend("oneOf" = [{ "required": ["github"] }, { "required": ["gitlab"] }]))]
+#[schemars(rename = "Primary", extend(
+    "anyOf" = [{ "required": ["github"] }, { "required": ["gitlab"] }, { "required": ["artifacts"] }],
+    "not" = { "required": ["github", "gitlab"] },
+))]
 pub(super) struct RawPrimary {
     /// Workflows on GitHub.
     pub(super) github: Option<RawGithub>,
@@ -22,6 +25,9 @@ pub(super) struct RawPrimary {
     /// Windows of the week in which nothing is cut, `Fri 12:00 - Mon 06:00 Europe/Berlin`.
     #[schemars(length(min = 1))]
     pub(super) blackout: Option<Vec<String>>,
+    /// What it has released of the version that is drilled: a drill says whether what it built is the same.
+    #[schemars(length(min = 1))]
+    pub(super) artifacts: Option<Vec<RawRelease>>,
 }
 
 /// What a cut does with runs that are queued or in progress.

@@ -9,7 +9,7 @@ use super::{
     names,
     problem::Flaw,
     raw::{RawPlan, RawSecret, RawSource, RawSpare, RawTagAt, RawTimeouts, RawVersion, RawVersionTag},
-    resolve_build, resolve_later, resolve_publish,
+    resolve_build, resolve_later, resolve_publish, resolve_release,
     tree::{Node, Value},
 };
 
@@ -42,9 +42,12 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
     let publish = resolve_publish::targets(&mut checks, &at.key("publish"), &raw.publish);
     let secrets = secrets(&mut checks, &at.key("secrets"), &raw.secrets);
     resolve_later::keys(&mut checks, &at, raw);
+    let released = resolve_release::released(&mut checks, &at, raw, &build);
+    let harmless = resolve_release::harmless(&mut checks, &at, raw);
     let timeouts = timeouts(&mut checks, &at.key("timeouts"), raw.timeouts.as_ref());
     let unverified = checks.finish()?;
-    Ok(Plan { release: raw.release.clone(), target, source, build, tag, tag_at, publish, secrets, spares, timeouts, unverified })
+    let release = raw.release.clone();
+    Ok(Plan { release, target, source, build, tag, tag_at, publish, secrets, harmless, released, spares, timeouts, unverified })
 }
 
 fn source(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawSource>) -> Source {

@@ -4,7 +4,10 @@ use serde_json::json;
 
 use super::{
     cursor::Cursor,
-    model::{BuildImage, Login, OciTarget, Plan, SecretSource, SpareKind, Step, TagAt, Target, Version},
+    model::{
+        BuildImage, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretSource, SpareKind, Step, TagAt, Target,
+        Template, Version,
+    },
     problem::Source,
     tree::{Node, Value},
     unit::{show_duration, show_size},
@@ -38,6 +41,9 @@ pub enum SettingOrigin {
     Default,
 }
 
+const DOCKERS_LOGIN: &str = "(what Docker's configuration knows, or nobody)";
+const INSIDE: &str = "(the only place with the artifact's name)";
+
 /// Every value of the plan, in the order of the keys in the documentation.
 pub(super) fn list(plan: &Plan, root: &Node, source: &Source<'_>) -> Vec<Setting> {
     let mut list = List { settings: Vec::new(), source, verified: true };
@@ -53,7 +59,7 @@ pub(super) fn list(plan: &Plan, root: &Node, source: &Source<'_>) -> Vec<Setting
         list.target(target, &at.key("publish").item(index));
     }
     list.secrets(plan, &at.key("secrets"));
-    list.unverified(&at.key("primary"));
+    list.primary(plan, &at.key("primary"));
     list.spares(plan, &at.key("spares"));
     for key in ["outages", "people", "history"] {
         list.unverified(&at.key(key));
@@ -176,11 +182,8 @@ impl List<'_> {
             Target::Oci(OciTarget { repository, login, scratch, base }) => {
                 self.add(&at.key("oci"), repository);
                 match login {
-                    Some(Login { username, password }) => {
-                        self.add(&at.key("login").key("username"), username);
-                        self.add(&at.key("login").key("password"), password.as_str());
-                    }
-                    None => self.add(&at.key("login"), "(what Docker's configuration knows, or nobody)"),
+                    Some(login) => self.login(login, &at.key("login")),
+                    None => self.add(&at.key("login"), DOCKERS_LOGIN),
                 }
                 self.add_or(&at.key("scratch"), scratch.as_deref(), "(none: the push is not rehearsed)");
                 self.add_or(&at.key("base"), base.as_deref(), "(none: the artifacts only)");
@@ -190,11 +193,53 @@ impl List<'_> {
     }
 
     fn secrets(&mut self, plan: &Plan, at: &Cursor<'_>) {
-        let mut secrets: Vec<_> = plan.secrets.iter().map(|(name, source)| (at.key(name.as_str()), source)).collect();
-        secrets.sort_by_key(|(here, _)| here.place().start);
-        for (here, source) in secrets {
+        let mut secrets: Vec<_> = plan.secrets.iter().map(|(name, source)| (at.key(name.as_str()), name, source)).collect();
+        secrets.sort_by_key(|(here, ..)| here.place().start);
+        for (here, name, source) in secrets {
             self.secret(source, &here);
+            self.add(&here.key("publishes"), if plan.harmless.contains(name) { "false" } else { "true" });
         }
+    }
+
+    fn primary(&mut self, plan: &Plan, at: &Cursor<'_>) {
+        for key in ["github", "gitlab", "running", "max_cut", "blackout"] {
+            self.unverified(&at.key(key));
+        }
+        for (index, release) in plan.released.iter().enumerate() {
+            self.release(release, &at.key("artifacts").item(index));
+        }
+    }
+
+    fn release(&mut self, release: &Release, at: &Cursor<'_>) {
+        self.add_or(&at.key("artifact"), release.artifact.as_deref(), "(all of them)");
+        match &release.place {
+            ReleasePlace::Digest { digest, version } => {
+                self.add(&at.key("digest"), digest.as_str());
+                self.add_or(&at.key("version"), version.as_deref(), "(whichever is drilled)");
+            }
+            ReleasePlace::Url { url, inside, access } => {
+                self.add(&at.key("url"), url.as_str());
+                self.add_or(&at.key("inside"), inside.as_ref().map(Template::as_str), INSIDE);
+                match access {
+                    ReleaseAccess::Anyone => self.add(&at.key("login"), "(nobody)"),
+                    ReleaseAccess::Login(login) => self.login(login, &at.key("login")),
+                    ReleaseAccess::Token(token) => self.add(&at.key("token"), token.as_str()),
+                }
+            }
+            ReleasePlace::Image { image, inside, login } => {
+                self.add(&at.key("image"), image.as_str());
+                self.add_or(&at.key("inside"), inside.as_ref().map(Template::as_str), INSIDE);
+                match login {
+                    Some(login) => self.login(login, &at.key("login")),
+                    None => self.add(&at.key("login"), DOCKERS_LOGIN),
+                }
+            }
+        }
+    }
+
+    fn login(&mut self, login: &Login, at: &Cursor<'_>) {
+        self.add(&at.key("username"), &login.username);
+        self.add(&at.key("password"), login.password.as_str());
     }
 
     /// The source of a secret; its value is not known here.

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Artifact, CheckKind, Cleaning, DrillFacts, Finding, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts, Signal, SourceFacts,
-    StepEnd, StepId, Stream, TagFacts, Text,
+    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Finding, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts,
+    Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text,
 };
 
 /// The version of the event log's form. A reader refuses a log with a higher one.
@@ -104,6 +104,8 @@ pub enum EventKind {
     ImagePushed(PushedFacts),
     /// An image was pulled by digest and every digest in it is right.
     ImagePulled(PulledFacts),
+    /// What was built was compared with another build, or could not be.
+    Compared(ComparisonFacts),
     /// Something that takes long is under way. For live views only: not kept in the log, and folds to nothing.
     Progress {
         /// The phase it belongs to.
@@ -175,6 +177,7 @@ impl EventKind {
             }
             Self::ImagePushed(pushed) => each([&mut pushed.target, &mut pushed.reference], visit),
             Self::ImagePulled(pulled) => visit(&mut pulled.target),
+            Self::Compared(comparison) => comparison.for_each_text(visit),
             Self::Found(finding) => {
                 each([&mut finding.summary, &mut finding.advice], visit);
                 each(&mut finding.evidence, visit);

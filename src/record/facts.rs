@@ -29,6 +29,9 @@ pub struct DrillFacts {
     pub target: Duration,
     /// Whether the network of the clean room was cut off from the named outages.
     pub seal: Seal,
+    /// Whether anything may be published under the drill's name.
+    #[serde(default)]
+    pub mode: Mode,
 }
 
 /// One spare.
@@ -72,6 +75,17 @@ pub enum Independence {
 pub enum Seal {
     /// The network was not cut: what the outages would have broken is not known.
     Open,
+}
+
+/// What a drill may do outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Push under its own name, pull back, and delete.
+    #[default]
+    Drill,
+    /// Nothing: no credential that can push is read.
+    Rehearsal,
 }
 
 /// The engine a clean room runs on.

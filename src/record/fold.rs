@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Artifact, CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Leftover, Outcome, Phase, PulledFacts, PushedFacts,
-    Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
+    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, Leftover, Outcome, Phase, PulledFacts,
+    PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
 };
 
 /// Lines of output that the record keeps of each step: the last ones, where errors stand.
@@ -46,6 +46,8 @@ pub struct Record {
     pub tag: Option<TagFacts>,
     /// The images that were pushed, each with what came back.
     pub published: Vec<PublishRecord>,
+    /// What was built, compared with other builds of the same release.
+    pub comparisons: Vec<ComparisonFacts>,
     /// What is wanting, what to fix first at the front.
     pub findings: Vec<Finding>,
     /// What this drill can never prove.
@@ -177,6 +179,7 @@ impl Record {
             artifacts: Vec::new(),
             tag: None,
             published: Vec::new(),
+            comparisons: Vec::new(),
             findings: Vec::new(),
             limits: Vec::new(),
             cleaned: Vec::new(),
@@ -231,6 +234,7 @@ impl Record {
                     open.pulled = Some(pulled);
                 }
             }
+            EventKind::Compared(comparison) => self.comparisons.push(comparison),
             EventKind::Found(finding) => self.findings.push(finding),
             EventKind::Limited { limit } => self.limits.push(limit),
             EventKind::Cleaned(Cleaning::Gone { what }) => self.cleaned.push(what),

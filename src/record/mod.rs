@@ -3,6 +3,7 @@
 //! Invariants: nothing here does IO or reads a clock; every text that came from outside is a [`Text`], harmless
 //! to any terminal, CI log or document; a secret is never part of an event.
 
+mod comparison;
 mod digest;
 mod event;
 mod exit;
@@ -15,11 +16,12 @@ mod rule;
 mod text;
 mod verdict;
 
+pub use comparison::{ComparedWith, ComparisonFacts, ComparisonResult, Difference, DifferenceKind};
 pub use digest::{Digest, InvalidDigest};
 pub use event::{Event, EventKind, LOG_VERSION, Sink};
 pub use exit::Exit;
 pub use facts::{
-    Artifact, Bytes, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Origin,
+    Artifact, Bytes, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Mode, Origin,
     PulledFacts, PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
 };
 pub use finding::{Finding, Severity};

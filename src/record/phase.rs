@@ -27,6 +27,10 @@ pub enum Phase {
     Publish,
     /// What came back runs in a fresh clean room.
     Smoke,
+    /// What was built is compared with what the primary path has released.
+    Compare,
+    /// The build is repeated in a second fresh room, and what comes out is compared.
+    Repeat,
     /// The primary path is given back.
     Restore,
     /// What the drill put outside is removed, and that is read back.
@@ -46,15 +50,17 @@ impl Phase {
             Self::Tag => "tag",
             Self::Publish => "publish",
             Self::Smoke => "smoke",
+            Self::Compare => "compare",
+            Self::Repeat => "repeat",
             Self::Restore => "restore",
             Self::Clean => "clean",
         }
     }
 
-    /// Whether the phase's time is part of the time to ship: disabling, restoring and cleaning are not.
+    /// Whether the phase's time is part of the time to ship: disabling, restoring and cleaning are not, nor is comparing.
     #[must_use]
     pub fn ships(self) -> bool {
-        !matches!(self, Self::Prepare | Self::Cut | Self::Restore | Self::Clean)
+        !matches!(self, Self::Prepare | Self::Cut | Self::Compare | Self::Repeat | Self::Restore | Self::Clean)
     }
 }
 

@@ -108,6 +108,14 @@ rules! {
     NoSmoke = "no-smoke", Gap;
     /// A smoke step failed on what came back from the registry.
     SmokeFailed = "smoke-failed", Blocker;
+    /// What was built is not what the primary path has released of the same version.
+    ReleaseDiffers = "release-differs", Gap;
+    /// What was built could not be compared with what the primary path has released.
+    ReleaseNotCompared = "release-not-compared", Gap;
+    /// The same source, built twice, gave different files.
+    NotReproducible = "not-reproducible", Gap;
+    /// A rehearsal reads no credential that can push, and so leaves this unproved.
+    NotRehearsed = "not-rehearsed", Unverified;
     /// The release took longer than the target.
     OverTarget = "over-target", Gap;
     /// Something that should have been done was not, because of an earlier finding or an interruption.

@@ -1,6 +1,7 @@
 //! The `JUnit` report, for the test view of a CI system.
 //!
-//! Suites: `verdict` (one case, in agreement with the exit code), `phases`, `checks`, `steps`, `targets`, `gaps`.
+//! Suites: `verdict` (one case, in agreement with the exit code), `phases`, `checks`, `steps`, `targets`, `comparisons`,
+//! `gaps`.
 //! What was done and shows a fault is a *failure*; what could not be measured or did not end is an *error*; what was
 //! not tried is *skipped*, with the reason. A gap is a failure too, unless degraded is accepted: then it is skipped
 //! and says so. Only what was done and read back passes.
@@ -9,7 +10,8 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{lines::defuse, words};
 use crate::record::{
-    CheckRecord, Exit, Finding, Outcome, PhaseRecord, PublishRecord, Record, Severity, StepEnd, StepRecord, Text, Verdict,
+    CheckRecord, ComparisonFacts, ComparisonResult, Exit, Finding, Outcome, PhaseRecord, PublishRecord, Record, Severity, StepEnd,
+    StepRecord, Text, Verdict,
 };
 
 pub(super) fn render(record: &Record, accept: Verdict) -> String {
@@ -17,10 +19,11 @@ pub(super) fn render(record: &Record, accept: Verdict) -> String {
     report.set_time(words::total(record));
     report.add_test_suite(verdict(record, accept));
     let suites = [
-        ("phases", record.phases.iter().map(|phase| phase_case(phase, record)).collect()),
+        ("phases", record.phases.iter().map(|phase| phase_case(phase, record, accept)).collect()),
         ("checks", record.checks.iter().map(check_case).collect()),
         ("steps", record.steps.iter().map(step_case).collect()),
         ("targets", record.published.iter().map(target_case).collect()),
+        ("comparisons", record.comparisons.iter().map(|comparison| comparison_case(comparison, accept)).collect()),
         ("gaps", words::findings_of(record, Severity::Gap).map(|gap| gap_case(gap, accept)).collect::<Vec<_>>()),
     ];
     for (name, cases) in suites {
@@ -59,6 +62,7 @@ fn verdict(record: &Record, accept: Verdict) -> TestSuite {
         ("release", words::release(record)),
         ("commit", record.source.as_ref().map(|source| source.commit.one_line()).unwrap_or_default()),
         ("spare", record.drill.spare.name.one_line()),
+        ("mode", words::mode(record.drill.mode).to_owned()),
         ("verdict", record.verdict.word().to_owned()),
         ("exit-code", exit.code().to_string()),
         ("time-to-ship", words::time_to_ship(record)),
@@ -70,10 +74,17 @@ fn verdict(record: &Record, accept: Verdict) -> TestSuite {
     suite
 }
 
-fn phase_case(phase: &PhaseRecord, record: &Record) -> TestCase {
-    let found: Vec<_> = record.findings.iter().filter(|f| f.phase == phase.phase && f.severity > Severity::Gap).collect();
+fn phase_case(phase: &PhaseRecord, record: &Record, accept: Verdict) -> TestCase {
+    let of_phase = || record.findings.iter().filter(|finding| finding.phase == phase.phase);
+    // Phases that ship fail for more than a gap; the others may be for nothing else.
+    let least = if phase.phase.ships() { Severity::Unverified } else { Severity::Gap };
+    let found: Vec<_> = of_phase().filter(|finding| finding.severity >= least).collect();
     let message = found.first().map_or_else(String::new, |finding| finding.summary.one_line());
-    let status = of_outcome(phase.outcome.as_ref(), &message);
+    let only_gaps = !found.is_empty() && found.iter().all(|finding| finding.severity == Severity::Gap);
+    let status = match &phase.outcome {
+        Some(Outcome::Failed | Outcome::Errored) if only_gaps && accept == Verdict::Degraded => accepted(&message),
+        outcome => of_outcome(outcome.as_ref(), &message),
+    };
     let about: Vec<_> = found.into_iter().map(told).collect();
     timed(case("phases", phase.phase.name(), described(status, &about.join("\n"))), phase.took())
 }
@@ -111,14 +122,33 @@ fn target_case(published: &PublishRecord) -> TestCase {
 
 fn gap_case(gap: &Finding, accept: Verdict) -> TestCase {
     let summary = gap.summary.one_line();
-    let status = if accept == Verdict::Degraded {
-        let mut status = TestCaseStatus::skipped();
-        status.set_message(harmless(&format!("accepted: {summary}")));
-        status
-    } else {
-        failure("gap", &summary)
-    };
+    let status = if accept == Verdict::Degraded { accepted(&summary) } else { failure("gap", &summary) };
     case("gaps", &format!("{} ({})", gap.rule, gap.phase), described(status, &told(gap)))
+}
+
+fn comparison_case(comparison: &ComparisonFacts, accept: Verdict) -> TestCase {
+    let message = words::comparison(comparison);
+    let status = match &comparison.result {
+        ComparisonResult::Same { .. } => TestCaseStatus::success(),
+        ComparisonResult::Differs { .. } | ComparisonResult::NotCompared { .. } if accept == Verdict::Degraded => {
+            accepted(&message)
+        }
+        ComparisonResult::Differs { .. } => failure("differs", &message),
+        ComparisonResult::NotCompared { .. } => error("not-compared", &message),
+    };
+    let about = match &comparison.result {
+        ComparisonResult::Differs { differences, .. } => differences.iter().map(|difference| format!("  | {difference}")).collect(),
+        ComparisonResult::Same { .. } | ComparisonResult::NotCompared { .. } => Vec::new(),
+    };
+    let name = format!("{} and {}", comparison.subject.one_line(), comparison.place.one_line());
+    case("comparisons", &name, described(status, &about.join("\n")))
+}
+
+/// A gap of a drill that accepts gaps.
+fn accepted(message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(harmless(&format!("accepted: {message}")));
+    status
 }
 
 /// A finding with its evidence and what to do.

@@ -5,7 +5,7 @@ use super::{
     proofs::proofs,
     words,
 };
-use crate::record::{Exit, Finding, Measure, PhaseRecord, Record, StepRecord, Text, Verdict};
+use crate::record::{Exit, Finding, Measure, Mode, PhaseRecord, Record, StepRecord, Text, Verdict};
 
 pub(super) fn render(record: &Record, accept: Verdict) -> String {
     let mut parts = vec![headline(record), facts(record, accept)];
@@ -14,6 +14,7 @@ pub(super) fn render(record: &Record, accept: Verdict) -> String {
     parts.extend(phases(record));
     parts.extend(steps(record));
     parts.extend(checks(record));
+    parts.extend(list("Compared", record.comparisons.iter().map(|comparison| prose(&words::comparison(comparison)))));
     parts.extend(list("What was proved", proofs(record).iter().map(|(name, proof)| format!("{name}: {}", prose(proof)))));
     parts.extend(list("What this drill cannot prove", record.limits.iter().map(|limit| prose(limit.as_str()))));
     parts.extend(leftovers(record));
@@ -33,6 +34,9 @@ fn facts(record: &Record, accept: Verdict) -> String {
         rows.push(("commit", format!("{} from {}", code(source.commit.as_str()), prose(&words::origin(source)))));
     }
     rows.push(("spare", format!("{} ({})", code(drill.spare.name.as_str()), words::spare(&drill.spare, drill.seal))));
+    if drill.mode == Mode::Rehearsal {
+        rows.push(("mode", words::REHEARSAL.to_owned()));
+    }
     if let Some(engine) = record.room.as_ref().and_then(|room| room.engine.as_ref()) {
         rows.push(("engine", prose(&words::engine(engine))));
     }

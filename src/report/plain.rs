@@ -9,7 +9,7 @@ use super::{
     words,
 };
 use crate::record::{
-    Bytes, CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Measure, Outcome, Phase, PulledFacts, PushedFacts,
+    Bytes, CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Measure, Mode, Outcome, Phase, PulledFacts, PushedFacts,
     RoomFacts, SourceFacts, StepEnd, StepId, Text,
 };
 
@@ -31,7 +31,7 @@ impl Narrator {
     pub(super) fn tell(&mut self, event: &Event) -> Vec<String> {
         let at = event.at;
         match &event.kind {
-            EventKind::DrillStarted(drill) => vec![self.drill(drill)],
+            EventKind::DrillStarted(drill) => self.drill(drill),
             EventKind::PhaseStarted { phase } => {
                 self.phases.insert(*phase, at);
                 vec![format!("{} …", self.bold(phase.name()))]
@@ -61,8 +61,8 @@ impl Narrator {
         }
     }
 
-    fn drill(&self, drill: &DrillFacts) -> String {
-        format!(
+    fn drill(&self, drill: &DrillFacts) -> Vec<String> {
+        let line = format!(
             "{} {}: {} on spare `{}` ({}), target {}",
             self.bold("drill"),
             drill.drill,
@@ -70,7 +70,9 @@ impl Narrator {
             drill.spare.name.one_line(),
             words::spare(&drill.spare, drill.seal),
             Measure(drill.target)
-        )
+        );
+        let rehearsal = (drill.mode == Mode::Rehearsal).then(|| format!("  {}", words::REHEARSAL));
+        std::iter::once(line).chain(rehearsal).collect()
     }
 
     fn phase_finished(&mut self, phase: Phase, outcome: &Outcome, at: Timestamp) -> String {
@@ -141,6 +143,7 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::ImagePulled(PulledFacts { digest, bytes, target }) => {
             format!("pulled back {} ({}), every digest right: {digest}", target.one_line(), Bytes(*bytes))
         }
+        EventKind::Compared(comparison) => words::comparison(comparison),
         EventKind::Cleaned(Cleaning::Gone { what }) => format!("gone: {}", what.one_line()),
         EventKind::Cleaned(Cleaning::Left(left)) => format!("left: {}: {}", left.what.one_line(), left.reason.one_line()),
         _ => return None,

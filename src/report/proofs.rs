@@ -1,7 +1,7 @@
 //! What a drill proved, in sentences. Only what was done and read back is a proof.
 
 use super::words;
-use crate::record::{Artifact, Bytes, Outcome, Phase, Record, RoomFacts, StepEnd};
+use crate::record::{Artifact, Bytes, ComparedWith, ComparisonResult, Mode, Outcome, Phase, Record, RoomFacts, StepEnd};
 
 /// Each proof with what it is about.
 pub(super) fn proofs(record: &Record) -> Vec<(&'static str, String)> {
@@ -12,6 +12,7 @@ pub(super) fn proofs(record: &Record) -> Vec<(&'static str, String)> {
     proofs.extend(tag(record).map(|proof| ("tag", proof)));
     proofs.extend(images(record).map(|proof| ("image", proof)));
     proofs.extend(smoke(record).map(|proof| ("smoke", proof)));
+    proofs.extend(comparisons(record));
     proofs
 }
 
@@ -66,7 +67,22 @@ fn images(record: &Record) -> impl Iterator<Item = String> {
 }
 
 fn smoke(record: &Record) -> Option<String> {
-    passed(record, Phase::Smoke).then(|| format!("{} on what came back", steps(record, Phase::Smoke)))
+    let what = match record.drill.mode {
+        Mode::Drill => "what came back",
+        Mode::Rehearsal => "what was built, which did not pass a registry",
+    };
+    passed(record, Phase::Smoke).then(|| format!("{} on {what}", steps(record, Phase::Smoke)))
+}
+
+fn comparisons(record: &Record) -> impl Iterator<Item = (&'static str, String)> {
+    let same = record.comparisons.iter().filter(|comparison| matches!(comparison.result, ComparisonResult::Same { .. }));
+    same.map(|comparison| {
+        let name = match comparison.with {
+            ComparedWith::Release => "compare",
+            ComparedWith::SecondBuild => "repeat",
+        };
+        (name, words::comparison(comparison))
+    })
 }
 
 fn passed(record: &Record, phase: Phase) -> bool {

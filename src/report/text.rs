@@ -6,7 +6,7 @@ use super::{
     proofs::proofs,
     words,
 };
-use crate::record::{Exit, Finding, Measure, Outcome, PhaseRecord, Record, Restored, StepEnd, StepRecord, Text, Verdict};
+use crate::record::{Exit, Finding, Measure, Mode, Outcome, PhaseRecord, Record, Restored, StepEnd, StepRecord, Text, Verdict};
 
 /// Lines of evidence that are shown of each finding, and of output of each failed step: the last ones.
 const LINES_SHOWN: usize = 20;
@@ -35,6 +35,9 @@ fn answer(lines: &mut Lines, record: &Record) {
     lines.hanging(&[(PLAIN, "time to ship: ")], &words::time_to_ship(record));
     let drill = &record.drill;
     lines.hanging(&[(PLAIN, "spare: ")], &words::spare(&drill.spare, drill.seal));
+    if drill.mode == Mode::Rehearsal {
+        lines.hanging(&[(BOLD, "mode: ")], words::REHEARSAL);
+    }
     for note in words::notes(record) {
         lines.hanging(&[(BOLD, "note: ")], &note);
     }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::record::{
-    Bytes, CheckKind, EngineFacts, Exit, Finding, ImageFacts, Independence, Measure, Origin, Outcome, PhaseRecord, PublishRecord,
-    Record, Restored, Seal, Severity, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepRecord, Verdict,
+    Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, Exit, Finding, ImageFacts, Independence,
+    Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal, Severity, Signal, SourceFacts, SpareFacts,
+    SpareKind, StepEnd, StepRecord, Verdict,
 };
 
 /// The verdict as a headline.
@@ -235,6 +236,38 @@ pub(super) fn publish(published: &PublishRecord) -> String {
         format!("{proof}, every digest right")
     }
 }
+
+/// What came of a comparison, in a sentence.
+pub(super) fn comparison(comparison: &ComparisonFacts) -> String {
+    let (subject, place) = (comparison.subject.one_line(), comparison.place.one_line());
+    let other = match comparison.with {
+        ComparedWith::Release => format!("what the primary path has released, `{place}`"),
+        ComparedWith::SecondBuild => place,
+    };
+    match &comparison.result {
+        ComparisonResult::Same { files, bytes } => {
+            let files = count(usize::try_from(*files).unwrap_or(usize::MAX), "file");
+            format!("`{subject}` is the same as {other}: {files}, {}", Bytes(*bytes))
+        }
+        ComparisonResult::Differs { total, .. } => {
+            let differences = count(usize::try_from(*total).unwrap_or(usize::MAX), "difference");
+            format!("`{subject}` is not the same as {other}: {differences}")
+        }
+        ComparisonResult::NotCompared { reason } => {
+            format!("`{subject}` was not compared with {other}: {}", reason.one_line())
+        }
+    }
+}
+
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Drill => "drill",
+        Mode::Rehearsal => "rehearsal",
+    }
+}
+
+/// Said of a drill that could publish nothing.
+pub(super) const REHEARSAL: &str = "a rehearsal: no credential that can push was read, and nothing was put outside";
 
 /// The steps that did not do what they should, with output that no finding shows already.
 pub(super) fn failed_steps(record: &Record) -> impl Iterator<Item = &StepRecord> {

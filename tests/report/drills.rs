@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use canship::record::{
-    Artifact, CheckKind, Cleaning, Digest, DrillFacts, DrillId, EngineFacts, Event, EventKind, Finding, ImageFacts, Independence,
-    LOG_VERSION, Leftover, Origin, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts, Rule, Seal, Signal, SourceFacts,
-    SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts, Text,
+    Artifact, CheckKind, Cleaning, ComparedWith, ComparisonFacts, ComparisonResult, Difference, DifferenceKind, Digest, DrillFacts,
+    DrillId, EngineFacts, Event, EventKind, Finding, ImageFacts, Independence, LOG_VERSION, Leftover, Mode, Origin, Outcome, Phase,
+    PulledFacts, PushedFacts, RoomFacts, Rule, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
+    Text,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -70,6 +71,7 @@ pub(crate) fn facts() -> DrillFacts {
         spare: SpareFacts { name: "laptop".into(), kind: SpareKind::Container, independence: Independence::NoVendor },
         target: Duration::from_mins(30),
         seal: Seal::Open,
+        mode: Mode::Drill,
     }
 }
 
@@ -236,6 +238,65 @@ pub(crate) fn degraded() -> Drill {
         .after(1, EventKind::DrillFinished)
 }
 
+/// Shipped; the release of the primary path differs, the second build does not, and one could not be compared.
+pub(crate) fn compared() -> Drill {
+    let drill = access(Drill::start(facts()), Outcome::Passed).limited(NOT_SEALED);
+    let drill = drill.after(20, EventKind::PhaseFinished { phase: Phase::Probe, outcome: Outcome::Passed });
+    let built = fetched(drill)
+        .after(0, EventKind::PhaseStarted { phase: Phase::Build })
+        .step((Phase::Build, 1), "make", &["cc -o acme-api main.c"], (1_900, exited(0)))
+        .after(350, EventKind::ArtifactCollected(artifact()))
+        .after(0, EventKind::PhaseFinished { phase: Phase::Build, outcome: Outcome::Passed });
+    let different = ComparisonResult::Differs {
+        differences: vec![
+            Difference {
+                path: "acme-api".into(),
+                kind: DifferenceKind::Content {
+                    ours: 31_457_280,
+                    theirs: Some(31_457_280),
+                    offset: Some(568),
+                    hint: Some("only the build id differs".into()),
+                },
+            },
+            Difference { path: "share/acme.conf".into(), kind: DifferenceKind::Missing },
+        ],
+        total: 2,
+    };
+    let release = |place: &str, result| {
+        EventKind::Compared(ComparisonFacts {
+            with: ComparedWith::Release,
+            subject: "acme-api".into(),
+            place: place.into(),
+            result,
+        })
+    };
+    let finding = Finding::new(
+        Rule::ReleaseDiffers,
+        Phase::Compare,
+        "`acme-api` is not the same as what the primary path has released, `https://dl.example/v1.4.2/acme-api.tar.gz`: 2 differences",
+        "see with `canship drill --twice` whether the build is reproducible at all",
+    )
+    .with_evidence("`acme-api` has other bytes (30.0 MiB in both), the first difference at byte 568: only the build id differs");
+    let second = ComparisonFacts {
+        with: ComparedWith::SecondBuild,
+        subject: "the build".into(),
+        place: "a second build in a fresh room".into(),
+        result: ComparisonResult::Same { files: 1, bytes: 31_457_280 },
+    };
+    shipped(built)
+        .after(0, EventKind::PhaseStarted { phase: Phase::Compare })
+        .after(700, release("https://dl.example/v1.4.2/acme-api.tar.gz", different))
+        .found(finding)
+        .after(0, release("ghcr.io/acme/api:v1.4.2", ComparisonResult::NotCompared { reason: "it is not there".into() }))
+        .after(0, EventKind::PhaseFinished { phase: Phase::Compare, outcome: Outcome::Failed })
+        .after(0, EventKind::PhaseStarted { phase: Phase::Repeat })
+        .step((Phase::Repeat, 1), "make", &["cc -o acme-api main.c"], (1_800, exited(0)))
+        .after(30, EventKind::Compared(second))
+        .after(0, EventKind::PhaseFinished { phase: Phase::Repeat, outcome: Outcome::Passed })
+        .phase(Phase::Clean, 410, Outcome::Passed)
+        .after(1, EventKind::DrillFinished)
+}
+
 /// A broken build with output that tries things, no push right, and a mirror that is behind.
 pub(crate) fn cannot_ship() -> Drill {
     let output = [
@@ -355,6 +416,14 @@ pub(crate) fn everything(text: &str) -> Drill {
         ..source()
     };
     let leftover = Leftover { what: text(), reason: text(), remedy: text() };
+    let compared =
+        |result| EventKind::Compared(ComparisonFacts { with: ComparedWith::Release, subject: text(), place: text(), result });
+    let differences = [
+        DifferenceKind::Kind { ours: text(), theirs: text() },
+        DifferenceKind::Target { ours: text(), theirs: text() },
+        DifferenceKind::Content { ours: 1, theirs: None, offset: None, hint: Some(text()) },
+    ];
+    let differences = differences.map(|kind| Difference { path: text(), kind }).into();
     Drill::start(drill_facts)
         .after(1, EventKind::PhaseStarted { phase: Phase::Probe })
         .after(1, EventKind::CheckStarted { check: CheckKind::Secret, subject: text() })
@@ -380,6 +449,9 @@ pub(crate) fn everything(text: &str) -> Drill {
         .after(1, EventKind::StepStarted { step: smoke, command: text() })
         .after(1, EventKind::StepFinished { step: smoke, end: StepEnd::TimedOut { limit: Duration::from_millis(1500) } })
         .after(1, EventKind::PhaseFinished { phase: Phase::Smoke, outcome: Outcome::Skipped { reason: text() } })
+        .after(1, compared(ComparisonResult::Differs { differences, total: 3 }))
+        .after(1, compared(ComparisonResult::NotCompared { reason: text() }))
+        .after(1, compared(ComparisonResult::Same { files: 1, bytes: 1 }))
         .after(1, EventKind::Found(finding))
         .after(1, EventKind::Found(gap))
         .after(1, EventKind::Limited { limit: text() })

@@ -20,9 +20,10 @@ use snapbox::{Assert, Data, data::DataFormat};
 type Make = fn() -> Drill;
 
 /// The drills that have a snapshot in every format.
-const DRILLS: [(&str, Make); 6] = [
+const DRILLS: [(&str, Make); 7] = [
     ("can-ship", drills::can_ship),
     ("degraded", drills::degraded),
+    ("compared", drills::compared),
     ("cannot-ship", drills::cannot_ship),
     ("unknown", drills::unknown),
     ("interrupted", drills::interrupted),

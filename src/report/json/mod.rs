@@ -7,13 +7,15 @@ use serde::Serialize;
 use super::words;
 use crate::record::{self, Exit, Record};
 
+mod comparison;
 mod release;
 mod view;
 mod vocabulary;
 
+use comparison::ComparisonView;
 use release::{ArtifactView, PublishView, TagView};
 use view::{CheckView, FindingView, LeftoverView, PhaseView, RoomView, SourceView, SpareView, StepView};
-use vocabulary::{Restored, Signal, Verdict};
+use vocabulary::{Mode, Restored, Signal, Verdict};
 
 /// The report of one drill of canship.
 #[derive(Serialize, JsonSchema)]
@@ -36,6 +38,8 @@ struct Report {
     exit_code: u8,
     /// What the exit code means.
     exit_meaning: String,
+    /// What the drill could do outside.
+    mode: Mode,
     /// Whether the primary path is as it was.
     restored: Restored,
     /// Whether the drill got to its last event; false if it was killed.
@@ -74,6 +78,8 @@ struct Report {
     tag: Option<TagView>,
     /// The images that were pushed.
     published: Vec<PublishView>,
+    /// What was built, compared with other builds of the same release.
+    comparisons: Vec<ComparisonView>,
     /// What is wanting, what to fix first at the front.
     findings: Vec<FindingView>,
     /// What this drill can never prove.
@@ -101,6 +107,7 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         verdict: record.verdict.into(),
         exit_code: exit.code(),
         exit_meaning: words::exit(exit, record.verdict).to_owned(),
+        mode: record.drill.mode.into(),
         restored: record.restored.into(),
         finished: record.finished,
         interrupted: record.interrupted.map(Into::into),
@@ -120,6 +127,7 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         artifacts: record.artifacts.iter().map(Into::into).collect(),
         tag: record.tag.as_ref().map(Into::into),
         published: record.published.iter().map(Into::into).collect(),
+        comparisons: record.comparisons.iter().map(Into::into).collect(),
         findings: record.findings.iter().map(Into::into).collect(),
         limits: view::strings(&record.limits),
         cleaned: view::strings(&record.cleaned),

@@ -36,11 +36,19 @@ mirror! {
 }
 mirror! {
     /// The phases of a drill.
-    Phase of record::Phase { Prepare, Probe, Cut, Fetch, Build, Tag, Publish, Smoke, Restore, Clean }
+    Phase of record::Phase { Prepare, Probe, Cut, Fetch, Build, Tag, Publish, Smoke, Compare, Repeat, Restore, Clean }
 }
 mirror! {
     /// The kinds of spare.
     SpareKind of record::SpareKind { Container, Runner, Host }
+}
+mirror! {
+    /// Whether anything could be published under the drill's name: a rehearsal reads no credential that can push.
+    Mode of record::Mode { Drill, Rehearsal }
+}
+mirror! {
+    /// What a build was compared with.
+    ComparedWith of record::ComparedWith { Release, SecondBuild }
 }
 mirror! {
     /// How far a spare stands apart from the primary path.
