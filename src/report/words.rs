@@ -240,22 +240,15 @@ pub(super) fn publish(published: &PublishRecord) -> String {
 /// What came of a comparison, in a sentence.
 pub(super) fn comparison(comparison: &ComparisonFacts) -> String {
     let (subject, place) = (comparison.subject.one_line(), comparison.place.one_line());
-    let other = match comparison.with {
-        ComparedWith::Release => format!("what the primary path has released, `{place}`"),
-        ComparedWith::SecondBuild => place,
+    let number = |number: &u64, thing| count(usize::try_from(*number).unwrap_or(usize::MAX), thing);
+    let what = match &comparison.result {
+        ComparisonResult::Same { files, bytes } => format!("the same ({}, {})", number(files, "file"), Bytes(*bytes)),
+        ComparisonResult::Differs { total, .. } => format!("not the same: {}", number(total, "difference")),
+        ComparisonResult::NotCompared { reason } => format!("not compared: {}", reason.one_line()),
     };
-    match &comparison.result {
-        ComparisonResult::Same { files, bytes } => {
-            let files = count(usize::try_from(*files).unwrap_or(usize::MAX), "file");
-            format!("`{subject}` is the same as {other}: {files}, {}", Bytes(*bytes))
-        }
-        ComparisonResult::Differs { total, .. } => {
-            let differences = count(usize::try_from(*total).unwrap_or(usize::MAX), "difference");
-            format!("`{subject}` is not the same as {other}: {differences}")
-        }
-        ComparisonResult::NotCompared { reason } => {
-            format!("`{subject}` was not compared with {other}: {}", reason.one_line())
-        }
+    match comparison.with {
+        ComparedWith::Release => format!("`{subject}` and `{place}`, which the primary path has released: {what}"),
+        ComparedWith::SecondBuild => format!("{subject} and {place}: {what}"),
     }
 }
 
