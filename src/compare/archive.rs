@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Bounds, Tree, Unread, Wanted,
-    listing::{Listing, Place, Seen, inward},
+    listing::{Listing, MOST, Place, Seen, inward},
     tree::{Entry, FileEntry},
 };
 use crate::record::Digest;
@@ -84,9 +84,12 @@ fn open(path: &Path, format: Format, bounds: &Bounds) -> io::Result<Box<dyn Read
 }
 
 /// Refuses what would not fit into memory, before anything is made of it.
-fn check_headers(archive: Box<dyn Read>) -> io::Result<()> {
-    for entry in tar::Archive::new(archive).entries()?.raw(true) {
+pub(super) fn check_headers(archive: impl Read) -> io::Result<()> {
+    for (number, entry) in tar::Archive::new(archive).entries()?.raw(true).enumerate() {
         let entry = entry?;
+        if number > MOST {
+            return Err(too_many());
+        }
         let kind = entry.header().entry_type();
         let is_about_another = kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions();
         if (is_about_another || kind.is_pax_global_extensions()) && entry.size() > LONGEST_HEADER {
@@ -112,7 +115,13 @@ fn list_layer(layer: usize, archive: Box<dyn Read>, listing: &mut Listing) -> io
             listing.remove(&path.with_file_name(hidden));
             continue;
         }
-        own.push((number, path, entry.header().entry_type(), entry.header().mode()? & 0o111 != 0, entry.link_name()?.map(Into::into)));
+        own.push((
+            number,
+            path,
+            entry.header().entry_type(),
+            entry.header().mode()? & 0o111 != 0,
+            entry.link_name()?.map(Into::into),
+        ));
     }
     // What hides only hides what is below, wherever it stands in the layer.
     for (number, path, kind, executable, target) in own {
@@ -138,7 +147,7 @@ fn zip(path: &Path, wanted: &Wanted, into: &Path, bounds: &Bounds) -> Result<Tre
     for number in 0..archive.len() {
         bounds.check()?;
         let entry = archive.by_index_raw(number).map_err(io::Error::other)?;
-        let path = inward(Path::new(entry.name()))?;
+        let path = inward(Path::new(&*entry.name().map_err(io::Error::other)?))?;
         let mode = entry.unix_mode();
         let executable = mode.is_some_and(|mode| mode & 0o111 != 0);
         let seen = if entry.is_dir() { Seen::Folder } else { Seen::File { place: (0, number), executable } };
@@ -166,8 +175,24 @@ fn zip(path: &Path, wanted: &Wanted, into: &Path, bounds: &Bounds) -> Result<Tre
     Ok(store.tree(part)?)
 }
 
-/// Opens a zip archive.
+fn too_many() -> io::Error {
+    io::Error::other(format!("it has more than {MOST} entries"))
+}
+
+/// Opens a zip archive. Its list of entries is read whole, so what it says of their number is looked at first.
+/// Source: APPNOTE.TXT, section 4.3.16 (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>).
 pub(super) fn open_zip(path: &Path) -> io::Result<zip::ZipArchive<BufReader<File>>> {
+    const END: u64 = 22;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(io::SeekFrom::Start(length.saturating_sub(END + u64::from(u16::MAX))))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let end = tail.windows(4).rposition(|window| window == b"PK\x05\x06").map(|at| &tail[at..]);
+    // A directory of 4 GiB or of 65 535 entries is told in another place, and is that of no release.
+    if end.and_then(|end| end.get(8..16)).is_none_or(|counts| counts[2..4] == [0xff; 2] || counts[4..8] == [0xff; 4]) {
+        return Err(too_many());
+    }
     zip::ZipArchive::new(BufReader::new(File::open(path)?)).map_err(io::Error::other)
 }
 
@@ -180,7 +205,8 @@ struct Store {
 
 impl Store {
     fn new(folder: &Path, part: &[(PathBuf, Seen)]) -> Self {
-        let places = part.iter().filter_map(|(_, seen)| if let Seen::File { place, .. } = seen { Some((*place, None)) } else { None });
+        let places =
+            part.iter().filter_map(|(_, seen)| if let Seen::File { place, .. } = seen { Some((*place, None)) } else { None });
         Self { folder: folder.to_owned(), places: places.collect() }
     }
 

@@ -38,7 +38,9 @@ impl<R: Read> Read for Bounded<R> {
         let n = self.inner.read(buffer)?;
         match self.left.checked_sub(n as u64) {
             Some(left) => self.left = left,
-            None => return Err(io::Error::other(format!("it holds more than the {} bytes that are read of it", self.bounds.bytes))),
+            None => {
+                return Err(io::Error::other(format!("it holds more than the {} bytes that are read of it", self.bounds.bytes)));
+            }
         }
         Ok(n)
     }

@@ -15,6 +15,11 @@ pub(super) struct Section {
 }
 
 impl Section {
+    /// Where it ends.
+    pub(super) fn end(&self) -> u64 {
+        self.offset.saturating_add(self.size)
+    }
+
     /// Whether the byte at this place of the file belongs to it.
     pub(super) fn holds(&self, byte: u64) -> bool {
         byte >= self.offset && byte - self.offset < self.size

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Bounds,
-    archive::{Format, open_zip},
+    archive::{Format, check_headers, open_zip},
     diff::First,
     elf::{self, Section},
 };
@@ -33,8 +33,8 @@ pub(super) fn of(ours: &Path, theirs: &Path, first: First, bounds: &Bounds) -> O
     let formats = [ours, theirs].map(|path| File::open(path).and_then(|mut file| Format::of(&mut file)).ok().flatten());
     match formats {
         [Some(Format::TarGz), Some(Format::TarGz)] => of_gzip(ours, theirs, bounds),
-        [Some(Format::Tar), Some(Format::Tar)] => of_archives(tar(plain(ours, bounds).ok()?)?, tar(plain(theirs, bounds).ok()?)?),
-        [Some(Format::Zip), Some(Format::Zip)] => of_archives(zip(ours)?, zip(theirs)?),
+        [Some(Format::Tar), Some(Format::Tar)] => of_archives(&tar(|| plain(ours, bounds))?, &tar(|| plain(theirs, bounds))?),
+        [Some(Format::Zip), Some(Format::Zip)] => of_archives(&zip(ours)?, &zip(theirs)?),
         _ => match (elf::sections(ours), elf::sections(theirs)) {
             (Some(ours_has), Some(_)) => of_programs((ours, &ours_has), theirs, first, bounds),
             _ => of_text(ours, theirs, first),
@@ -54,13 +54,13 @@ fn of_gzip(ours: &Path, theirs: &Path, bounds: &Bounds) -> Option<String> {
     if digest(unpacked(ours, bounds).ok()?).ok()? == digest(unpacked(theirs, bounds).ok()?).ok()? {
         return Some("only the time or the compression of the archive differs, what is in it is the same".to_owned());
     }
-    of_archives(tar(unpacked(ours, bounds).ok()?)?, tar(unpacked(theirs, bounds).ok()?)?)
+    of_archives(&tar(|| unpacked(ours, bounds))?, &tar(|| unpacked(theirs, bounds))?)
 }
 
 /// Entries of an archive, each with all that matters of it.
 type Entries = BTreeMap<PathBuf, (u64, String)>;
 
-fn of_archives(ours: Entries, theirs: Entries) -> Option<String> {
+fn of_archives(ours: &Entries, theirs: &Entries) -> Option<String> {
     if ours == theirs {
         return Some("only times, owners or the order in the archive differ, what is in it is the same".to_owned());
     }
@@ -73,9 +73,11 @@ fn of_archives(ours: Entries, theirs: Entries) -> Option<String> {
     Some(format!("in it, {}{more} differ", shown.join(", ")))
 }
 
-fn tar(archive: impl Read) -> Option<Entries> {
+/// Reads an archive twice: first only to see that it does no harm.
+fn tar<R: Read>(open: impl Fn() -> io::Result<R>) -> Option<Entries> {
+    check_headers(open().ok()?).ok()?;
     let mut entries = Entries::new();
-    for entry in tar::Archive::new(archive).entries().ok()? {
+    for entry in tar::Archive::new(open().ok()?).entries().ok()? {
         let mut entry = entry.ok()?;
         let (path, header) = (entry.path().ok()?.into_owned(), entry.header());
         let about = format!("{:?} {:o} {:?}", header.entry_type(), header.mode().ok()?, entry.link_name().ok()?);
@@ -87,11 +89,12 @@ fn tar(archive: impl Read) -> Option<Entries> {
 
 fn zip(path: &Path) -> Option<Entries> {
     let mut archive = open_zip(path).ok()?;
+    let number = archive.len();
     let entry = |number| {
         let entry = archive.by_index_raw(number).ok()?;
-        Some((PathBuf::from(entry.name()), (entry.size(), format!("{:08x} {:?}", entry.crc32(), entry.unix_mode()))))
+        Some((PathBuf::from(&*entry.name().ok()?), (entry.size(), format!("{:08x} {:?}", entry.crc32(), entry.unix_mode()))))
     };
-    (0..archive.len()).map(entry).collect()
+    (0..number).map(entry).collect()
 }
 
 fn digest(mut content: impl Read) -> io::Result<Digest> {
@@ -114,7 +117,7 @@ fn of_programs((ours, sections): (&Path, &[Section]), theirs: &Path, first: Firs
 
 /// Whether two files of one length are the same outside of a section.
 fn same_but(section: &Section, ours: &Path, theirs: &Path, bounds: &Bounds) -> io::Result<bool> {
-    let [before, after] = [(0, section.offset), (section.offset + section.size, u64::MAX)].map(|(from, to)| {
+    let [before, after] = [(0, section.offset), (section.end(), u64::MAX)].map(|(from, to)| {
         let part = |path: &Path| {
             let mut file = File::open(path)?;
             file.seek(SeekFrom::Start(from))?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Entries that are listed: more than any release has, so few that a list of them fits into memory.
-const MOST: usize = 400_000;
+pub(super) const MOST: usize = 400_000;
 
 /// Where canship puts artifacts in an image.
 const OWN_FOLDER: &str = "app";
@@ -131,7 +131,9 @@ impl Listing {
         let named = self.0.iter().filter(|(path, seen)| path.ends_with(name) && fits(seen));
         let mut found: Vec<&PathBuf> = named.map(|(path, _)| path).take(SHOWN + 1).collect();
         // A folder within the folder of that name is a part of it.
-        if wanted.folder && let Some(first) = found.first().map(|first| (*first).clone()) {
+        if wanted.folder
+            && let Some(first) = found.first().map(|first| (*first).clone())
+        {
             found.retain(|path| **path == first || !path.starts_with(&first));
         }
         match found.as_slice() {

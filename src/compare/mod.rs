@@ -21,6 +21,6 @@ mod tree;
 pub use bounds::Bounds;
 pub use diff::{Differences, differences};
 pub use download::{Access, Download, Fetched, Unfetched};
-pub use image::ImageRequest;
+pub use image::FetchedImage;
 pub use listing::{Unread, Wanted};
 pub use tree::Tree;

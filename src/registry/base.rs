@@ -1,6 +1,9 @@
 //! The image that a release stands on.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,10 +16,10 @@ use super::{
     feed::{Broken, Ending, Feeder, Settled, Source, feed},
     image::blob_of,
     pull::{Incoming, MAX_DOCUMENT},
-    pulse::Pulse,
+    pulse::{Meter, Pulse},
     upload::Blob,
 };
-use crate::record::Digest;
+use crate::record::{Bytes as Size, Digest};
 
 /// An image of another repository, of which the layers are copied along.
 #[derive(Debug)]
@@ -61,10 +64,60 @@ impl Base {
         Ok(Self { client: client.clone(), platform, layers: layers.map_err(failed)?, config, digest: document.blob.digest })
     }
 
+    /// Fetches every layer into `into` (an existing folder), the lowest first; not more than `limit` bytes in all.
+    ///
+    /// # Errors
+    /// One is not there, not what the manifest says, or there is more than may come.
+    pub async fn pull_layers(&self, into: &Path, limit: u64) -> Result<Vec<(PathBuf, Packing)>, RegistryError> {
+        let size = self.layers.iter().fold(0_u64, |sum, (blob, _)| sum.saturating_add(blob.size));
+        if size > limit {
+            let words = format!("it has {}, more than the {} that are fetched of it", Size(size), Size(limit)).into();
+            let refused = Fault::Refused { status: None, words };
+            return Err(RegistryError::new(self.client.repository(), "pulling the image", refused));
+        }
+        let path = |blob: &Blob| into.join(blob.digest.as_str().replace(':', "-"));
+        let mut blobs: Vec<Blob> = Vec::new();
+        for (blob, _) in &self.layers {
+            if !blobs.contains(blob) {
+                blobs.push(blob.clone());
+            }
+        }
+        self.client.fetch_all(blobs, &Meter::new(&|_| {}), |blob| Some(path(blob))).await?;
+        Ok(self.layers.iter().map(|(blob, kind)| (path(blob), Packing::of(kind))).collect())
+    }
+
+    /// A label of its configuration.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.config.get("config")?.get("Labels")?.get(name)?.as_str()
+    }
+
     /// The digest of the manifest it was resolved to.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.digest
+    }
+}
+
+/// How a layer is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    Plain,
+    /// With gzip.
+    Gzip,
+    /// With zstd.
+    Zstd,
+}
+
+impl Packing {
+    /// `kind` is one of those that [`oci_type`] gives.
+    fn of(kind: &MediaType) -> Self {
+        match kind {
+            MediaType::ImageLayer => Self::Plain,
+            MediaType::ImageLayerZstd => Self::Zstd,
+            _ => Self::Gzip,
+        }
     }
 }
 

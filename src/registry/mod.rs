@@ -32,7 +32,7 @@ mod transport;
 mod upload;
 mod wire;
 
-pub use base::Base;
+pub use base::{Base, Packing};
 pub use client::{Access, Client, Login};
 pub use credentials::Credentials;
 pub use embedded::{Embedded, Rights};
@@ -42,4 +42,4 @@ pub use image::{Image, Platform};
 pub use ledger::Ledger;
 pub use pull::Pulled;
 pub use push::Pushed;
-pub use repository::{ImageName, InvalidName, Repository, Which};
+pub use repository::{ImageName, InvalidName, Repository, Which, is_loopback};

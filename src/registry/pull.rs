@@ -181,7 +181,7 @@ impl Client {
         }
     }
 
-    async fn fetch_all(
+    pub(super) async fn fetch_all(
         &self,
         blobs: Vec<Blob>,
         meter: &Meter<'_>,

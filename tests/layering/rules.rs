@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["plan", "process", "network"],
     &["archive", "secret", "state"],
     &["source", "registry"],
-    &["spare", "probe"],
+    &["spare", "probe", "compare"],
     &["drill"],
     &["report"],
     &["cli"],
