@@ -43,6 +43,9 @@ pub(super) struct DrillOptions {
     /// The spare to drill; without it the plan's first
     #[arg(long, value_name = "NAME")]
     pub(super) spare: Option<String>,
+    /// Build once more in a second fresh room, and say whether the build is reproducible
+    #[arg(long)]
+    pub(super) twice: bool,
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }

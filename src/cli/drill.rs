@@ -15,7 +15,7 @@ use super::{
     plan::load_plan,
 };
 use crate::{
-    drill::{self, Interrupts, Setup},
+    drill::{self, Builds, Interrupts, Setup},
     plan::{self, BuildImage, Loaded, SecretSource, SpareKind},
     record::{Exit, Record, Sink, Verdict},
     report::{self, Format, log::LogSink, terminal},
@@ -29,12 +29,19 @@ pub(super) struct Order<'o> {
     pub(super) plan_file: &'o Path,
     /// The spare by name; without it the plan's first.
     pub(super) spare: Option<&'o str>,
+    pub(super) builds: Builds,
     pub(super) outputs: &'o Outputs,
 }
 
 pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
     let loaded = load_plan(&options.plan.plan)?;
-    let order = Order { loaded, plan_file: &options.plan.plan, spare: options.spare.as_deref(), outputs: &options.outputs };
+    let order = Order {
+        loaded,
+        plan_file: &options.plan.plan,
+        spare: options.spare.as_deref(),
+        builds: if options.twice { Builds::Twice } else { Builds::Once },
+        outputs: &options.outputs,
+    };
     runtime()?.block_on(rehearse(order))
 }
 
@@ -66,6 +73,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         workspace: place.folder("drill")?,
         sinks: sinks(order.outputs)?,
         interrupts,
+        builds: order.builds,
         notes: place::makeshift().into_iter().collect(),
     };
     let done = Box::pin(drill::run(setup)).await;

@@ -17,6 +17,8 @@ pub(super) struct Board {
     pub(super) tag_place: SetOnce<Option<Severity>>,
     /// For each publish target of the plan, the worst that keeps a release from it, if anything does.
     pub(super) targets: Vec<SetOnce<Option<Severity>>>,
+    /// Set when every image that is published is published, whatever came of it.
+    pub(super) published: SetOnce<()>,
 }
 
 impl Board {
@@ -25,6 +27,7 @@ impl Board {
             vault: SetOnce::new(),
             spare: SetOnce::new(),
             tag_place: SetOnce::new(),
+            published: SetOnce::new(),
             targets: plan.publish.iter().map(|_| SetOnce::new()).collect(),
         }
     }

@@ -16,6 +16,7 @@ use super::{
     version,
 };
 use crate::{
+    archive::Unpacked,
     plan::{Step, Version},
     record::{Artifact, EventKind, Finding, Phase, RoomFacts, Rule, StepEnd, StepId},
     registry::Platform,
@@ -75,18 +76,39 @@ pub(super) async fn open(scope: &Scope, waiting: &mut Option<Opening>) -> Option
 }
 
 async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, inputs: &Inputs<'_>) -> Option<Built> {
-    if let Err(problem) = room.fill(inputs.checkout.content()).await {
-        scope.found(spare::finding(&problem, Phase::Build));
-        return None;
-    }
+    fill(scope, room, inputs.checkout).await?;
     (inputs.on_filled)();
     let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
     if let Version::Command(command) = &drill.plan.source.version {
         let version = version::of_room(scope, room, (command, inputs.vault), left(deadline)).await;
         drop(inputs.version.set(version));
     }
-    run_all(drill, scope, room, (&drill.plan.build.run, inputs.vault), deadline).await?;
-    collect(drill, scope, room, inputs.vault).await
+    run_all(drill, scope, room, (&steps(drill, inputs.checkout), inputs.vault), deadline).await?;
+    let Collected { folder, files, complete } = collect(drill, scope, room, (inputs.vault, "artifacts")).await?;
+    for file in files {
+        scope.emit(EventKind::ArtifactCollected(Artifact {
+            path: file.path.to_string_lossy().into_owned().into(),
+            size: file.size,
+            digest: file.digest,
+            executable: file.executable,
+        }));
+    }
+    complete.then(|| Built { artifacts: folder, platform: platform(&room.facts()) })
+}
+
+/// Streams the source into a room.
+pub(super) async fn fill(scope: &Scope, room: &mut dyn Room, checkout: &Checkout) -> Option<()> {
+    let filled = room.fill(checkout.content()).await;
+    filled.map_err(|problem| scope.found(spare::finding(&problem, scope.of()))).ok().map(drop)
+}
+
+/// The plan's build steps, with the commit's time as the time that a reproducible build takes, unless they set another.
+pub(super) fn steps(drill: &Drill, checkout: &Checkout) -> Vec<Step> {
+    let mut steps = drill.plan.build.run.clone();
+    for step in &mut steps {
+        step.env.entry("SOURCE_DATE_EPOCH".to_owned()).or_insert_with(|| checkout.source_date().to_string());
+    }
+    steps
 }
 
 /// Runs steps one after the other until one does not do what it should; none then.
@@ -157,42 +179,43 @@ fn one_line(command: &str) -> String {
     if lines.next().is_some() { first + " …" } else { first }
 }
 
-/// Takes every artifact out; looks at all of them even if one is missing.
-async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, vault: &Vault) -> Option<Built> {
-    let artifacts = drill.workspace.join("artifacts");
-    if let Err(reason) = tokio::fs::create_dir(&artifacts).await {
-        let problem = SpareError::Failed { what: format!("`{}` cannot be made", artifacts.display()), reason: reason.to_string() };
-        scope.found(spare::finding(&problem, Phase::Build));
+/// What was taken out of a room.
+pub(super) struct Collected {
+    pub(super) folder: PathBuf,
+    pub(super) files: Vec<Unpacked>,
+    /// Whether every artifact is there.
+    pub(super) complete: bool,
+}
+
+/// Takes every artifact out into a new folder of this name; looks at all of them even if one is missing.
+pub(super) async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, (vault, name): (&Vault, &str)) -> Option<Collected> {
+    let folder = drill.workspace.join(name);
+    if let Err(reason) = tokio::fs::create_dir(&folder).await {
+        let problem = SpareError::Failed { what: format!("`{}` cannot be made", folder.display()), reason: reason.to_string() };
+        scope.found(spare::finding(&problem, scope.of()));
         return None;
     }
-    let mut complete = true;
+    let mut collected = Collected { folder, files: Vec::new(), complete: true };
     for path in &drill.plan.build.artifacts {
-        match room.collect(path, &artifacts).await {
+        match room.collect(path, &collected.folder).await {
             // The image would show the name to everybody.
             Ok(files) if files.iter().any(|file| vault.holds_secret(&file.path.to_string_lossy())) => {
-                scope.found(secret_in_name(path));
-                complete = false;
+                scope.found(secret_in_name(path, scope.of()));
+                collected.complete = false;
             }
-            Ok(files) => files.into_iter().for_each(|file| {
-                scope.emit(EventKind::ArtifactCollected(Artifact {
-                    path: file.path.to_string_lossy().into_owned().into(),
-                    size: file.size,
-                    digest: file.digest,
-                    executable: file.executable,
-                }));
-            }),
+            Ok(files) => collected.files.extend(files),
             Err(problem) => {
-                scope.found(spare::finding(&problem, Phase::Build));
-                complete = false;
+                scope.found(spare::finding(&problem, scope.of()));
+                collected.complete = false;
             }
         }
     }
-    complete.then_some(Built { artifacts, platform: platform(&room.facts()) })
+    Some(collected)
 }
 
-fn secret_in_name(artifact: &Path) -> Finding {
+fn secret_in_name(artifact: &Path, phase: Phase) -> Finding {
     let summary = format!("the artifact `{}` has a secret of the plan in a file's name: it was not published", artifact.display());
-    Finding::new(Rule::ArtifactRefused, Phase::Build, summary, "name files so that no secret is part of it")
+    Finding::new(Rule::ArtifactRefused, phase, summary, "name files so that no secret is part of it")
 }
 
 /// What a room builds for: its engine's platform, or else this machine's.

@@ -44,8 +44,8 @@ pub(super) async fn within<T>(drill: &Drill, phases: impl Future<Output = T>) ->
 }
 
 fn longest(plan: &Plan) -> Duration {
-    // The build's steps and the smoke steps have that time each.
-    plan.build.limits.time.saturating_mul(2).saturating_add(BESIDE_STEPS)
+    // The build's steps, the smoke steps, and the build's steps once more have that time each.
+    plan.build.limits.time.saturating_mul(3).saturating_add(BESIDE_STEPS)
 }
 
 /// Keeps drills of the same second apart.

@@ -17,12 +17,14 @@ mod build;
 mod bus;
 mod clean;
 mod clock;
+mod compare;
 mod deadline;
 mod fetch;
 mod interrupt;
 mod limits;
 mod outside;
 mod publish;
+mod repeat;
 mod rooms;
 mod scope;
 mod ship;
@@ -79,8 +81,19 @@ pub struct Setup {
     pub sinks: Vec<Box<dyn Sink>>,
     /// The signals that end a drill early.
     pub interrupts: Interrupts,
+    /// How often it is built.
+    pub builds: Builds,
     /// What is known beforehand that this drill can never prove, each in a sentence.
     pub notes: Vec<String>,
+}
+
+/// How often a drill builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builds {
+    /// Once.
+    Once,
+    /// Once more after it has shipped, to see whether the same comes out.
+    Twice,
 }
 
 /// What a drill leaves behind for its caller.
@@ -103,6 +116,7 @@ struct Drill {
     bus: Bus,
     board: Board,
     interrupts: Interrupts,
+    builds: Builds,
 }
 
 impl Drill {
@@ -134,8 +148,8 @@ pub async fn run(setup: Setup) -> Option<Done> {
     bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, setup.journal.drill())));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { journal, workspace, git, docker_config, interrupts, .. } = setup;
-    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts };
+    let Setup { journal, workspace, git, docker_config, interrupts, builds, .. } = setup;
+    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts, builds };
 
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
     let room = rooms::plan(&drill, Purpose::Build);

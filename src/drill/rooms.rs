@@ -38,6 +38,7 @@ pub(super) struct Rooms {
 pub(super) enum Purpose {
     Build,
     Smoke,
+    Repeat,
 }
 
 impl Rooms {
@@ -101,6 +102,7 @@ impl Purpose {
         match self {
             Self::Build => "build",
             Self::Smoke => "smoke",
+            Self::Repeat => "repeat",
         }
     }
 
@@ -108,6 +110,7 @@ impl Purpose {
         match self {
             Self::Build => Phase::Build,
             Self::Smoke => Phase::Smoke,
+            Self::Repeat => Phase::Repeat,
         }
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Scope {
     bus: Bus,
     phase: Phase,
     worst: AtomicU8,
+    /// The most that a finding of it can be.
+    most: AtomicU8,
 }
 
 const PASSED: u8 = 0;
@@ -20,7 +22,7 @@ const FAILED: u8 = 2;
 
 impl Scope {
     fn new(bus: &Bus, phase: Phase) -> Self {
-        Self { bus: bus.clone(), phase, worst: AtomicU8::new(PASSED) }
+        Self { bus: bus.clone(), phase, worst: AtomicU8::new(PASSED), most: AtomicU8::new(FAILED) }
     }
 
     /// A phase begins; [`Scope::finish`] ends it.
@@ -50,8 +52,16 @@ impl Scope {
         bus.emit(EventKind::PhaseFinished { phase, outcome: Outcome::Skipped { reason: reason.into() } });
     }
 
+    /// From now on what is found here keeps nobody from shipping: it only leaves open what was to be shown.
+    pub(super) fn proves_no_blocker(&self) {
+        self.most.store(ERRORED, Ordering::Relaxed);
+    }
+
     /// Something is wanting.
-    pub(super) fn found(&self, finding: Finding) {
+    pub(super) fn found(&self, mut finding: Finding) {
+        if self.most.load(Ordering::Relaxed) < FAILED {
+            finding.severity = finding.severity.min(Severity::Unverified);
+        }
         self.weigh(finding.severity);
         self.bus.emit(EventKind::Found(finding));
     }
@@ -67,6 +77,11 @@ impl Scope {
 
     /// What this scope is for failed for a reason that was found elsewhere.
     pub(super) fn failed(&self) {
+        self.worst.fetch_max(self.most.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// It was done, and shows a gap: the release path is wanting, though a release could ship.
+    pub(super) fn differs(&self) {
         self.worst.fetch_max(FAILED, Ordering::Relaxed);
     }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::SetOnce;
 
 use super::{
-    Drill,
+    Builds, Drill,
     build::{self, Inputs},
-    fetch,
+    compare, fetch,
     outside::Outside,
-    publish,
+    publish, repeat,
     rooms::{Opening, Purpose, Rooms},
     smoke, tag,
     vault::Vault,
@@ -78,12 +78,26 @@ async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: R
         }
         return skip_from(drill, Phase::Publish, "nothing was built");
     };
-    let returned = publish::publish(drill, &vault, &built, outside).await;
-    smoke::smoke(drill, rooms, opening, (returned, &vault)).await;
+    let shipping = async {
+        let returned = publish::publish(drill, &vault, &built, outside).await;
+        drop(drill.board.published.set(()));
+        smoke::smoke(drill, rooms, opening, (returned, &vault)).await;
+    };
+    let version = version.get().and_then(Option::as_deref);
+    let against = compare::Against { vault: &vault, checkout: &checkout, version, built: &built };
+    // Boxed: together they would make a large future of this one.
+    tokio::join!(Box::pin(shipping), Box::pin(compare::compare(drill, against)));
+    Box::pin(repeat::repeat(drill, rooms, (&checkout, &vault, &built))).await;
 }
 
 fn skip_from(drill: &Drill, first: Phase, reason: &str) {
-    for phase in [Phase::Fetch, Phase::Build, Phase::Tag, Phase::Publish, Phase::Smoke] {
+    let asked = |phase| match phase {
+        Phase::Compare => !drill.plan.released.is_empty(),
+        Phase::Repeat => drill.builds == Builds::Twice,
+        _ => true,
+    };
+    let all = [Phase::Fetch, Phase::Build, Phase::Tag, Phase::Publish, Phase::Smoke, Phase::Compare, Phase::Repeat];
+    for phase in all.into_iter().filter(|phase| asked(*phase)) {
         // The tag needs no build: where there is one to place, it has its own outcome by then.
         if phase >= first && !(phase == Phase::Tag && first > Phase::Build) {
             drill.skip(phase, reason);

@@ -33,6 +33,11 @@ impl Vault {
         self.secrets.get(&target.login.as_ref()?.password)
     }
 
+    /// The secret of this name.
+    pub(super) fn get(&self, name: &SecretName) -> Option<&Secret> {
+        self.secrets.get(name)
+    }
+
     /// The first of these names that is not there.
     pub(super) fn lacks<'n>(&self, names: &'n [SecretName]) -> Option<&'n SecretName> {
         names.iter().find(|name| !self.secrets.contains_key(name))

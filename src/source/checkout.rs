@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Git, Note, SourceError, content, remote::Remote, submodule::Module, version};
+use super::{Git, Note, SourceError, content, refs, remote::Remote, submodule::Module, version};
 use crate::{
     archive::Fill,
     plan::{TagTemplate, Version},
@@ -40,6 +40,21 @@ impl Checkout {
     #[must_use]
     pub fn commit(&self) -> &str {
         &self.commit
+    }
+
+    /// When the commit was made, in seconds since 1970: what builds take for the time, so that it does not depend on when
+    /// they run. Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
+    #[must_use]
+    pub fn source_date(&self) -> i64 {
+        self.committed_at
+    }
+
+    /// The commit that a tag of the source leads to, if there is such a tag.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub async fn tagged(&self, tag: &str) -> Result<Option<String>, SourceError> {
+        refs::commit(&self.git, &self.clone, &format!("refs/tags/{tag}")).await
     }
 
     /// The folder of the clone; there is nothing in it but `.git`.
