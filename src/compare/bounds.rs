@@ -55,7 +55,7 @@ mod tests {
         let bounds = Bounds { bytes: 100_000, stop: CancellationToken::new() };
         let read = io::copy(&mut bounds.over(io::repeat(0)), &mut io::sink());
         assert!(read.unwrap_err().to_string().contains("100000 bytes"));
-        assert_eq!(io::copy(&mut bounds.over(&[0; 100_000][..]), &mut io::sink()).unwrap(), 100_000);
+        assert_eq!(io::copy(&mut bounds.over(&vec![0; 100_000][..]), &mut io::sink()).unwrap(), 100_000);
     }
 
     #[test]

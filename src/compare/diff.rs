@@ -127,7 +127,7 @@ pub(super) fn first_difference(ours: impl Read, theirs: impl Read) -> io::Result
         let both = one.len().min(other.len());
         let same = one[..both].iter().zip(&other[..both]).take_while(|(a, b)| a == b).count();
         first.offset += same as u64;
-        first.line += one[..same].iter().filter(|byte| **byte == b'\n').count() as u64;
+        first.line += one[..same].iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
         if same < both || both == 0 {
             return Ok(first);
         }

@@ -188,16 +188,15 @@ impl Download {
         Ok(match &self.access {
             Access::Anyone => request,
             Access::Password(username, password) => request.basic_auth(username, Some(password.expose())),
-            Access::Token(token) => match HeaderValue::from_str(&format!("Bearer {}", token.expose())) {
-                Ok(mut value) => {
-                    value.set_sensitive(true);
-                    request.header(AUTHORIZATION, value)
-                }
-                Err(_) => {
-                    let reason = "the token has characters that cannot be sent".into();
-                    return Err(Unfetched::Broken { host: host(url), reason });
-                }
-            },
+            Access::Token(token) => {
+                let value = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
+                let mut value = value.map_err(|_| Unfetched::Broken {
+                    host: host(url),
+                    reason: "the token has characters that cannot be sent".into(),
+                })?;
+                value.set_sensitive(true);
+                request.header(AUTHORIZATION, value)
+            }
         })
     }
 }

@@ -33,8 +33,8 @@ pub(super) fn of(ours: &Path, theirs: &Path, first: First, bounds: &Bounds) -> O
     let formats = [ours, theirs].map(|path| File::open(path).and_then(|mut file| Format::of(&mut file)).ok().flatten());
     match formats {
         [Some(Format::TarGz), Some(Format::TarGz)] => of_gzip(ours, theirs, bounds),
-        [Some(Format::Tar), Some(Format::Tar)] => of_archives(&tar(|| plain(ours, bounds))?, &tar(|| plain(theirs, bounds))?),
-        [Some(Format::Zip), Some(Format::Zip)] => of_archives(&zip(ours)?, &zip(theirs)?),
+        [Some(Format::Tar), Some(Format::Tar)] => Some(of_archives(&tar(|| plain(ours, bounds))?, &tar(|| plain(theirs, bounds))?)),
+        [Some(Format::Zip), Some(Format::Zip)] => Some(of_archives(&zip(ours)?, &zip(theirs)?)),
         _ => match (elf::sections(ours), elf::sections(theirs)) {
             (Some(ours_has), Some(_)) => of_programs((ours, &ours_has), theirs, first, bounds),
             _ => of_text(ours, theirs, first),
@@ -54,15 +54,15 @@ fn of_gzip(ours: &Path, theirs: &Path, bounds: &Bounds) -> Option<String> {
     if digest(unpacked(ours, bounds).ok()?).ok()? == digest(unpacked(theirs, bounds).ok()?).ok()? {
         return Some("only the time or the compression of the archive differs, what is in it is the same".to_owned());
     }
-    of_archives(&tar(|| unpacked(ours, bounds))?, &tar(|| unpacked(theirs, bounds))?)
+    Some(of_archives(&tar(|| unpacked(ours, bounds))?, &tar(|| unpacked(theirs, bounds))?))
 }
 
 /// Entries of an archive, each with all that matters of it.
 type Entries = BTreeMap<PathBuf, (u64, String)>;
 
-fn of_archives(ours: &Entries, theirs: &Entries) -> Option<String> {
+fn of_archives(ours: &Entries, theirs: &Entries) -> String {
     if ours == theirs {
-        return Some("only times, owners or the order in the archive differ, what is in it is the same".to_owned());
+        return "only times, owners or the order in the archive differ, what is in it is the same".to_owned();
     }
     let differ = |(path, entry): &(&PathBuf, &(u64, String))| theirs.get(*path) != Some(entry);
     let changed = ours.iter().filter(differ).map(|(path, _)| path);
@@ -70,7 +70,7 @@ fn of_archives(ours: &Entries, theirs: &Entries) -> Option<String> {
     let all: Vec<_> = changed.chain(missing).collect();
     let shown: Vec<_> = all.iter().take(SHOWN).map(|path| format!("`{}`", path.display())).collect();
     let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
-    Some(format!("in it, {}{more} differ", shown.join(", ")))
+    format!("in it, {}{more} differ", shown.join(", "))
 }
 
 /// Reads an archive twice: first only to see that it does no harm.

@@ -47,7 +47,7 @@ fn artifact(checks: &mut Checks, at: &Cursor<'_>, raw: &RawRelease, build: &Buil
         return Some(name.to_owned());
     }
     let help = names::suggestion(name, &known, "artifacts");
-    checks.wrong(&at.key("artifact"), "is none of `build.artifacts`, by its last name").help = Some(help.into());
+    checks.wrong(&at.key("artifact"), "is none of `build.artifacts`, by its last name").help = Some(help);
     None
 }
 

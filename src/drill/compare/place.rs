@@ -124,7 +124,7 @@ impl Work<'_> {
         let wanted = self.wanted(name, inside)?;
         let access = self.access(access)?;
         let download = Download { url, access, patience: self.drill.plan.timeouts.api };
-        let fetched = download.fetch(self.folder, &self.bounds).await.map_err(unfetched)?;
+        let fetched = download.fetch(self.folder, &self.bounds).await.map_err(|error| unfetched(&error))?;
         self.compare_each(vec![name.to_owned()], move |_, store, bounds| {
             let Fetched { at, size, digest } = &fetched;
             if looked_into {
@@ -239,8 +239,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Unread> + 
     })
 }
 
-fn unfetched(error: Unfetched) -> Unmatched {
-    let advice = match &error {
+fn unfetched(error: &Unfetched) -> Unmatched {
+    let advice = match error {
         Unfetched::NotThere(_) => NOT_RELEASED,
         Unfetched::Refused { .. } => "give it a `login:` or `token:` that may fetch it",
         Unfetched::TooLong { .. } => "raise `build.limits.disk`, which also bounds what is fetched, or see what is served there",

@@ -50,7 +50,7 @@ struct DifferenceView {
     /// Its path in the artifact.
     path: String,
     /// How it differs.
-    kind: Kind,
+    kind: How,
     /// How it differs, in words.
     text: String,
     /// The first byte that differs, from 0.
@@ -61,7 +61,7 @@ struct DifferenceView {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "DifferenceKind")]
-enum Kind {
+enum How {
     /// Only the other build has it.
     Missing,
     /// Only this build has it.
@@ -108,12 +108,12 @@ impl From<&ComparisonFacts> for ComparisonView {
 impl From<&Difference> for DifferenceView {
     fn from(difference: &Difference) -> Self {
         let (kind, offset) = match &difference.kind {
-            DifferenceKind::Missing => (Kind::Missing, None),
-            DifferenceKind::Extra => (Kind::Extra, None),
-            DifferenceKind::Kind { .. } => (Kind::Kind, None),
-            DifferenceKind::Mode { .. } => (Kind::Mode, None),
-            DifferenceKind::Target { .. } => (Kind::Target, None),
-            DifferenceKind::Content { offset, .. } => (Kind::Content, *offset),
+            DifferenceKind::Missing => (How::Missing, None),
+            DifferenceKind::Extra => (How::Extra, None),
+            DifferenceKind::Kind { .. } => (How::Kind, None),
+            DifferenceKind::Mode { .. } => (How::Mode, None),
+            DifferenceKind::Target { .. } => (How::Target, None),
+            DifferenceKind::Content { offset, .. } => (How::Content, *offset),
         };
         Self { path: difference.path.to_string(), kind, text: difference.kind.to_string(), offset }
     }
