@@ -25,7 +25,7 @@ fn a_release_ships_from_a_clean_room_and_nothing_is_left() {
     assert_eq!(ran.json["leftovers"].as_array().unwrap().len(), 0);
     assert!(ran.stdout.contains("CAN SHIP"), "{}", ran.stdout);
     assert!(ran.stdout.contains("network"), "that the network is not sealed is said: {}", ran.stdout);
-    assert!(!support::run::containers(&ran.drill()).any(), "no container of the drill is left");
+    assert_eq!(on.containers(&ran.drill()), Vec::<String>::new(), "no container of the drill is left");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![cfg(test)]
 #![expect(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod engines;
 pub(crate) mod project;
 pub(crate) mod run;
 pub(crate) mod services;

@@ -30,7 +30,7 @@ impl Services {
     }
 }
 
-fn service(name: &str) -> String {
+pub(crate) fn service(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: this test needs real services; run ci/test, or `ci/up` and `. target/ci/env` before cargo test")
     })

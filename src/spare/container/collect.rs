@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{
     super::SpareError,
-    connect::{Connection, STALL, failed, status, words},
+    connect::{Connection, STALL, failed, status},
     create::{SRC, WORK},
 };
 use crate::archive::{Refused, Unpacked, unpack};
@@ -41,15 +41,37 @@ pub(super) async fn collect(
     let at = format!("{WORK}/{SRC}/{}", path.display());
     // Asked before: while it hands out an archive, an engine answers nothing else about the container.
     let source = leads_to(connection, container, at, &shown).await?;
-    let options = DownloadFromContainerOptionsBuilder::default().path(&source).build();
+    let collected = download(connection, container, (&shown, &source), Place { into: into.to_owned(), name, limit }).await;
+    match collected {
+        // A container that has ended has lost its working folder, and some engines look for it all the same.
+        Err(SpareError::NoSuchArtifact { .. }) if !is_running(connection, container).await => {
+            Err(SpareError::Ended { reason: format!("its container is gone, and `{shown}` with it") })
+        }
+        collected => collected,
+    }
+}
+
+/// Where an artifact goes.
+struct Place {
+    into: PathBuf,
+    name: PathBuf,
+    limit: u64,
+}
+
+async fn download(
+    connection: &Connection,
+    container: &str,
+    (shown, source): (&str, &str),
+    place: Place,
+) -> Result<Vec<Unpacked>, SpareError> {
+    let options = DownloadFromContainerOptionsBuilder::default().path(source).build();
     let mut download = connection.docker.download_from_container(container, Some(options)).boxed();
 
     let (chunks, archive) = mpsc::channel(CHUNKS);
-    let place = into.to_owned();
-    let unpacking =
-        tokio::task::spawn_blocking(move || unpack_as(ChunkReader { chunk: Bytes::new(), chunks: archive }, &place, &name, limit));
-    let passed_on = pass_on(&mut download, chunks, &shown).await;
-    let unpacked = unpacking.await.map_err(|e| collecting(&shown, e.to_string()))?;
+    let archive = ChunkReader { chunk: Bytes::new(), chunks: archive };
+    let unpacking = tokio::task::spawn_blocking(move || unpack_as(archive, &place.into, &place.name, place.limit));
+    let passed_on = pass_on(&mut download, chunks, shown).await;
+    let unpacked = unpacking.await.map_err(|e| collecting(shown, e.to_string()))?;
     passed_on?;
     Ok(unpacked?)
 }
@@ -83,11 +105,15 @@ fn collecting(artifact: &str, reason: String) -> SpareError {
 
 fn missing_or_failed(error: Error, artifact: &str) -> SpareError {
     match status(&error) {
-        // Of the container, not of the artifact.
-        Some(404) if words(&error).to_lowercase().starts_with("no such container") => SpareError::Ended { reason: words(&error) },
         Some(404) => SpareError::NoSuchArtifact { path: artifact.to_owned() },
         _ => failed(format!("collecting `{artifact}`"))(error),
     }
+}
+
+/// An engine that knows no such container, or knows it in a state that has no name here, has none that runs.
+async fn is_running(connection: &Connection, container: &str) -> bool {
+    let seen = connection.docker.inspect_container(container, None).await;
+    seen.is_ok_and(|seen| seen.state.is_some_and(|state| state.running == Some(true)))
 }
 
 /// The path without `.`; none if it is absolute, has `..` or nothing else.

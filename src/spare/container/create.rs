@@ -1,13 +1,17 @@
 //! What a room is made of, as the engine is told. Pure functions of the plan and of what the engine has.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
     MountVolumeOptionsDriverConfig, ResourcesUlimits,
 };
 
-use super::{super::RoomPlan, connect::Capacity};
+use super::{
+    super::RoomPlan,
+    connect::{Capacity, InMemory},
+    held::HELLO,
+};
 
 /// The volume that belongs to the steps.
 pub(super) const WORK: &str = "/work";
@@ -30,9 +34,16 @@ pub(super) const DEADLINE_LABEL: &str = "dev.canship.deadline";
 /// How much longer than its steps a room may be there: for filling, collecting and removing it.
 const MARGIN_SECONDS: u64 = 15 * 60;
 
-/// The first process: it says that it is there, and ends when its input does, or at the deadline. `sleep` is the only
-/// program it needs of the image; an image without it has no deadline, only the end of input.
-const WAIT: &str = r#"echo ready; (sleep "$1" && kill -9 $$) & while read -r _; do :; done"#;
+/// The first process, once it has said [`HELLO`]: it reaps what steps leave behind, and ends when its input does, or at
+/// the deadline. Engines bring a program for reaping, or lack it; a shell that waits does it as well. It waits for a
+/// second one, because the first process of a container cannot be killed from inside. `sleep` is the only program that
+/// the image must have; one without it has no deadline, only the end of input.
+const WAIT: &str = r#"exec 3<&0
+while read -r line; do :; done <&3 &
+reader=$!
+(sleep "$1" && kill -9 "$reader") &
+wait "$reader"
+"#;
 
 /// Gives volumes to the owner of the steps. The last line is the proof that it came to its end.
 pub(super) const GIVE_AWAY: &str = r#"chown -R -h "$0" -- "$@" && echo given"#;
@@ -85,7 +96,7 @@ pub(super) fn container(plan: &RoomPlan, capacity: &Capacity, image_id: &str) ->
     let deadline = plan.limits.time.as_secs().saturating_add(MARGIN_SECONDS);
     ContainerCreateBody {
         image: Some(image_id.to_owned()),
-        entrypoint: Some(texts(&["/bin/sh", "-c", WAIT, "canship-room"])),
+        entrypoint: Some(texts(&["/bin/sh", "-c", &format!("{HELLO}{WAIT}"), "canship-room"])),
         cmd: Some(vec![deadline.to_string()]),
         user: Some(format!("{OWNER}:{OWNER}")),
         working_dir: Some(String::from(WORK)),
@@ -93,19 +104,15 @@ pub(super) fn container(plan: &RoomPlan, capacity: &Capacity, image_id: &str) ->
         open_stdin: Some(true),
         stdin_once: Some(true),
         host_config: Some(HostConfig {
-            init: Some(true),
             network_mode: Some(String::from("bridge")),
             pids_limit: Some(signed(plan.limits.pids)),
             nano_cpus: processors(plan, capacity).map(nano_cpus),
             memory: memory(plan, capacity).map(signed),
             // As much with swap as without: none.
             memory_swap: memory(plan, capacity).map(signed),
-            ulimits: Some(ulimits(plan)),
-            tmpfs: Some(
-                [(String::from("/tmp"), format!("rw,exec,nosuid,nodev,mode=1777,size={}", tmp_size(plan, capacity)))].into(),
-            ),
+            tmpfs: Some(in_memory_mounts(plan, capacity)),
             mounts: Some(mounts(plan, capacity)),
-            ..hardened()
+            ..hardened(plan)
         }),
         ..common(plan)
     }
@@ -125,7 +132,7 @@ pub(super) fn giver(plan: &RoomPlan, image_id: &str, room: &str) -> ContainerCre
             cap_add: Some(texts(&["CHOWN", "FOWNER", "DAC_OVERRIDE"])),
             pids_limit: Some(16),
             volumes_from: Some(vec![room.to_owned()]),
-            ..hardened()
+            ..hardened(plan)
         }),
         ..common(plan)
     }
@@ -140,12 +147,13 @@ fn common(plan: &RoomPlan) -> ContainerCreateBody {
     }
 }
 
-fn hardened() -> HostConfig {
+fn hardened(plan: &RoomPlan) -> HostConfig {
     HostConfig {
         auto_remove: Some(true),
         readonly_rootfs: Some(true),
         cap_drop: Some(texts(&["ALL"])),
         security_opt: Some(texts(&["no-new-privileges"])),
+        ulimits: Some(ulimits(plan)),
         log_config: Some(HostConfigLogConfig { typ: Some(String::from("none")), config: None }),
         ..Default::default()
     }
@@ -167,22 +175,19 @@ fn environment() -> Vec<String> {
     .collect()
 }
 
+/// File systems in memory that are the container's own. Podman would fill them from the image, and lay more of them, without
+/// a bound, over places of a read-only root unless something else is there.
+fn in_memory_mounts(plan: &RoomPlan, capacity: &Capacity) -> HashMap<String, String> {
+    let open = |path: &str, size, more| (path.to_owned(), format!("rw,exec,nosuid,nodev,mode=1777,size={size}{more}"));
+    let tmp = tmp_size(plan, capacity);
+    let InMemory::Mount = capacity.in_memory else { return [open("/tmp", tmp, "")].into() };
+    let shut = ["/run", "/var/tmp"].into_iter().filter(|path| !plan.writable.contains(&PathBuf::from(path)));
+    let shut = shut.map(|path| (path.to_owned(), String::from("ro,size=4096,notmpcopyup")));
+    let work = Disk::choose(plan, capacity).free().map(|size| open(WORK, size, ",notmpcopyup"));
+    shut.chain(work).chain([open("/tmp", tmp, ",notmpcopyup")]).collect()
+}
+
 fn mounts(plan: &RoomPlan, capacity: &Capacity) -> Vec<Mount> {
-    let work = match Disk::choose(plan, capacity) {
-        Disk::Memory { size } => Some(MountVolumeOptionsDriverConfig {
-            name: Some(String::from("local")),
-            options: Some(
-                [
-                    ("type", "tmpfs"),
-                    ("device", "tmpfs"),
-                    ("o", &format!("size={size},mode=0755,uid={OWNER},gid={OWNER},nosuid,nodev")),
-                ]
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into(),
-            ),
-        }),
-        Disk::Plain => None,
-    };
     let volume = |target: String, no_copy, driver_config| Mount {
         target: Some(target),
         typ: Some(MountType::VOLUME),
@@ -194,13 +199,27 @@ fn mounts(plan: &RoomPlan, capacity: &Capacity) -> Vec<Mount> {
         }),
         ..Default::default()
     };
+    let work = match (Disk::choose(plan, capacity), capacity.in_memory) {
+        (Disk::Memory { .. }, InMemory::Mount) => None,
+        (Disk::Memory { size }, InMemory::Volume) => Some(volume(WORK.to_owned(), true, Some(in_memory_driver(size)))),
+        (Disk::Plain, _) => Some(volume(WORK.to_owned(), true, None)),
+    };
     let writable = plan.writable.iter().map(|path| volume(path.to_string_lossy().into_owned(), false, None));
-    std::iter::once(volume(WORK.to_owned(), true, work)).chain(writable).collect()
+    work.into_iter().chain(writable).collect()
+}
+
+fn in_memory_driver(size: u64) -> MountVolumeOptionsDriverConfig {
+    let mount = format!("size={size},mode=0755,uid={OWNER},gid={OWNER},nosuid,nodev");
+    let options = [("type", "tmpfs"), ("device", "tmpfs"), ("o", &mount)];
+    MountVolumeOptionsDriverConfig {
+        name: Some(String::from("local")),
+        options: Some(options.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+    }
 }
 
 /// The container's memory limit: what the plan allows, and on top all that its file systems in memory may hold, since
 /// the kernel charges their pages to the container. So a full disk is told as a full disk and not as a lack of memory.
-fn memory(plan: &RoomPlan, capacity: &Capacity) -> Option<u64> {
+pub(super) fn memory(plan: &RoomPlan, capacity: &Capacity) -> Option<u64> {
     plan.limits.memory.map(|memory| memory.saturating_add(in_memory(plan, capacity)))
 }
 
@@ -262,7 +281,7 @@ mod tests {
     }
 
     fn capacity(memory: u64) -> Capacity {
-        Capacity { memory: Some(memory), processors: Some(2), kernel: None, unenforced: Vec::new() }
+        Capacity { memory: Some(memory), processors: Some(2), kernel: None, in_memory: InMemory::Volume }
     }
 
     #[test]
@@ -281,7 +300,7 @@ mod tests {
 
     #[test]
     fn the_first_process_ends_at_its_deadline_though_its_input_is_open() {
-        use std::{os::unix::process::ExitStatusExt as _, process};
+        use std::process;
         let mut waits = process::Command::new("/bin/sh")
             .args(["-c", WAIT, "room", "0"])
             .stdin(process::Stdio::piped())
@@ -289,7 +308,7 @@ mod tests {
             .spawn()
             .unwrap();
         let _input = waits.stdin.take();
-        assert_eq!(waits.wait().unwrap().signal(), Some(9));
+        assert_eq!(waits.wait().unwrap().code(), Some(128 + 9));
     }
 
     #[test]

@@ -4,12 +4,13 @@ use super::{
     super::RoomPlan,
     connect::Connection,
     create::{Disk, in_memory, processors},
+    held::Limit,
     image,
 };
 use crate::record::Text;
 
-/// What holds for every engine, and what holds for this one if it was asked already.
-pub(super) fn limits(plan: &RoomPlan, connection: Option<&Connection>, warm: bool) -> Vec<Text> {
+/// What holds for every engine, what holds for this one if it was asked already, and what its rooms were seen to lack.
+pub(super) fn limits(plan: &RoomPlan, connection: Option<&Connection>, warm: bool, lacking: &[Limit]) -> Vec<Text> {
     let mut limits = Vec::new();
     let kernel =
         connection.and_then(|known| known.capacity.kernel.as_deref()).map(|kernel| format!(" ({kernel})")).unwrap_or_default();
@@ -20,6 +21,7 @@ pub(super) fn limits(plan: &RoomPlan, connection: Option<&Connection>, warm: boo
     if let Some(connection) = connection {
         of_engine(plan, connection, &mut limits);
     }
+    limits.extend(lacking.iter().map(|limit| not_held(*limit)));
     limits.into_iter().map(Text::from).collect()
 }
 
@@ -30,16 +32,6 @@ fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>)
             "the engine at {} is reached without encryption: source, artifacts and the secrets of steps can be read on the way",
             connection.facts.address
         ));
-    }
-    for limit in &capacity.unenforced {
-        let is_asked = match *limit {
-            "cpus" => asked.cpus.is_some(),
-            "pids" => true,
-            _ => asked.memory.is_some(),
-        };
-        if is_asked {
-            limits.push(format!("this engine cannot hold a container to a limit of {limit}: the plan's was not enforced"));
-        }
     }
     if processors(plan, capacity) != asked.cpus
         && let (Some(asked), Some(there)) = (asked.cpus, capacity.processors)
@@ -60,13 +52,27 @@ fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>)
     }
 }
 
+fn not_held(limit: Limit) -> String {
+    let (key, what) = match limit {
+        Limit::Pids => ("pids", "start as many processes as the engine's machine allows"),
+        Limit::Memory => ("memory", "use as much memory as the engine's machine has"),
+        Limit::Swap => ("memory", "also swap, beyond it"),
+        Limit::Cpus => ("cpus", "use all processors of the engine's machine"),
+        Limit::Disk => ("disk", "fill the disk that the engine has its volumes on"),
+    };
+    format!("the engine did not hold the clean room to `limits.{key}`, as seen from inside: a step could {what}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use bollard::{API_DEFAULT_VERSION, Docker};
 
-    use super::{super::connect::Capacity, *};
+    use super::{
+        super::connect::{Capacity, InMemory},
+        *,
+    };
     use crate::{
         plan::{BuildImage, Limits},
         record::{Claim, DrillId, EngineFacts, HostId},
@@ -83,37 +89,42 @@ mod tests {
         }
     }
 
-    fn connection(unenforced: Vec<&'static str>) -> Connection {
+    fn connection() -> Connection {
         let text = |raw: &str| raw.into();
         let (name, version, api) = (text("Docker"), text("1"), text("1.41"));
         Connection {
             docker: Docker::connect_with_http("localhost:1", 1, API_DEFAULT_VERSION).unwrap(),
             facts: EngineFacts { name, version, api, platform: text("linux/amd64"), address: text("tcp://localhost:1") },
-            capacity: Capacity { memory: Some(8 << 30), processors: Some(2), kernel: Some(String::from("6.1")), unenforced },
+            capacity: Capacity {
+                memory: Some(8 << 30),
+                processors: Some(2),
+                kernel: Some(String::from("6.1")),
+                in_memory: InMemory::Volume,
+            },
             is_plain_network: true,
         }
     }
 
-    fn shown(plan: &RoomPlan, connection: Option<&Connection>, warm: bool) -> String {
-        limits(plan, connection, warm).iter().map(Text::as_str).collect::<Vec<_>>().join("\n")
+    fn shown(plan: &RoomPlan, connection: Option<&Connection>, lacking: &[Limit]) -> String {
+        limits(plan, connection, connection.is_some(), lacking).iter().map(Text::as_str).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn nothing_is_said_of_an_engine_that_was_not_asked() {
         assert_eq!(
-            shown(&plan(1), None, false),
+            shown(&plan(1), None, &[]),
             "the clean room shares the kernel of the engine's machine: a clean machine is not proved"
         );
     }
 
     #[tokio::test]
     async fn an_engine_that_cannot_hold_limits_is_named_for_each() {
-        let said = shown(&plan(1 << 40), Some(&connection(vec!["memory without swap", "pids"])), true);
+        let said = shown(&plan(1 << 40), Some(&connection()), &[Limit::Swap, Limit::Pids]);
         for words in [
             "debian:12 was on the engine",
             "without encryption",
-            "of memory without swap",
-            "of pids",
+            "could also swap",
+            "`limits.pids`, as seen from inside",
             "has 2 processors",
             "on the engine's disk",
         ] {
@@ -123,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_raised_memory_limit_is_said() {
-        let said = shown(&plan(1 << 30), Some(&connection(Vec::new())), false);
+        let said = shown(&plan(1 << 30), Some(&connection()), &[]);
         assert!(said.contains("higher than the plan's by the 2048 MiB"), "{said}");
     }
 }

@@ -13,6 +13,7 @@ mod collect;
 mod connect;
 mod create;
 mod fill;
+mod held;
 mod image;
 mod limits;
 mod open;
@@ -28,6 +29,7 @@ use tokio::sync::OnceCell;
 use self::{
     connect::{Address, Connection},
     create::Disk,
+    held::Limit,
 };
 use super::{Room, RoomPlan, Spare, SpareError};
 use crate::record::{RoomFacts, Text};
@@ -39,6 +41,8 @@ pub struct Engine {
     connection: OnceCell<Arc<Connection>>,
     /// Whether the image was there before this drill asked for it.
     warm: OnceLock<bool>,
+    /// The limits that its rooms turned out not to be held to.
+    lacking: OnceLock<Vec<Limit>>,
 }
 
 impl Engine {
@@ -49,7 +53,7 @@ impl Engine {
         let given = |address: &String| !address.is_empty();
         let address = address.filter(given).or(docker_host.filter(given));
         let address = address.unwrap_or_else(|| String::from(connect::DEFAULT_ADDRESS));
-        Self { address, connection: OnceCell::new(), warm: OnceLock::new() }
+        Self { address, connection: OnceCell::new(), warm: OnceLock::new(), lacking: OnceLock::new() }
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, SpareError> {
@@ -84,17 +88,20 @@ impl Spare for Engine {
             None => image::pull(&connection, name, progress).await?,
         };
         self.warm.get_or_init(|| image.warm);
-        Ok(Box::new(open::open(connection, plan.clone(), image).await?))
+        let room = open::open(connection, plan.clone(), image).await?;
+        self.lacking.get_or_init(|| room.lacking().to_vec());
+        Ok(Box::new(room))
     }
 
     fn engine(&self) -> Option<String> {
         Some(self.address.clone())
     }
 
-    /// After [`Spare::look`] also what this very engine cannot hold a room to.
+    /// After [`Spare::look`] also what is known of this very engine, after [`Spare::open`] what its rooms are not held to.
     fn limits(&self, plan: &RoomPlan) -> Vec<Text> {
         let warm = self.warm.get().copied().unwrap_or(false);
-        limits::limits(plan, self.connection.get().map(Arc::as_ref), warm)
+        let lacking = self.lacking.get().map_or(&[][..], Vec::as_slice);
+        limits::limits(plan, self.connection.get().map(Arc::as_ref), warm, lacking)
     }
 
     fn by_hand(&self, plan: &RoomPlan) -> Text {

@@ -11,13 +11,16 @@ use futures_util::StreamExt as _;
 use super::{
     super::{RoomPlan, SpareError},
     connect::{Connection, failed, words},
-    create, remove,
-    room::ContainerRoom,
+    create, held, remove,
+    room::{ContainerRoom, Started},
 };
 use crate::record::{ImageFacts, Text};
 
 /// How long a started room may take to say so.
 const READY: Duration = Duration::from_mins(1);
+
+/// More than all that the first process has to say.
+const LONGEST_HELLO: usize = 64 * 1024;
 
 /// How long giving the writable paths to the steps' user may take.
 const GIVING: Duration = Duration::from_mins(5);
@@ -29,7 +32,7 @@ pub(super) async fn open(connection: Arc<Connection>, plan: RoomPlan, image: Ima
     let made = tokio::spawn(async move {
         let container = create(&connection, &plan, &image).await?;
         match furnish(&connection, &plan, &image, &container).await {
-            Ok(lifeline) => Ok(ContainerRoom::new(connection, plan, image, container, lifeline)),
+            Ok(started) => Ok(ContainerRoom::new(connection, plan, image, container, started)),
             Err(e) => {
                 // What could not be removed is found by its labels; why the room did not open is what is told.
                 drop(remove::remove(&connection, &plan, &container).await);
@@ -50,35 +53,42 @@ async fn create(connection: &Connection, plan: &RoomPlan, image: &ImageFacts) ->
 
 /// Starts the room and makes its paths writable, side by side. Both are waited for even if one fails: a helper that is
 /// given up half-way would be left behind.
-async fn furnish(
-    connection: &Connection,
-    plan: &RoomPlan,
-    image: &ImageFacts,
-    container: &str,
-) -> Result<AttachContainerResults, SpareError> {
+async fn furnish(connection: &Connection, plan: &RoomPlan, image: &ImageFacts, container: &str) -> Result<Started, SpareError> {
     let giving = async { if plan.writable.is_empty() { Ok(()) } else { give_away(connection, plan, image, container).await } };
-    let (lifeline, given) = tokio::join!(start(connection, image, container), giving);
-    given.and(lifeline)
+    let (started, given) = tokio::join!(start(connection, plan, image, container), giving);
+    given.and(started)
 }
 
 /// Starts the room and waits until its first process says that it is there: an engine takes a container for started
 /// even if its image has no shell to start. Attached before it starts: else it could read the end of an input that
 /// nobody had opened yet.
-async fn start(connection: &Connection, image: &ImageFacts, container: &str) -> Result<AttachContainerResults, SpareError> {
+async fn start(connection: &Connection, plan: &RoomPlan, image: &ImageFacts, container: &str) -> Result<Started, SpareError> {
     let what = format!("starting the clean room from image `{}`", image.name);
     let options = AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true).build();
     let attached = connection.docker.attach_container(container, Some(options)).await;
     let mut lifeline = attached.map_err(failed(what.clone()))?;
     connection.docker.start_container(container, None).await.map_err(failed(what.clone()))?;
-    let said = tokio::time::timeout(READY, lifeline.output.next()).await;
-    let reason = match said {
-        Ok(Some(Ok(LogOutput::StdOut { message }))) if message.trim_ascii() == b"ready" => return Ok(lifeline),
-        Ok(Some(Ok(other))) => Text::from_bytes(other.as_ref()).one_line(),
-        Ok(Some(Err(e))) => words(&e),
-        Ok(None) => String::from("its shell ended at once"),
-        Err(_) => format!("its shell did not start within {} s", READY.as_secs()),
-    };
-    Err(SpareError::Failed { what, reason })
+    let said = tokio::time::timeout(READY, hello(&mut lifeline)).await;
+    match said.unwrap_or_else(|_| Err(format!("its shell did not start within {} s", READY.as_secs()))) {
+        Ok(hello) => Ok(Started { _lifeline: lifeline, lacking: held::lacking(&hello, plan, &connection.capacity) }),
+        Err(reason) => Err(SpareError::Failed { what, reason }),
+    }
+}
+
+/// All that the first process says until it is ready; the reason if it never is.
+async fn hello(lifeline: &mut AttachContainerResults) -> Result<String, String> {
+    let mut hello = String::new();
+    while !hello.lines().any(|line| line.trim_end() == held::READY) {
+        match lifeline.output.next().await {
+            Some(Ok(LogOutput::StdOut { message })) if hello.len() < LONGEST_HELLO => {
+                hello.push_str(&String::from_utf8_lossy(&message));
+            }
+            Some(Ok(other)) => return Err(Text::from_bytes(other.as_ref()).one_line()),
+            Some(Err(e)) => return Err(words(&e)),
+            None => return Err(String::from("its shell ended at once")),
+        }
+    }
+    Ok(hello)
 }
 
 /// The engine has copied the image's content into the writable volumes, owned as it was in the image.

@@ -10,7 +10,9 @@ use super::{
     collect,
     connect::{Connection, failed, status},
     create::{Disk, container_name},
-    fill, remove,
+    fill,
+    held::Limit,
+    remove,
     step::{self, End, Memory},
 };
 use crate::{
@@ -18,14 +20,21 @@ use crate::{
     record::{ImageFacts, Leftover, RoomFacts, StepEnd},
 };
 
+/// What a started container holds and told.
+pub(super) struct Started {
+    /// Holds the first process's input open; dropping it ends the container.
+    pub(super) _lifeline: AttachContainerResults,
+    /// The limits that it is not held to.
+    pub(super) lacking: Vec<Limit>,
+}
+
 /// A container that waits.
 pub(super) struct ContainerRoom {
     connection: Arc<Connection>,
     plan: RoomPlan,
     image: ImageFacts,
     container: String,
-    /// Holds the first process's input open; dropping it ends the container.
-    _lifeline: AttachContainerResults,
+    started: Started,
     /// Whether the folders are there in which steps run; they come with the first filling.
     has_folders: bool,
     /// Processes ended for want of memory, as far as they were told.
@@ -35,14 +44,13 @@ pub(super) struct ContainerRoom {
 }
 
 impl ContainerRoom {
-    pub(super) fn new(
-        connection: Arc<Connection>,
-        plan: RoomPlan,
-        image: ImageFacts,
-        container: String,
-        lifeline: AttachContainerResults,
-    ) -> Self {
-        Self { connection, plan, image, container, _lifeline: lifeline, has_folders: false, oom_kills: 0, ended: None }
+    pub(super) fn new(connection: Arc<Connection>, plan: RoomPlan, image: ImageFacts, container: String, started: Started) -> Self {
+        Self { connection, plan, image, container, started, has_folders: false, oom_kills: 0, ended: None }
+    }
+
+    /// The limits of the plan that this room is not held to.
+    pub(super) fn lacking(&self) -> &[Limit] {
+        &self.started.lacking
     }
 
     fn alive(&self) -> Result<(), SpareError> {
@@ -99,7 +107,8 @@ impl ContainerRoom {
 #[async_trait]
 impl Room for ContainerRoom {
     fn facts(&self) -> RoomFacts {
-        let disk_free = Disk::choose(&self.plan, &self.connection.capacity).free();
+        let disk = Disk::choose(&self.plan, &self.connection.capacity);
+        let disk_free = disk.free().filter(|_| !self.lacking().contains(&Limit::Disk));
         RoomFacts { engine: Some(self.connection.facts.clone()), image: Some(self.image.clone()), disk_free }
     }
 

@@ -76,8 +76,17 @@ pub(super) struct Capacity {
     pub(super) memory: Option<u64>,
     pub(super) processors: Option<u32>,
     pub(super) kernel: Option<String>,
-    /// Limits that its kernel cannot hold a container to.
-    pub(super) unenforced: Vec<&'static str>,
+    pub(super) in_memory: InMemory,
+}
+
+/// How a container gets a file system in memory into which archives can be sent. Which of the two, no engine tells: one
+/// silently leaves such a volume on disk, the other sends archives past such a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InMemory {
+    /// As a volume: Docker.
+    Volume,
+    /// As a mount of the container's own: Podman.
+    Mount,
 }
 
 impl Connection {
@@ -97,32 +106,31 @@ impl Connection {
             return Err(SpareError::Unsupported(format!("an engine for `{os}` is not supported: only Linux containers are")));
         }
         let component = version.components.unwrap_or_default().into_iter().next().map(|first| first.name);
-        let facts = EngineFacts {
+        let (name, in_memory) = match component.as_deref() {
+            Some("Podman Engine") => ("Podman", InMemory::Mount),
             // Docker calls itself just "Engine".
-            name: component.filter(|name| name != "Engine").unwrap_or_else(|| String::from("Docker")).into(),
+            Some("Engine") | None => ("Docker", InMemory::Volume),
+            Some(other) => (other, InMemory::Volume),
+        };
+        let facts = EngineFacts {
+            name: name.into(),
             version: version.version.unwrap_or_default().into(),
             api: docker.client_version().to_string().into(),
             platform: format!("{os}/{arch}").into(),
             address: address.shown().into(),
         };
-        let capacity = Capacity::of(&info);
+        let capacity = Capacity::of(&info, in_memory);
         Ok(Self { docker: docker.with_timeout(ANSWER), facts, capacity, is_plain_network: matches!(address, Address::Tcp(_)) })
     }
 }
 
 impl Capacity {
-    fn of(info: &bollard::models::SystemInfo) -> Self {
-        let limits = [
-            ("memory", info.memory_limit),
-            ("memory without swap", info.swap_limit),
-            ("cpus", info.cpu_cfs_quota),
-            ("pids", info.pids_limit),
-        ];
+    fn of(info: &bollard::models::SystemInfo, in_memory: InMemory) -> Self {
         Self {
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > 0),
             processors: info.ncpu.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0),
             kernel: info.kernel_version.clone(),
-            unenforced: limits.iter().filter(|(_, able)| *able == Some(false)).map(|(name, _)| *name).collect(),
+            in_memory,
         }
     }
 }

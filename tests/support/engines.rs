@@ -1,0 +1,85 @@
+//! The engines that tests run on, and what is asked of them behind canship's back.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
+
+use super::services::service;
+
+/// An engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    Docker,
+    /// As root.
+    Podman,
+    /// As a user without rights.
+    RootlessPodman,
+}
+
+/// Makes a test on each engine of each of these functions: `run_on` gets the engine and the function.
+macro_rules! on_each_engine {
+    ($($name:ident),* $(,)?) => {
+        mod docker { $(#[test] fn $name() { super::run_on(super::On::Docker, super::$name); })* }
+        mod podman { $(#[test] fn $name() { super::run_on(super::On::Podman, super::$name); })* }
+        mod rootless_podman { $(#[test] fn $name() { super::run_on(super::On::RootlessPodman, super::$name); })* }
+    };
+}
+pub(crate) use on_each_engine;
+
+impl On {
+    /// Every one of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::RootlessPodman];
+
+    /// Where it listens.
+    pub(crate) fn address(self) -> String {
+        match self {
+            Self::Docker => env::var("DOCKER_HOST").unwrap_or_else(|_| String::from("unix:///var/run/docker.sock")),
+            Self::Podman => service("CANSHIP_TEST_PODMAN"),
+            Self::RootlessPodman => service("CANSHIP_TEST_PODMAN_ROOTLESS"),
+        }
+    }
+
+    /// The spare of a plan that is this engine; the first is what canship takes if nothing is said.
+    pub(crate) fn spare(self) -> String {
+        match self {
+            Self::Docker => String::from("{ name: room, container: {} }"),
+            Self::Podman | Self::RootlessPodman => format!("{{ name: room, container: {{ engine: '{}' }} }}", self.address()),
+        }
+    }
+
+    /// Docker's own client at this engine.
+    pub(crate) fn client(self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("docker");
+        command.arg("--host").arg(self.address()).args(arguments);
+        command
+    }
+
+    /// What that client says.
+    pub(crate) fn ask(self, arguments: &[&str]) -> String {
+        let output = self.client(arguments).output().unwrap();
+        assert!(output.status.success(), "{self:?}: {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The containers of a drill, in whatever state.
+    pub(crate) fn containers(self, drill: &str) -> Vec<String> {
+        let said = self.ask(&["ps", "--all", "--quiet", "--filter", &format!("label=dev.canship.drill={drill}")]);
+        said.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until a drill has no container: follows the engine's events, from before the drill on.
+    pub(crate) fn await_no_container(self, drill: &str) {
+        let filter = format!("label=dev.canship.drill={drill}");
+        // Podman's word for the end is `remove`.
+        let events = ["events", "--since", "1h", "--filter", &filter, "--filter", "event=destroy", "--filter", "event=remove"];
+        let mut events = self.client(&events).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(events.stdout.take().unwrap()).lines();
+        while !self.containers(drill).is_empty() {
+            lines.next().unwrap().unwrap();
+        }
+        events.kill().unwrap();
+        events.wait().unwrap();
+    }
+}
