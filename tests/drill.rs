@@ -1,11 +1,17 @@
 //! Whole drills through the binary, on a real engine, real registries and real git.
 
+#![cfg(test)]
+
+#[path = "support/on_each_engine.rs"]
+mod on_each_engine;
 mod support;
 
 use std::fs;
 
+use on_each_engine::on_each_engine;
 use support::{
     Canship, Project, Services,
+    engines::On,
     project::{Plan, oci},
 };
 
@@ -13,10 +19,9 @@ fn basic_login(services: &Services, plan: Plan) -> Plan {
     plan.publish(oci(&services.basic, Some((&services.user, "PASSWORD")))).secret("PASSWORD", "{ env: TEST_PASSWORD }")
 }
 
-#[test]
-fn a_release_ships_from_a_clean_room_and_nothing_is_left() {
+fn a_release_ships_from_a_clean_room_and_nothing_is_left(on: On) {
     let services = Services::get();
-    let project = Project::new(&basic_login(&services, Plan::in_clean_room(&services)));
+    let project = Project::new(&basic_login(&services, Plan::in_clean_room(&services).on(on)));
     let ran = Canship::drill(&project).variable("TEST_PASSWORD", &services.password).run().ends(0, "can-ship");
     for phase in ["probe", "fetch", "build", "tag", "publish", "smoke", "clean"] {
         assert_eq!(ran.phase(phase), "passed", "{phase}: {}", ran.json);
@@ -38,22 +43,25 @@ fn a_release_ships_from_this_machine_and_nothing_is_left() {
 }
 
 #[test]
-fn the_same_source_gives_the_same_digest_on_every_spare() {
+fn the_same_source_gives_the_same_digest_on_every_spare_and_engine_all_at_once() {
     let services = Services::get();
-    let digest = |plan: &Plan| {
-        let project = Project::new(plan);
+    let digest = |plan: Plan| {
+        let project = Project::new(&plan);
         let ran = Canship::drill(&project).run().ends(0, "can-ship");
         ran.json["published"][0]["digest"].as_str().unwrap().to_owned()
     };
-    let first = digest(&Plan::in_clean_room(&services));
-    assert_eq!(first, digest(&Plan::in_clean_room(&services)));
-    assert_eq!(first, digest(&Plan::on_host(&services)));
+    let rooms = [On::Docker, On::Docker, On::Podman, On::RootlessPodman].map(|on| Plan::in_clean_room(&services).on(on));
+    let digests = std::thread::scope(|scope| {
+        let drills: Vec<_> =
+            rooms.into_iter().chain([Plan::on_host(&services)]).map(|plan| scope.spawn(move || digest(plan))).collect();
+        drills.into_iter().map(|drill| drill.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
 }
 
-#[test]
-fn a_step_that_fails_is_named_with_its_last_lines() {
+fn a_step_that_fails_is_named_with_its_last_lines(on: On) {
     let services = Services::get();
-    let project = Project::new(&Plan::in_clean_room(&services).run(&["true", "echo linker not found; exit 3", "true"]));
+    let project = Project::new(&Plan::in_clean_room(&services).on(on).run(&["true", "echo linker not found; exit 3", "true"]));
     let ran = Canship::drill(&project).run().ends(10, "cannot-ship");
     assert_eq!(ran.rules()[0], "build-step-failed");
     assert!(ran.stdout.contains("build step 2") && ran.stdout.contains("exit code 3"), "{}", ran.stdout);
@@ -162,49 +170,56 @@ fn one_drill_shows_all_that_is_wrong() {
     }
 }
 
-#[test]
-fn an_artifact_that_was_not_made_is_named() {
+fn an_artifact_that_was_not_made_is_named(on: On) {
     let services = Services::get();
-    let project = Project::new(&Plan::in_clean_room(&services).run(&["true"]));
+    let project = Project::new(&Plan::in_clean_room(&services).on(on).run(&["true"]));
     let ran = Canship::drill(&project).run().ends(10, "cannot-ship");
     assert_eq!(ran.rules(), ["artifact-missing"]);
     assert!(ran.stdout.contains("dist/tool"), "{}", ran.stdout);
 }
 
-#[test]
-fn a_link_that_leads_out_of_the_source_is_no_artifact() {
-    let services = Services::get();
-    for plan in [Plan::in_clean_room(&services), Plan::on_host(&services)] {
-        let project = Project::new(&plan.run(&["mkdir dist && ln -s /etc/passwd dist/tool"]));
-        let ran = Canship::drill(&project).run().ends(10, "cannot-ship");
-        assert_eq!(ran.rules(), ["artifact-refused"], "{}", ran.stdout);
-    }
+fn a_link_that_leads_out_of_the_source_is_no_artifact(on: On) {
+    refuses_a_link(Plan::in_clean_room(&Services::get()).on(on));
 }
 
 #[test]
-fn a_smoke_step_that_fails_on_what_came_back_is_a_no() {
+fn a_link_that_leads_out_of_the_source_is_no_artifact_on_this_machine() {
+    refuses_a_link(Plan::on_host(&Services::get()));
+}
+
+fn refuses_a_link(plan: Plan) {
+    let project = Project::new(&plan.run(&["mkdir dist && ln -s /etc/passwd dist/tool"]));
+    let ran = Canship::drill(&project).run().ends(10, "cannot-ship");
+    assert_eq!(ran.rules(), ["artifact-refused"], "{}", ran.stdout);
+}
+
+fn a_smoke_step_that_fails_on_what_came_back_is_a_no(on: On) {
     let services = Services::get();
-    let project = Project::new(&Plan { smoke: vec!["./tool --version && exit 9".into()], ..Plan::in_clean_room(&services) });
+    let project = Project::new(&Plan { smoke: vec!["./tool --version && exit 9".into()], ..Plan::in_clean_room(&services).on(on) });
     let ran = Canship::drill(&project).run().ends(10, "cannot-ship");
     assert_eq!(ran.rules(), ["smoke-failed"]);
     assert_eq!(ran.phase("publish"), "passed");
 }
 
-#[test]
-fn an_endless_step_is_ended_at_its_limit() {
-    let services = Services::get();
-    for plan in [Plan::in_clean_room(&services), Plan::on_host(&services)] {
-        let project = Project::new(&plan.run(&["{ run: 'sleep 100000 & sleep 100000', time: 500ms }"]));
-        let ran = Canship::drill(&project).run().ends(10, "cannot-ship");
-        assert_eq!(ran.rules(), ["limit-reached"], "{}", ran.stdout);
-        assert!(ran.stdout.contains("time limit of 500 ms"), "{}", ran.stdout);
-    }
+fn an_endless_step_is_ended_at_its_limit(on: On) {
+    ends_an_endless_step(Plan::in_clean_room(&Services::get()).on(on));
 }
 
 #[test]
-fn the_version_can_come_from_a_command_in_the_room() {
+fn an_endless_step_is_ended_at_its_limit_on_this_machine() {
+    ends_an_endless_step(Plan::on_host(&Services::get()));
+}
+
+fn ends_an_endless_step(plan: Plan) {
+    let project = Project::new(&plan.run(&["{ run: 'sleep 100000 & sleep 100000', time: 500ms }"]));
+    let ran = Canship::drill(&project).run().ends(10, "cannot-ship");
+    assert_eq!(ran.rules(), ["limit-reached"], "{}", ran.stdout);
+    assert!(ran.stdout.contains("time limit of 500 ms"), "{}", ran.stdout);
+}
+
+fn the_version_can_come_from_a_command_in_the_room(on: On) {
     let services = Services::get();
-    let project = Project::new(&Plan { version: "{ command: [cat, VERSION] }".into(), ..Plan::in_clean_room(&services) });
+    let project = Project::new(&Plan { version: "{ command: [cat, VERSION] }".into(), ..Plan::in_clean_room(&services).on(on) });
     let ran = Canship::drill(&project).run().ends(0, "can-ship");
     assert_eq!((ran.json["release_version"].as_str(), ran.json["tag"]["release_tag"].as_str()), (Some("1.2.3"), Some("v1.2.3")));
 }
@@ -279,3 +294,17 @@ fn a_spare_of_a_kind_that_cannot_be_drilled_yet_is_refused_not_guessed() {
     assert_eq!(ran.code, Some(20), "{}", ran.stderr);
     assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
 }
+
+fn run_on(on: On, test: fn(On)) {
+    test(on);
+}
+
+on_each_engine!(
+    a_release_ships_from_a_clean_room_and_nothing_is_left,
+    a_step_that_fails_is_named_with_its_last_lines,
+    an_artifact_that_was_not_made_is_named,
+    a_smoke_step_that_fails_on_what_came_back_is_a_no,
+    the_version_can_come_from_a_command_in_the_room,
+    a_link_that_leads_out_of_the_source_is_no_artifact,
+    an_endless_step_is_ended_at_its_limit,
+);

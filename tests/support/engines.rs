@@ -18,16 +18,6 @@ pub(crate) enum On {
     RootlessPodman,
 }
 
-/// Makes a test on each engine of each of these functions: `run_on` gets the engine and the function.
-macro_rules! on_each_engine {
-    ($($name:ident),* $(,)?) => {
-        mod docker { $(#[test] fn $name() { super::run_on(super::On::Docker, super::$name); })* }
-        mod podman { $(#[test] fn $name() { super::run_on(super::On::Podman, super::$name); })* }
-        mod rootless_podman { $(#[test] fn $name() { super::run_on(super::On::RootlessPodman, super::$name); })* }
-    };
-}
-pub(crate) use on_each_engine;
-
 impl On {
     /// Every one of them.
     pub(crate) const ALL: [Self; 3] = [Self::Docker, Self::Podman, Self::RootlessPodman];

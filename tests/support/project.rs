@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::Services;
+use super::{Services, engines::On};
 
 /// The plan of a test project, part by part. The default builds a script in a clean room and can ship.
 #[derive(Clone, Debug)]
@@ -50,6 +50,12 @@ impl Plan {
     /// The same on this machine.
     pub(crate) fn on_host(services: &Services) -> Self {
         Self { image: None, spare: "{ name: by-hand, host: {} }".into(), ..Self::in_clean_room(services) }
+    }
+
+    /// The same in a clean room on this engine.
+    #[must_use]
+    pub(crate) fn on(self, on: On) -> Self {
+        Self { spare: on.spare(), ..self }
     }
 
     #[must_use]

@@ -99,12 +99,16 @@ mod tests {
     use std::time::Duration;
 
     use super::{super::connect::InMemory, *};
-    use crate::{plan::Limits, record::DrillId};
+    use crate::{
+        plan::Limits,
+        record::{Claim, DrillId, HostId},
+    };
 
     fn lacking_of(hello: &str, disk: u64) -> Vec<Limit> {
         let plan = RoomPlan {
             drill: DrillId::try_from(String::from("a")).unwrap(),
             purpose: "build",
+            claim: Claim { host: HostId::new(7), until: jiff::Timestamp::MAX },
             image: None,
             writable: Vec::new(),
             limits: Limits { time: Duration::from_mins(1), cpus: Some(1.5), memory: Some(64 << 20), pids: 256, disk },
