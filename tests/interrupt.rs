@@ -65,7 +65,7 @@ fn ends_a_step(plan: &Plan) {
     }
 }
 
-fn a_killed_drill_leaves_no_container_and_a_log_that_says_unknown(on: On) {
+fn a_killed_drill_leaves_nothing_running_and_a_log_that_says_unknown(on: On) {
     let services = Services::get();
     let project = Project::new(&Plan::in_clean_room(&services).on(on).run(&[ENDLESS]));
     let mut running = Canship::drill(&project).start();
@@ -73,7 +73,7 @@ fn a_killed_drill_leaves_no_container_and_a_log_that_says_unknown(on: On) {
     running.signal(Signal::KILL);
     let ran = running.finish();
     assert_eq!(ran.code, Some(-9));
-    on.await_no_container(&ran.drill());
+    on.await_nothing_runs(&ran.drill());
 
     let log = project.beside("log.jsonl");
     std::fs::write(&log, &ran.log[..ran.log.len() - 20]).unwrap();
@@ -89,5 +89,5 @@ fn run_on(on: On, test: fn(On)) {
 on_each_engine!(
     ctrl_c_in_any_phase_ends_with_everything_given_back,
     a_step_under_way_is_ended_by_a_signal_and_the_answer_is_unknown,
-    a_killed_drill_leaves_no_container_and_a_log_that_says_unknown,
+    a_killed_drill_leaves_nothing_running_and_a_log_that_says_unknown,
 );

@@ -59,14 +59,14 @@ impl On {
         said.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until a drill has no container: follows the engine's events, from before the drill on.
-    pub(crate) fn await_no_container(self, drill: &str) {
+    /// Waits until nothing of a drill runs: follows the engine's events, from before the drill on. (One that was killed
+    /// between making a container and starting it leaves that container, which is for the next one to remove.)
+    pub(crate) fn await_nothing_runs(self, drill: &str) {
         let filter = format!("label=dev.canship.drill={drill}");
-        // Podman's word for the end is `remove`.
-        let events = ["events", "--since", "1h", "--filter", &filter, "--filter", "event=destroy", "--filter", "event=remove"];
+        let events = ["events", "--since", "1h", "--filter", &filter, "--filter", "event=die"];
         let mut events = self.client(&events).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(events.stdout.take().unwrap()).lines();
-        while !self.containers(drill).is_empty() {
+        while !self.ask(&["ps", "--quiet", "--filter", &filter]).is_empty() {
             lines.next().unwrap().unwrap();
         }
         events.kill().unwrap();

@@ -9,6 +9,7 @@
 //!   anonymous because only those go with their container). A deadline ends the room should that connection hang.
 //! - A secret is part of one exec's environment, never of a container's configuration, labels or arguments.
 
+mod client;
 mod collect;
 mod connect;
 mod create;
@@ -105,7 +106,7 @@ impl Spare for Engine {
     }
 
     fn by_hand(&self, plan: &RoomPlan) -> Text {
-        let drill = &plan.drill;
-        format!("docker ps -aq --filter label=dev.canship.drill={drill} | xargs docker rm -fv").into()
+        let client = self.connection.get().map_or_else(|| String::from("docker"), |known| client::client(&known.facts));
+        format!("{client} ps -aq --filter label={}={} | xargs {client} rm -fv", create::DRILL_LABEL, plan.drill).into()
     }
 }

@@ -12,6 +12,7 @@ use futures_util::StreamExt as _;
 
 use super::{
     super::RoomPlan,
+    client::client,
     connect::{Connection, status, words},
     create::{DRILL_LABEL, PURPOSE_LABEL, container_name},
 };
@@ -26,12 +27,12 @@ pub(super) async fn remove(connection: &Connection, plan: &RoomPlan, container: 
     let removing = async {
         let mut left = Vec::new();
         if let Err(reason) = remove_container(connection, container).await {
-            left.push(left_container(&name, &reason));
+            left.push(left_container(connection, &name, &reason));
         }
         left.extend(remove_volumes(connection, plan).await);
         left
     };
-    let late = |_| vec![left_container(&name, &format!("the engine did not remove it within {} s", REMOVAL.as_secs()))];
+    let late = |_| vec![left_container(connection, &name, &format!("the engine did not remove it within {} s", REMOVAL.as_secs()))];
     tokio::time::timeout(REMOVAL, removing).await.unwrap_or_else(late)
 }
 
@@ -59,7 +60,8 @@ pub(super) async fn remove_container(connection: &Connection, container: &str) -
 async fn remove_volumes(connection: &Connection, plan: &RoomPlan) -> Vec<Leftover> {
     let docker = &connection.docker;
     let labels = [format!("{DRILL_LABEL}={}", plan.drill), format!("{PURPOSE_LABEL}={}", plan.purpose)];
-    let remedy = || format!("docker volume rm $(docker volume ls -q --filter label={})", labels[0]);
+    let client = client(&connection.facts);
+    let remedy = || format!("{client} volume rm $({client} volume ls -q --filter label={})", labels[0]);
     let filters = HashMap::from([("label", labels.to_vec())]);
     let volumes = match docker.list_volumes(Some(ListVolumesOptionsBuilder::default().filters(&filters).build())).await {
         Ok(listed) => listed.volumes.unwrap_or_default(),
@@ -68,13 +70,13 @@ async fn remove_volumes(connection: &Connection, plan: &RoomPlan) -> Vec<Leftove
     let removing = volumes.into_iter().map(async |volume| {
         let options = RemoveVolumeOptionsBuilder::default().force(true).build();
         let refused = docker.remove_volume(&volume.name, Some(options)).await.err().filter(|e| status(e) != Some(404))?;
-        Some(leftover(format!("volume `{}`", volume.name), &words(&refused), format!("docker volume rm -f {}", volume.name)))
+        Some(leftover(format!("volume `{}`", volume.name), &words(&refused), format!("{client} volume rm -f {}", volume.name)))
     });
     futures_util::future::join_all(removing).await.into_iter().flatten().collect()
 }
 
-fn left_container(name: &str, reason: &str) -> Leftover {
-    leftover(format!("container `{name}` with its volumes"), reason, format!("docker rm -f -v {name}"))
+fn left_container(connection: &Connection, name: &str, reason: &str) -> Leftover {
+    leftover(format!("container `{name}` with its volumes"), reason, format!("{} rm -f -v {name}", client(&connection.facts)))
 }
 
 fn leftover(what: String, reason: &str, remedy: String) -> Leftover {
