@@ -15,7 +15,7 @@ use canship::{
     archive::Writer,
     plan::{TagAt, Version},
     record::{DrillId, Origin},
-    source::{Checkout, DrillTag, FetchPlan, Git, Note, ReadBack, SourceError, VersionError, fetch, look},
+    source::{Checkout, DrillTag, FetchPlan, Git, Note, Reach, ReadBack, SourceError, VersionError, fetch, look},
 };
 
 /// A folder with repositories, and a home of its own.
@@ -99,7 +99,7 @@ impl World {
         self.next += 1;
         let into = self.path(&format!("fetched-{}", self.next));
         let git = Git::new(self.environment(), Duration::from_secs(30));
-        fetch(&FetchPlan { git: &git, folder, reference, mirror }, &into).await
+        fetch(&FetchPlan { git: &git, folder, reference, mirror, reach: Reach::Servers }, &into).await
     }
 
     /// What a room would be filled with.
@@ -300,7 +300,7 @@ async fn what_is_not_there_and_what_does_not_answer_are_told_apart() {
     assert!(matches!(error, SourceError::Unreachable { .. }) && !error.to_string().contains("hush"), "{error}");
     world.variables = vec![("PATH", world.path("empty").display().to_string())];
     let git = Git::new([("PATH".into(), world.path("empty").into())], Duration::from_secs(5));
-    let plan = FetchPlan { git: &git, folder: &work, reference: "main", mirror: None };
+    let plan = FetchPlan { git: &git, folder: &work, reference: "main", mirror: None, reach: Reach::Servers };
     assert!(matches!(fetch(&plan, &world.path("into")).await, Err(SourceError::GitMissing(_))));
 }
 
@@ -311,7 +311,7 @@ async fn a_server_that_never_answers_is_given_up_at_the_bound() {
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mirror = format!("git://{}/x", server.local_addr().unwrap());
     let git = Git::new(world.environment(), Duration::from_millis(300));
-    let plan = FetchPlan { git: &git, folder: &work, reference: "main", mirror: Some(&mirror) };
+    let plan = FetchPlan { git: &git, folder: &work, reference: "main", mirror: Some(&mirror), reach: Reach::Servers };
     let error = fetch(&plan, &world.path("into")).await.unwrap_err();
     assert!(matches!(error, SourceError::Timeout { what: "clone", .. }), "{error}");
 }

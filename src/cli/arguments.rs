@@ -46,6 +46,9 @@ pub(super) struct DrillOptions {
     /// Build once more in a second fresh room, and say whether the build is reproducible
     #[arg(long)]
     pub(super) twice: bool,
+    /// Read no credential that can push: builds and runs, and says what that does not prove; the answer is never yes
+    #[arg(long)]
+    pub(super) rehearse: bool,
     #[command(flatten)]
     pub(super) outputs: Outputs,
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     drill::{self, Builds, Interrupts, Setup},
     plan::{self, BuildImage, Loaded, SecretSource, SpareKind},
-    record::{Exit, Record, Sink, Verdict},
+    record::{Exit, Mode, Record, Sink, Verdict},
     report::{self, Format, log::LogSink, terminal},
     source::Git,
     spare::{Spare, container, host},
@@ -29,6 +29,7 @@ pub(super) struct Order<'o> {
     pub(super) plan_file: &'o Path,
     /// The spare by name; without it the plan's first.
     pub(super) spare: Option<&'o str>,
+    pub(super) mode: Mode,
     pub(super) builds: Builds,
     pub(super) outputs: &'o Outputs,
 }
@@ -39,6 +40,7 @@ pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
         loaded,
         plan_file: &options.plan.plan,
         spare: options.spare.as_deref(),
+        mode: if options.rehearse { Mode::Rehearsal } else { Mode::Drill },
         builds: if options.twice { Builds::Twice } else { Builds::Once },
         outputs: &options.outputs,
     };
@@ -56,16 +58,20 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Drills, prints the final report and writes the others.
 pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let spare = choose(&order)?.clone();
+    if order.mode == Mode::Rehearsal {
+        refuse_access(&spare)?;
+    }
     let reports = Reports::open(order.outputs)?;
     let place = Place::open(&order.loaded.plan)?;
     let builder = builder(&spare, &order.loaded, place.root())?;
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
     let secrets = variables_of_secrets(&order.loaded.plan);
+    let git = Git::new(environment::without(&secrets), order.loaded.plan.timeouts.api);
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
-        git: Git::new(environment::without(&secrets), order.loaded.plan.timeouts.api),
-        docker_config: environment::docker_config(),
+        git: if order.mode == Mode::Rehearsal { git.without_access() } else { git },
+        docker_config: environment::docker_config().filter(|_| order.mode == Mode::Drill),
         loaded: order.loaded,
         spare,
         builder,
@@ -73,6 +79,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         workspace: place.folder("drill")?,
         sinks: sinks(order.outputs)?,
         interrupts,
+        mode: order.mode,
         builds: order.builds,
         notes: place::makeshift().into_iter().collect(),
     };
@@ -99,6 +106,26 @@ fn choose<'o>(order: &'o Order<'_>) -> Result<&'o plan::Spare, Failure> {
         let known: Vec<_> = spares.iter().map(|spare| format!("`{}`", spare.name)).collect();
         Failure::invalid(format!("the plan has no spare `{name}`")).advise(format!("name one of {}", known.join(", ")))
     })
+}
+
+/// Refuses a rehearsal on a spare that is reached or worked on with what gives the user access.
+fn refuse_access(spare: &plan::Spare) -> Result<(), Failure> {
+    let refused = |why: &str| {
+        let what = "the drill did not start and nothing was changed";
+        Failure::refused(format!(
+            "{what}: {why}, so no rehearsal on the spare `{}` can promise that nothing is published",
+            spare.name
+        ))
+        .advise("name with --spare a clean room whose engine is reached by its socket or over TLS")
+    };
+    match &spare.kind {
+        SpareKind::Host => Err(refused("steps on this machine have the rights and the logins of the user")),
+        SpareKind::Container { engine } => match engine.clone().or_else(environment::docker_host) {
+            Some(address) if address.starts_with("ssh:") => Err(refused("ssh uses the keys of the user")),
+            _ => Ok(()),
+        },
+        SpareKind::Runner => Ok(()),
+    }
 }
 
 /// What builds on the spare; refuses what this version cannot drill rather than to prove nothing.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 
-use super::{Drill, outside::Outside, scope::Scope, vault::Vault};
+use super::{Drill, outside::Outside, rehearsal, scope::Scope, vault::Vault};
 use crate::{
     plan::{OciTarget, TagAt, Target},
     probe,
@@ -23,6 +23,11 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
             drill.bus.scrub_with(vault.scrubber());
             drill.journal.scrub_with(vault.scrubber());
             drop(drill.board.vault.set(Arc::clone(&vault)));
+            if drill.is_rehearsal() {
+                rehearsal::tell(drill, scope);
+                check_spare(drill, scope, builder, room).await;
+                return Some(());
+            }
             tokio::join!(
                 check_spare(drill, scope, builder, room),
                 check_tag_place(drill, scope),
@@ -34,7 +39,8 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
 }
 
 async fn secrets(drill: &Drill, scope: &Scope) -> BTreeMap<crate::plan::SecretName, crate::secret::Secret> {
-    let reads = drill.plan.secrets.iter().map(|(name, source)| {
+    let read = drill.plan.secrets.iter().filter(|(name, _)| drill.reads(name));
+    let reads = read.map(|(name, source)| {
         scope.check(CheckKind::Secret, name.as_str(), async |check| match probe::secret(name, source, &drill.folder).await {
             Ok(value) => Some((name.clone(), value)),
             Err(finding) => {

@@ -2,17 +2,30 @@
 
 use std::sync::Arc;
 
-use super::{Drill, scope::Scope};
+use super::{Drill, rehearsal, scope::Scope};
 use crate::{
     record::{EventKind, Finding, Phase, Rule},
-    source::{self, Checkout, FetchPlan, Meaning},
+    source::{self, Checkout, FetchPlan, Meaning, Reach},
 };
 
 /// Fetches; none if there is nothing to build.
 pub(super) async fn fetch(drill: &Drill, scope: &Scope) -> Option<Arc<Checkout>> {
     let source = &drill.plan.source;
-    let plan = FetchPlan { git: &drill.git, folder: &drill.folder, reference: &source.reference, mirror: source.mirror.as_deref() };
-    let checkout = match source::fetch(&plan, &drill.workspace.join("source")).await {
+    let plan = FetchPlan {
+        git: &drill.git,
+        folder: &drill.folder,
+        reference: &source.reference,
+        mirror: source.mirror.as_deref(),
+        reach: Reach::Servers,
+    };
+    let mut fetched = source::fetch(&plan, &drill.workspace.join("source")).await;
+    if let Err(error) = &fetched
+        && drill.is_rehearsal()
+    {
+        scope.found(rehearsal::not_fetched(error));
+        fetched = source::fetch(&FetchPlan { reach: Reach::Here, ..plan }, &drill.workspace.join("source-here")).await;
+    }
+    let checkout = match fetched {
         Ok(checkout) => checkout,
         Err(error) => {
             scope.found(source::finding(&error));

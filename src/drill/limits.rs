@@ -1,8 +1,8 @@
 //! What this drill can never prove: said with every answer, and never a reason for a worse verdict.
 
-use super::Drill;
+use super::{Drill, rehearsal};
 use crate::{
-    plan::{TagAt, Target},
+    plan::{Plan, TagAt, Target},
     record::EventKind,
     registry::Repository,
     spare::{RoomPlan, Spare},
@@ -19,6 +19,16 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, (room, notes): (&RoomPlan
     if plan.source.mirror.is_none() {
         limits.push("there is no mirror: that the source can be had while its origin is out was not shown".to_owned());
     }
+    limits.extend(if drill.is_rehearsal() { rehearsal::limits(drill) } else { of_publishing(plan) });
+    limits.extend(plan.unverified.iter().cloned().chain(notes));
+    for limit in limits {
+        drill.bus.emit(EventKind::Limited { limit: limit.into() });
+    }
+}
+
+/// What tagging and pushing prove less than they seem to.
+fn of_publishing(plan: &Plan) -> Vec<String> {
+    let mut limits = Vec::new();
     if let Some(tag) = plan.tag.as_ref().filter(|_| plan.tag_at != TagAt::Nowhere) {
         limits.push(format!("the drill's tag says nothing about rules for the real one, `{}`", tag.as_str()));
     }
@@ -42,8 +52,5 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, (room, notes): (&RoomPlan
             ));
         }
     }
-    limits.extend(plan.unverified.iter().cloned().chain(notes));
-    for limit in limits {
-        drill.bus.emit(EventKind::Limited { limit: limit.into() });
-    }
+    limits
 }

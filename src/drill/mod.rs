@@ -24,6 +24,7 @@ mod interrupt;
 mod limits;
 mod outside;
 mod publish;
+mod rehearsal;
 mod repeat;
 mod rooms;
 mod scope;
@@ -48,8 +49,8 @@ use crate::{
     plan::{self, Loaded, Plan},
     probe,
     record::{
-        DrillFacts, DrillId, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Phase, Record, Rule, Seal, Sink,
-        SpareFacts, SpareKind,
+        DrillFacts, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Phase, Record, Rule, Seal, Sink, SpareFacts,
+        SpareKind,
     },
     source::Git,
     spare::Spare,
@@ -81,6 +82,8 @@ pub struct Setup {
     pub sinks: Vec<Box<dyn Sink>>,
     /// The signals that end a drill early.
     pub interrupts: Interrupts,
+    /// Whether it may publish under its own name. A rehearsal is given neither Docker's logins nor a git with access.
+    pub mode: Mode,
     /// How often it is built.
     pub builds: Builds,
     /// What is known beforehand that this drill can never prove, each in a sentence.
@@ -116,6 +119,7 @@ struct Drill {
     bus: Bus,
     board: Board,
     interrupts: Interrupts,
+    mode: Mode,
     builds: Builds,
 }
 
@@ -144,12 +148,13 @@ impl Drill {
 /// Runs a drill to its end. Whatever happens inside is an event, never an error; none only if no event was taken.
 pub async fn run(setup: Setup) -> Option<Done> {
     let clock = Clock::start();
+    let facts = facts(&setup);
     let bus = Bus::new(clock, setup.sinks);
-    bus.emit(EventKind::DrillStarted(facts(&setup.loaded, &setup.plan_file, &setup.spare, setup.journal.drill())));
+    bus.emit(EventKind::DrillStarted(facts));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { journal, workspace, git, docker_config, interrupts, builds, .. } = setup;
-    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts, builds };
+    let Setup { journal, workspace, git, docker_config, interrupts, mode, builds, .. } = setup;
+    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts, mode, builds };
 
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
     let room = rooms::plan(&drill, Purpose::Build);
@@ -197,18 +202,19 @@ fn judge_time(drill: &Drill) {
     }
 }
 
-fn facts(loaded: &Loaded, plan_file: &str, spare: &plan::Spare, id: &DrillId) -> DrillFacts {
+fn facts(setup: &Setup) -> DrillFacts {
+    let Setup { loaded, plan_file, spare, .. } = setup;
     DrillFacts {
         log: LOG_VERSION,
-        drill: id.clone(),
+        drill: setup.journal.drill().clone(),
         canship: env!("CARGO_PKG_VERSION").to_owned(),
         release: loaded.plan.release.as_str().into(),
-        plan: plan_file.into(),
+        plan: plan_file.as_str().into(),
         plan_digest: loaded.digest.clone(),
         spare: spare_facts(spare),
         target: loaded.plan.target,
         seal: Seal::Open,
-        mode: Mode::Drill,
+        mode: setup.mode,
     }
 }
 

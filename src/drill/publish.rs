@@ -15,10 +15,10 @@ use crate::{
 /// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
 const PULL_LIMIT: u64 = 64 << 30;
 
-/// Whether an image will come back that smoke steps can run on.
+/// Whether there will be something that smoke steps can run on: an image that comes back, in a rehearsal what was built.
 pub(super) fn will_come_back(drill: &Drill) -> bool {
     let has_scratch = |target: &Target| matches!(target, Target::Oci(OciTarget { scratch: Some(_), .. }));
-    !drill.plan.build.smoke.is_empty() && drill.plan.publish.iter().any(has_scratch)
+    !drill.plan.build.smoke.is_empty() && (drill.is_rehearsal() || drill.plan.publish.iter().any(has_scratch))
 }
 
 /// Publishes to every target, side by side; gives the image that came back first in the plan's order.
@@ -41,7 +41,7 @@ pub(super) async fn publish(drill: &Drill, vault: &Vault, built: &Built, outside
         .next()
 }
 
-fn not_verified(kind: &str, name: &str) -> Finding {
+pub(super) fn not_verified(kind: &str, name: &str) -> Finding {
     let summary = format!("publishing the {kind} `{name}` is not verified: this version cannot drill targets of this kind");
     Finding::new(Rule::TargetNotVerified, Phase::Publish, summary, "rehearse this target by hand, and note when that was done")
 }
@@ -128,7 +128,7 @@ async fn image(drill: &Drill, built: &Built, base: Option<&str>) -> Result<Image
     Image::on_base(&built.artifacts, base).await.map_err(|error| local(&error))
 }
 
-fn local(error: &registry::LocalError) -> Finding {
+pub(super) fn local(error: &registry::LocalError) -> Finding {
     let advice = "check this machine's disk and permissions, then drill again";
     Finding::new(Rule::EngineFailed, Phase::Publish, format!("the image could not be made: {error}"), advice)
 }

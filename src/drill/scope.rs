@@ -47,6 +47,13 @@ impl Scope {
         result
     }
 
+    /// A check of access that is not tried.
+    pub(super) fn skip_check(&self, check: CheckKind, subject: impl Into<Text>, reason: &str) {
+        let subject = subject.into();
+        self.bus.emit(EventKind::CheckStarted { check, subject: subject.clone() });
+        self.bus.emit(EventKind::CheckFinished { check, subject, outcome: Outcome::Skipped { reason: reason.into() } });
+    }
+
     /// A phase that is not tried.
     pub(super) fn skip(bus: &Bus, phase: Phase, reason: impl Into<Text>) {
         bus.emit(EventKind::PhaseFinished { phase, outcome: Outcome::Skipped { reason: reason.into() } });

@@ -6,13 +6,13 @@ use super::{
     vault::Vault,
 };
 use crate::{
+    archive::Fill,
     record::{Finding, Phase, Rule},
-    registry::Pulled,
     spare,
 };
 
 /// Runs the smoke steps on `returned`, in the room that is being opened for them.
-pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>, (returned, vault): (Option<Pulled>, &Vault)) {
+pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>, (returned, vault): (Option<Fill>, &Vault)) {
     let mut waiting = opening;
     let mut opened = None;
     match (returned, &waiting) {
@@ -21,7 +21,7 @@ pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>
                 .phase(Phase::Smoke, async |scope| {
                     opened = build::open(scope, &mut waiting).await;
                     let room = opened.as_mut()?;
-                    if let Err(problem) = room.fill(returned.content()).await {
+                    if let Err(problem) = room.fill(returned).await {
                         scope.found(spare::finding(&problem, Phase::Smoke));
                         return None;
                     }

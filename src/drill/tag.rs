@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::SetOnce;
 
-use super::{Drill, outside::Outside, scope::Scope};
+use super::{Drill, outside::Outside, rehearsal, scope::Scope};
 use crate::{
     plan::{TagAt, TagTemplate},
     record::{EventKind, Finding, Phase, Rule, Text},
@@ -19,6 +19,9 @@ pub(super) async fn tag(drill: &Drill, checkout: &Arc<Checkout>, version: &SetOn
         let advice = "name a `source.mirror`, or set `tag_at: origin` if pipelines there do not start on `canship-drill/*`";
         drill.bus.emit(EventKind::Found(Finding::new(Rule::TagNotRehearsed, Phase::Tag, summary, advice)));
         return drill.skip(Phase::Tag, "the plan has no place to rehearse it");
+    }
+    if drill.is_rehearsal() {
+        return drill.skip(Phase::Tag, rehearsal::SKIPPED);
     }
     match drill.interrupts.unless(version.wait()).await {
         Some(Some(version)) => {

@@ -21,7 +21,7 @@ use super::{
     layout::Layout,
     upload::Blob,
 };
-use crate::record::Digest;
+use crate::{archive::Fill, record::Digest};
 
 /// The time that every image says it was made at, the same as that of its files.
 const CREATED: &str = "1980-01-01T00:00:00Z";
@@ -94,6 +94,16 @@ impl Image {
         let artifacts = Arc::new(in_thread(move || Artifacts::look(&folder)).await?);
         Ok(Self(Kind::Assembled(Box::new(Assembled { artifacts, platform, base, known: OnceLock::new() }))))
     }
+}
+
+/// The artifacts in a folder, as they would come back from a registry.
+///
+/// # Errors
+/// As [`Image::from_artifacts`].
+pub async fn artifacts(folder: &Path) -> Result<Fill, LocalError> {
+    let folder = folder.to_owned();
+    let artifacts = in_thread(move || Artifacts::look(&folder)).await?;
+    Ok(Box::new(move |writer| artifacts.hand_on(writer)))
 }
 
 async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

@@ -81,11 +81,8 @@ impl Artifacts {
         Some(format!("/{BELOW}/{}", only.path.to_str()?))
     }
 
-    fn write(&self, out: impl Write) -> io::Result<LayerFacts> {
-        let packed = GzBuilder::new().mtime(0).operating_system(255).write(Tee::new(out), Compression::new(LEVEL));
-        let mut plain = Tee::new(packed);
-        let mut writer = Writer::new(&mut plain, BELOW, 0);
-        writer.folder(Path::new(""))?;
+    /// Writes every item in order.
+    pub(super) fn hand_on(&self, writer: &mut Writer<'_>) -> io::Result<()> {
         for Item { path, kind } in &self.items {
             match kind {
                 Kind::Folder => writer.folder(path)?,
@@ -93,6 +90,15 @@ impl Artifacts {
                 Kind::Link(target) => writer.link(path, target)?,
             }
         }
+        Ok(())
+    }
+
+    fn write(&self, out: impl Write) -> io::Result<LayerFacts> {
+        let packed = GzBuilder::new().mtime(0).operating_system(255).write(Tee::new(out), Compression::new(LEVEL));
+        let mut plain = Tee::new(packed);
+        let mut writer = Writer::new(&mut plain, BELOW, 0);
+        writer.folder(Path::new(""))?;
+        self.hand_on(&mut writer)?;
         writer.finish()?;
         let (diff_id, _, packed) = plain.end();
         let (digest, size, mut out) = packed.finish()?.end();

@@ -38,7 +38,7 @@ pub use credentials::Credentials;
 pub use embedded::{Embedded, Rights};
 pub use error::{Fault, LocalError, RegistryError};
 pub use finding::{Role, finding};
-pub use image::{Image, Platform};
+pub use image::{Image, Platform, artifacts};
 pub use ledger::Ledger;
 pub use pull::Pulled;
 pub use push::Pushed;

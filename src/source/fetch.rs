@@ -24,6 +24,17 @@ pub struct FetchPlan<'a> {
     pub reference: &'a str,
     /// The repository that is used when the forge is out, if the plan has one: then it is the one that is used.
     pub mirror: Option<&'a str>,
+    /// How far to go for it.
+    pub reach: Reach,
+}
+
+/// How far to go for a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To the mirror or the origin.
+    Servers,
+    /// No further than the repository that the plan lies in.
+    Here,
 }
 
 /// Attributes that outrank those of the repository in the clone: the content is what was committed, with line ends as
@@ -40,6 +51,7 @@ pub async fn fetch(plan: &FetchPlan<'_>, into: &Path) -> Result<Checkout, Source
     let home = Home::of(plan.git, plan.folder).await?;
     let mirror = plan.mirror.map(|mirror| Remote::new(mirror, plan.folder));
     let (from, remote) = match (&mirror, &home) {
+        (_, Ok(Home { top, .. })) if plan.reach == Reach::Here => (Origin::Local, Remote::at(top)),
         (Some(mirror), _) => (Origin::Mirror, mirror.clone()),
         (None, Ok(Home { origin: Some(origin), .. })) => (Origin::Origin, origin.clone()),
         (None, Ok(Home { top, .. })) => (Origin::Local, Remote::at(top)),
@@ -108,6 +120,9 @@ impl Home {
         let origin = git.run(&top, &["config", "--get", "remote.origin.url"]).await?;
         let origin = origin.success.then(|| Remote::new(&origin.text(), &top));
         let of_access = r"^(core\.sshcommand|credential\..*|http\..*|url\..*)$";
+        if !git.has_access() {
+            return Ok(Ok(Self { top, origin, access: Vec::new() }));
+        }
         let access = git.run(&top, &["config", "--local", "--includes", "--null", "--get-regexp", of_access]).await?;
         Ok(Ok(Self { top, origin, access: settings(&access.out) }))
     }

@@ -72,6 +72,15 @@ const SETTINGS: &[(&str, &str)] = &[
     ("clone.rejectShallow", "false"),
 ];
 
+/// Of git's variables, those that stay without access: whom to trust, and where git's own programs are.
+const KEPT_WITHOUT_ACCESS: &[&str] = &["GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_NO_VERIFY"];
+
+/// No configuration of the user's or the system's, and no folder in which curl or ssh could look for more.
+const WITHOUT_ACCESS: &[(&str, &str)] =
+    &[("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1"), ("HOME", "/nonexistent")];
+
+const NO_ACCESS: &[(&str, &str)] = &[("credential.helper", ""), ("protocol.ssh.allow", "never")];
+
 /// What git may answer, in bytes; more ends it.
 const MOST: usize = 128 * 1024 * 1024;
 
@@ -84,6 +93,14 @@ pub struct Git {
     environment: Vec<(OsString, OsString)>,
     settings: Vec<(String, String)>,
     bound: Duration,
+    access: Access,
+}
+
+/// Whether what gives the user access to servers is used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Users,
+    None,
 }
 
 impl std::fmt::Debug for Git {
@@ -104,7 +121,29 @@ impl Git {
         let mut environment: Vec<_> = environment.into_iter().filter(|(name, _)| kept(name)).collect();
         environment.extend(VARIABLES.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))));
         let settings = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { environment, settings, bound }
+        Self { environment, settings, bound, access: Access::Users }
+    }
+
+    /// The same git without anything that gives access: no credential helper, key, agent, header or password of anybody.
+    /// What needs ssh cannot be reached, since ssh would look for keys by itself.
+    #[must_use]
+    pub fn without_access(mut self) -> Self {
+        let kept = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            let of_git = !name.starts_with("GIT_") || KEPT_WITHOUT_ACCESS.contains(&&*name);
+            of_git && !["HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "NETRC"].contains(&&*name)
+        };
+        self.environment.retain(|(name, _)| kept(name));
+        let nothing = VARIABLES.iter().chain(WITHOUT_ACCESS).map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        self.environment.extend(nothing);
+        self.settings.extend(NO_ACCESS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.access = Access::None;
+        self
+    }
+
+    /// Whether it has what gives the user access.
+    pub(super) fn has_access(&self) -> bool {
+        self.access == Access::Users
     }
 
     /// The same git with more settings.
@@ -128,6 +167,9 @@ impl Git {
 
     /// The same git for talking to this repository.
     pub(super) async fn for_remote(&self, remote: &Remote) -> Result<Self, SourceError> {
+        if !self.has_access() {
+            return Ok(self.clone());
+        }
         let mut git = self.with(remote.access());
         // Said by variable, it would outrank what the user has set.
         let has = |name: &str| self.environment.iter().any(|(known, _)| known == name);

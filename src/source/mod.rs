@@ -23,7 +23,7 @@ mod version;
 
 pub use checkout::Checkout;
 pub use error::SourceError;
-pub use fetch::{FetchPlan, fetch};
+pub use fetch::{FetchPlan, Reach, fetch};
 pub use finding::{Meaning, finding, tag_finding};
 pub use git::Git;
 pub use note::Note;

@@ -9,6 +9,8 @@ mod lies;
 #[cfg(test)]
 mod packing;
 #[cfg(test)]
+mod rehearse;
+#[cfg(test)]
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

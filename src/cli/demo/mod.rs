@@ -14,7 +14,7 @@ use super::{
 use crate::{
     drill::Builds,
     plan::{self, BuildImage},
-    record::Exit,
+    record::{Exit, Mode},
     registry::{Embedded, Rights},
     spare::{RoomPlan, Spare as _, container},
 };
@@ -65,7 +65,7 @@ async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
         output::result(&format!("A project, its mirror and a registry are in {}\n\n", folder.display()))?;
     }
     let loaded = load_plan(&plan_file)?;
-    let order = Order { loaded, plan_file: &plan_file, spare: None, builds: Builds::Once, outputs: &outputs };
+    let order = Order { loaded, plan_file: &plan_file, spare: None, mode: Mode::Drill, builds: Builds::Once, outputs: &outputs };
     let exit = Box::pin(drill::rehearse(order)).await?;
     if !outputs.quiet {
         output::result(&next(&plan_file, &events, options.breaks))?;
