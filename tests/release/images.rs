@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use canship::{
     plan::Timeouts,
+    record::Digest,
     registry::{Client, Credentials, Image, Platform, Repository},
 };
 use serde_json::json;
@@ -59,9 +60,9 @@ fn write_layout(folder: &Path, layers: &[Vec<u8>], revision: Option<&str>) {
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     let blob = |content: &[u8], kind: &str| {
-        let hex: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-        fs::write(blobs.join(&hex), content).unwrap();
-        json!({ "mediaType": kind, "digest": format!("sha256:{hex}"), "size": content.len() })
+        let digest = Digest::from_sha256(&Sha256::digest(content));
+        fs::write(blobs.join(digest.as_str().trim_start_matches("sha256:")), content).unwrap();
+        json!({ "mediaType": kind, "digest": digest, "size": content.len() })
     };
     let layers: Vec<_> = layers.iter().map(|layer| blob(layer, "application/vnd.oci.image.layer.v1.tar+gzip")).collect();
     let labels = revision.map(|revision| json!({ "org.opencontainers.image.revision": revision })).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! Whole drills that compare what was built with what the primary path has released, or with a second build, and drills
 //! that can publish nothing. Real servers, real registries, a real engine.
-#![expect(clippy::unwrap_used, reason = "what goes wrong in a test should stop it there")]
 
 #[cfg(test)]
 mod images;

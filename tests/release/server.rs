@@ -80,9 +80,8 @@ async fn answer(State(shelf): State<Arc<Shelf>>, request: Request) -> Response {
         Some(Answer::Guarded(..)) => StatusCode::UNAUTHORIZED.into_response(),
         Some(Answer::Moved(to)) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Some(Answer::Endless) => {
-            let piece = Ok::<_, std::io::Error>(Bytes::from_static(&[0; 64 * 1024]));
-            Body::from_stream(futures_util::stream::repeat_with(move || Ok::<_, std::io::Error>(piece.as_ref().unwrap().clone())))
-                .into_response()
+            let piece = Bytes::from(vec![0; 64 * 1024]);
+            Body::from_stream(futures_util::stream::repeat_with(move || Ok::<_, std::io::Error>(piece.clone()))).into_response()
         }
         Some(Answer::Silent) => {
             let start = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"beginning"))]);

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use canship::record::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -72,8 +73,8 @@ fn a_released_file_that_is_the_same_is_said_to_be_so_in_every_form_it_has() {
         let url = server.at(path, Answer::File(content)).replace("1.2.3", "{version}");
         is_same(drill(&plan(&format!("url: \"{url}\""))));
     }
-    let digest: String = Sha256::digest(TOOL).iter().map(|byte| format!("{byte:02x}")).collect();
-    is_same(drill(&plan(&format!("digest: \"sha256:{digest}\", version: 1.2.3"))));
+    let digest = Digest::from_sha256(&Sha256::digest(TOOL));
+    is_same(drill(&plan(&format!("digest: \"{digest}\", version: 1.2.3"))));
     let asked: Vec<_> = server.asked().into_iter().map(|(path, _)| path).collect();
     assert_eq!(asked.len(), 4, "each was fetched once: {asked:?}");
 }
