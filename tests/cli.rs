@@ -12,7 +12,7 @@ use std::process::Command;
 
 use support::{Canship, run::Ran};
 
-const COMMANDS: [&str; 7] = ["drill", "plan", "report", "schema", "demo", "completions", "man"];
+const COMMANDS: [&str; 8] = ["drill", "plan", "report", "status", "schema", "demo", "completions", "man"];
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 /// A call that does what it should.
@@ -63,6 +63,8 @@ fn a_wrong_command_line_is_told_on_standard_error_with_exit_code_2() {
         (&["plan", "--format", "xml"], "json"),
         (&["report"], "--from"),
         (&["report", "--from", "x", "--format", "html"], "markdown"),
+        (&["status", "--max-age", "30"], "30d"),
+        (&["status", "--format", "junit"], "json"),
         (&["schema", "drill"], "record"),
         (&["demo", "--break", "all"], "registry"),
         (&["demo", "--host", "--image", "debian"], "cannot be used with"),
@@ -84,6 +86,7 @@ fn the_schemas_are_the_files_in_the_tree() {
     assert_eq!(prints(&["schema"]), include_str!("../pipelines/canship.schema.json"));
     assert_eq!(prints(&["schema", "plan"]), prints(&["schema"]));
     assert_eq!(prints(&["schema", "record"]), include_str!("../pipelines/record.schema.json"));
+    assert_eq!(prints(&["schema", "status"]), include_str!("../pipelines/status.schema.json"));
 }
 
 #[test]

@@ -122,6 +122,7 @@ publish[0].scratch = (none: the push is not rehearsed)             # default
 publish[0].base = (none: the artifacts only)                       # default
 spares[0].name = container                                         # default
 spares[0].container.engine = (the one Docker's environment names)  # default
+history = .canship/history                                         # default
 timeouts.api = 30s                                                 # default
 timeouts.retry_after_max = 1m                                      # default
 
@@ -160,7 +161,6 @@ fn what_this_version_does_not_verify_is_said() {
 `spares[2]`: this version cannot drill a spare runner
 `outages`: this version does not cut the network off
 `people`: this version does not verify who may release
-`history`: this version does not keep records there
 "#]]
     );
     for (path, verified) in [("people.decide", false), ("publish[1].crate", false), ("build.needs[0]", false), ("release", true)] {

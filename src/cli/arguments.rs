@@ -1,6 +1,6 @@
 //! The arguments of every command. Types of the domain know nothing of them; each command translates its own.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -26,7 +26,9 @@ pub(super) enum Command {
     Plan(PlanOptions),
     /// Render the report of an earlier drill from its event log
     Report(ReportOptions),
-    /// Print a JSON Schema: of the plan, or of the JSON report
+    /// Say what the drills on record come to today: the last answer, how old it is, and how times and verdicts moved
+    Status(StatusOptions),
+    /// Print a JSON Schema: of the plan, of the JSON report, or of `status`
     Schema(SchemaOptions),
     /// Make a small project with a mirror and a registry, and drill it
     Demo(DemoOptions),
@@ -133,6 +135,32 @@ pub(super) enum ReportFormat {
     Junit,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct StatusOptions {
+    #[command(flatten)]
+    pub(super) plan: PlanFile,
+    /// The spare to look at; without it all of the plan's, and the best one is the answer
+    #[arg(long, value_name = "NAME")]
+    pub(super) spare: Option<String>,
+    /// How old a proof may be, as in `30d`; an older one, or none, ends with 20
+    #[arg(long, value_name = "AGE", value_parser = crate::plan::parse_duration)]
+    pub(super) max_age: Option<Duration>,
+    /// The weakest verdict that exits with 0
+    #[arg(long, value_name = "VERDICT", value_enum, default_value_t = Accept::CanShip)]
+    pub(super) accept: Accept,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = StatusFormat::Text)]
+    pub(super) format: StatusFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum StatusFormat {
+    /// Lines for people, with a chart
+    Text,
+    /// Versioned JSON
+    Json,
+}
+
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct SchemaOptions {
     /// Of what
@@ -146,6 +174,8 @@ pub(super) enum SchemaOf {
     Plan,
     /// The JSON report
     Record,
+    /// What `status` prints as JSON
+    Status,
 }
 
 #[derive(Debug, Args)]

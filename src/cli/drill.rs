@@ -10,15 +10,18 @@ use std::{
 use super::{
     Failure,
     arguments::{DrillOptions, Outputs},
-    environment, output,
+    environment,
+    history::{self, Kept},
+    output,
     place::{self, Place},
     plan::load_plan,
 };
 use crate::{
     drill::{self, Builds, Interrupts, Setup},
+    history::log::LogSink,
     plan::{self, BuildImage, Loaded, SecretSource, SpareKind},
     record::{Exit, Mode, Record, Sink, Verdict},
-    report::{self, Format, log::LogSink, terminal},
+    report::{self, Format, terminal},
     source::Git,
     spare::{Spare, container, host},
 };
@@ -66,7 +69,12 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let builder = builder(&spare, &order.loaded, place.root())?;
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
-    let secrets = variables_of_secrets(&order.loaded.plan);
+    let kept = history::of_plan(&order.loaded, order.mode).await;
+    if let Some(kept) = &kept {
+        history::prepare(&*kept.history)?;
+    }
+    let mut secrets = variables_of_secrets(&order.loaded.plan);
+    secrets.extend(kept.iter().flat_map(|kept| kept.variables));
     let git = Git::new(environment::without(&secrets), order.loaded.plan.timeouts.api);
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
@@ -77,8 +85,9 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         builder,
         journal: Arc::clone(&place.journal),
         workspace: place.folder("drill")?,
-        sinks: sinks(order.outputs)?,
-        interrupts,
+        sinks: sinks(order.outputs, kept.as_ref())?,
+        interrupts: interrupts.clone(),
+        more_secrets: kept.iter().flat_map(|kept| kept.secrets.clone()).collect(),
         mode: order.mode,
         builds: order.builds,
         notes: place::makeshift().into_iter().collect(),
@@ -88,7 +97,11 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     for problem in &done.broken_sinks {
         output::warn(&format!("warning: {problem}"));
     }
-    conclude(&done.record, order.outputs, reports, !done.broken_sinks.is_empty())
+    let exit = conclude(&done.record, order.outputs, reports, !done.broken_sinks.is_empty())?;
+    if let Some(kept) = &kept {
+        output::result(&history::deliver(&*kept.history, &done.record.drill.drill, &interrupts).await)?;
+    }
+    Ok(exit)
 }
 
 /// The variables that the plan takes secrets from.
@@ -98,10 +111,15 @@ fn variables_of_secrets(plan: &plan::Plan) -> Vec<&str> {
 }
 
 fn choose<'o>(order: &'o Order<'_>) -> Result<&'o plan::Spare, Failure> {
-    let spares = &order.loaded.plan.spares;
-    let Some(name) = order.spare else {
-        return spares.first().ok_or_else(|| Failure::invalid("the plan names no spare"));
-    };
+    match order.spare {
+        Some(name) => spare_of(&order.loaded, name),
+        None => order.loaded.plan.spares.first().ok_or_else(|| Failure::invalid("the plan names no spare")),
+    }
+}
+
+/// The plan's spare of this name.
+pub(super) fn spare_of<'l>(loaded: &'l Loaded, name: &str) -> Result<&'l plan::Spare, Failure> {
+    let spares = &loaded.plan.spares;
     spares.iter().find(|spare| spare.name == name).ok_or_else(|| {
         let known: Vec<_> = spares.iter().map(|spare| format!("`{}`", spare.name)).collect();
         Failure::invalid(format!("the plan has no spare `{name}`")).advise(format!("name one of {}", known.join(", ")))
@@ -145,8 +163,8 @@ fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc
     }
 }
 
-fn sinks(outputs: &Outputs) -> Result<Vec<Box<dyn Sink>>, Failure> {
-    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+fn sinks(outputs: &Outputs, kept: Option<&Kept>) -> Result<Vec<Box<dyn Sink>>, Failure> {
+    let mut sinks: Vec<Box<dyn Sink>> = kept.map(|kept| kept.history.sink()).into_iter().collect();
     if let Some(path) = &outputs.events {
         let log = LogSink::create(path)
             .map_err(|reason| Failure::invalid(format!("event log `{}` cannot be written: {reason}", path.display())))?;

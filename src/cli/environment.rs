@@ -2,6 +2,8 @@
 
 use std::{env, ffi::OsString, path::PathBuf};
 
+use crate::secret::Secret;
+
 /// An environment variable: its name and what it is for, as the README's table has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
@@ -11,6 +13,17 @@ pub struct Variable {
     pub purpose: &'static str,
 }
 
+const AWS_ACCESS_KEY_ID: Variable =
+    Variable { name: "AWS_ACCESS_KEY_ID", purpose: "the id of the key to the store of `history:`, unless the plan names secrets" };
+const AWS_DEFAULT_REGION: Variable = Variable { name: "AWS_DEFAULT_REGION", purpose: "as `AWS_REGION`, where that is not set" };
+const AWS_ENDPOINT_URL: Variable =
+    Variable { name: "AWS_ENDPOINT_URL", purpose: "as `AWS_ENDPOINT_URL_S3`, where that is not set" };
+const AWS_ENDPOINT_URL_S3: Variable =
+    Variable { name: "AWS_ENDPOINT_URL_S3", purpose: "the address of the store of `history:`, unless the plan names it" };
+const AWS_REGION: Variable = Variable { name: "AWS_REGION", purpose: "the region of that store, unless the plan names it" };
+const AWS_SECRET_ACCESS_KEY: Variable =
+    Variable { name: "AWS_SECRET_ACCESS_KEY", purpose: "the key to that store, unless the plan names secrets" };
+const AWS_SESSION_TOKEN: Variable = Variable { name: "AWS_SESSION_TOKEN", purpose: "the token that goes with a key for a while" };
 const NO_COLOR: Variable = Variable { name: "NO_COLOR", purpose: "if set and not empty, nothing is coloured" };
 const GITHUB_STEP_SUMMARY: Variable =
     Variable { name: "GITHUB_STEP_SUMMARY", purpose: "a file that the Markdown report is appended to, as GitHub Actions sets it" };
@@ -21,6 +34,10 @@ const DOCKER_CONFIG: Variable = Variable {
     purpose: "the folder with Docker's `config.json`, which knows logins; without it `~/.docker`",
 };
 const HOME: Variable = Variable { name: "HOME", purpose: "where `~` is" };
+const LANG: Variable = Variable { name: "LANG", purpose: "as `LC_ALL`, where neither that nor `LC_CTYPE` is set" };
+const LC_ALL: Variable =
+    Variable { name: "LC_ALL", purpose: "if it names UTF-8, charts on a terminal are drawn with blocks, else with ASCII" };
+const LC_CTYPE: Variable = Variable { name: "LC_CTYPE", purpose: "as `LC_ALL`, where that is not set" };
 const PATH: Variable = Variable { name: "PATH", purpose: "where a host spare finds its tools" };
 const TMPDIR: Variable = Variable { name: "TMPDIR", purpose: "where clones and artifacts lie while a drill runs" };
 
@@ -30,8 +47,26 @@ const XDG_STATE_HOME: Variable = Variable {
 };
 
 /// Every variable, in the order of the README's table.
-pub const VARIABLES: [Variable; 8] =
-    [DOCKER_CONFIG, DOCKER_HOST, GITHUB_STEP_SUMMARY, HOME, NO_COLOR, PATH, TMPDIR, XDG_STATE_HOME];
+pub const VARIABLES: [Variable; 18] = [
+    AWS_ACCESS_KEY_ID,
+    AWS_DEFAULT_REGION,
+    AWS_ENDPOINT_URL,
+    AWS_ENDPOINT_URL_S3,
+    AWS_REGION,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    DOCKER_CONFIG,
+    DOCKER_HOST,
+    GITHUB_STEP_SUMMARY,
+    HOME,
+    LANG,
+    LC_ALL,
+    LC_CTYPE,
+    NO_COLOR,
+    PATH,
+    TMPDIR,
+    XDG_STATE_HOME,
+];
 
 /// Where canship's own state lies.
 pub(super) struct StatePlace {
@@ -69,6 +104,37 @@ pub(super) fn step_summary() -> Option<PathBuf> {
 /// Whether colour is unwanted.
 pub(super) fn no_color() -> bool {
     set(NO_COLOR).is_some()
+}
+
+/// The variables that open a store.
+pub(super) const AWS_KEY: [&str; 3] = [AWS_ACCESS_KEY_ID.name, AWS_SECRET_ACCESS_KEY.name, AWS_SESSION_TOKEN.name];
+
+/// A key's id, the key, and a session's token, as far as they are set.
+pub(super) type AwsKey = (Option<Secret>, Option<Secret>, Option<Secret>);
+
+/// What AWS's variables say of a store.
+pub(super) struct Aws {
+    pub(super) endpoint: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) key: AwsKey,
+}
+
+/// What AWS's variables say of a store.
+pub(super) fn aws() -> Aws {
+    let text = |variable| set(variable).and_then(|value| value.into_string().ok());
+    let secret = |variable| text(variable).map(Secret::new);
+    Aws {
+        endpoint: text(AWS_ENDPOINT_URL_S3).or_else(|| text(AWS_ENDPOINT_URL)),
+        region: text(AWS_REGION).or_else(|| text(AWS_DEFAULT_REGION)),
+        key: (secret(AWS_ACCESS_KEY_ID), secret(AWS_SECRET_ACCESS_KEY), secret(AWS_SESSION_TOKEN)),
+    }
+}
+
+/// Whether the terminal is said to show more than ASCII.
+pub(super) fn is_utf8() -> bool {
+    let locale = [LC_ALL, LC_CTYPE, LANG].into_iter().find_map(set).unwrap_or_default();
+    let locale = locale.to_string_lossy().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 /// Where tools are found.

@@ -9,11 +9,13 @@ mod demo;
 mod drill;
 pub mod environment;
 mod failure;
+mod history;
 mod output;
 mod place;
 mod plan;
 mod report;
 mod schema;
+mod status;
 
 use clap::Parser as _;
 
@@ -41,6 +43,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Drill(options) => drill::run(&options),
         Command::Plan(options) => plan::run(&options),
         Command::Report(options) => report::run(&options),
+        Command::Status(options) => status::run(&options),
         Command::Schema(options) => schema::run(options),
         Command::Demo(options) => demo::run(&options),
         Command::Completions(options) => completions::completions(options),

@@ -6,7 +6,7 @@ use super::{environment, failure::Failure};
 use crate::{
     plan,
     record::Exit,
-    report::{Colour, Layout},
+    report::{Colour, Drawing, Layout},
 };
 
 /// Prints a command's result on standard output.
@@ -73,7 +73,8 @@ pub(super) fn layout() -> Layout {
     let Ok(size) = rustix::termios::tcgetwinsize(io::stdout()) else { return Layout::default() };
     let colour = if environment::no_color() { Colour::Off } else { Colour::On };
     let width = if size.ws_col == 0 { Layout::default().width } else { size.ws_col.into() };
-    Layout { width, colour }
+    let drawing = if environment::is_utf8() { Drawing::Blocks } else { Drawing::Ascii };
+    Layout { width, colour, drawing }
 }
 
 /// The columns of the terminal behind standard error.

@@ -6,12 +6,13 @@ use super::{
     output,
 };
 use crate::{
+    history,
     record::{Exit, Verdict},
     report::{self, Format},
 };
 
 pub(super) fn run(options: &ReportOptions) -> Result<Exit, Failure> {
-    let record = report::log::read_file(&options.from).map_err(|reason| Failure::of_input(&reason))?;
+    let record = history::log::read_file(&options.from).map_err(|reason| Failure::of_input(&reason))?;
     output::result(&report::render(&record, options.format.into(), options.accept.into()))
 }
 

@@ -11,5 +11,6 @@ pub(super) fn run(options: SchemaOptions) -> Result<Exit, Failure> {
     match options.of {
         SchemaOf::Plan => output::result(&format!("{:#}\n", plan::schema())),
         SchemaOf::Record => output::result(&report::json_schema()),
+        SchemaOf::Status => output::result(&report::status_schema()),
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
     drill
         .phase(Phase::Probe, async |scope| {
             // Secrets come first, beside nothing that could print one of them.
-            let vault = Arc::new(Vault::new(secrets(drill, scope).await));
+            let vault = Arc::new(Vault::new(secrets(drill, scope).await, &drill.more_secrets));
             drill.bus.scrub_with(vault.scrubber());
             drill.journal.scrub_with(vault.scrubber());
             drop(drill.board.vault.set(Arc::clone(&vault)));
@@ -39,7 +39,7 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
 }
 
 async fn secrets(drill: &Drill, scope: &Scope) -> BTreeMap<crate::plan::SecretName, crate::secret::Secret> {
-    let read = drill.plan.secrets.iter().filter(|(name, _)| drill.reads(name));
+    let read = drill.plan.secrets.iter().filter(|(name, _)| drill.reads(name) && !drill.plan.only_history_needs(name));
     let reads = read.map(|(name, source)| {
         scope.check(CheckKind::Secret, name.as_str(), async |check| match probe::secret(name, source, &drill.folder).await {
             Ok(value) => Some((name.clone(), value)),

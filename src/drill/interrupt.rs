@@ -67,7 +67,7 @@ impl Interrupts {
     }
 
     /// What `work` gives, or none if a signal comes before; then `work` is dropped.
-    pub(super) async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub async fn unless<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.first.run_until_cancelled(work).await
     }
 

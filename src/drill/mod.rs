@@ -52,6 +52,7 @@ use crate::{
         DrillFacts, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Phase, Record, Rule, Seal, Sink, SpareFacts,
         SpareKind,
     },
+    secret::{Scrubber, Secret},
     source::Git,
     spare::Spare,
     state::Journal,
@@ -86,6 +87,8 @@ pub struct Setup {
     pub mode: Mode,
     /// How often it is built.
     pub builds: Builds,
+    /// Secrets beside those of the plan, to be kept out of every event.
+    pub more_secrets: Vec<Secret>,
     /// What is known beforehand that this drill can never prove, each in a sentence.
     pub notes: Vec<String>,
 }
@@ -121,6 +124,7 @@ struct Drill {
     interrupts: Interrupts,
     mode: Mode,
     builds: Builds,
+    more_secrets: Vec<Secret>,
 }
 
 impl Drill {
@@ -150,11 +154,12 @@ pub async fn run(setup: Setup) -> Option<Done> {
     let clock = Clock::start();
     let facts = facts(&setup);
     let bus = Bus::new(clock, setup.sinks);
+    bus.scrub_with(Arc::new(Scrubber::new(&setup.more_secrets)));
     bus.emit(EventKind::DrillStarted(facts));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { journal, workspace, git, docker_config, interrupts, mode, builds, .. } = setup;
-    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts, mode, builds };
+    let Setup { journal, workspace, git, docker_config, interrupts, mode, builds, more_secrets, .. } = setup;
+    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts, mode, builds, more_secrets };
 
     let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
     let room = rooms::plan(&drill, Purpose::Build);

@@ -14,8 +14,9 @@ pub(super) struct Vault {
 }
 
 impl Vault {
-    pub(super) fn new(secrets: BTreeMap<SecretName, Secret>) -> Self {
-        let scrubber = Arc::new(Scrubber::new(secrets.values()));
+    /// `more` are only kept out of every event.
+    pub(super) fn new(secrets: BTreeMap<SecretName, Secret>, more: &[Secret]) -> Self {
+        let scrubber = Arc::new(Scrubber::new(secrets.values().chain(more)));
         Self { secrets, scrubber }
     }
 

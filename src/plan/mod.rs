@@ -14,10 +14,12 @@ mod model;
 mod names;
 mod problem;
 mod raw;
+mod raw_history;
 mod raw_later;
 mod raw_release;
 mod resolve;
 mod resolve_build;
+mod resolve_history;
 mod resolve_later;
 mod resolve_publish;
 mod resolve_release;
@@ -30,9 +32,10 @@ mod yaml_error;
 
 pub use load::{Loaded, load, parse};
 pub use model::{
-    Build, BuildImage, Limits, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName, SecretSource, Source,
-    Spare, SpareKind, Step, TagAt, TagTemplate, Target, Template, Timeouts, Version,
+    Addressing, Build, BuildImage, History, Limits, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName,
+    SecretSource, Source, Spare, SpareKind, Step, Store, StoreKey, TagAt, TagTemplate, Target, Template, Timeouts, Version,
 };
 pub use problem::{Colour, Invalid, Problem};
 pub use schema::schema;
 pub use settings::{Setting, SettingOrigin};
+pub use unit::parse_duration;

@@ -33,10 +33,27 @@ pub struct Plan {
     pub released: Vec<Release>,
     /// The spare paths, in the plan's order; never empty.
     pub spares: Vec<Spare>,
+    /// Where the records of drills are kept.
+    pub history: History,
     /// Bounds for every wait.
     pub timeouts: Timeouts,
     /// Keys that this version reads but cannot verify yet, each with what that leaves open: one sentence.
     pub unverified: Vec<String>,
+}
+
+impl Plan {
+    /// Whether nothing but the history has a use for this secret, so that a release can do without it.
+    #[must_use]
+    pub fn only_history_needs(&self, name: &SecretName) -> bool {
+        let History::Store(Store { key: Some(key), .. }) = &self.history else { return false };
+        let of_history = [Some(&key.id), Some(&key.secret), key.session.as_ref()].contains(&Some(name));
+        let in_steps = self.build.run.iter().chain(&self.build.smoke).any(|step| step.secrets.contains(name));
+        let logs_in = self
+            .publish
+            .iter()
+            .any(|target| matches!(target, Target::Oci(OciTarget { login: Some(login), .. }) if login.password == *name));
+        of_history && !in_steps && !logs_in
+    }
 }
 
 /// The name of a secret: letters, digits and underscores, not starting with a digit.
@@ -308,6 +325,54 @@ impl Template {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Where the records of drills are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum History {
+    /// They are not kept.
+    Nowhere,
+    /// In a folder, relative to the plan's.
+    Folder(PathBuf),
+    /// In an object store, so that several machines share them.
+    Store(Store),
+}
+
+/// An object store that speaks S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The bucket.
+    pub bucket: String,
+    /// What the name of every record begins with, without a slash at its ends; may be empty.
+    pub prefix: String,
+    /// Its address; none for what AWS's variables say, or AWS itself.
+    pub endpoint: Option<String>,
+    /// Its region; none for what AWS's variables say, or the first one.
+    pub region: Option<String>,
+    /// Where the bucket is named; none for the path if there is an endpoint, else the host.
+    pub addressing: Option<Addressing>,
+    /// The secrets that open it; none for AWS's variables.
+    pub key: Option<StoreKey>,
+}
+
+/// Where in an address of a store the bucket is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressing {
+    /// In the host's name, as AWS has it.
+    Host,
+    /// In the path, as most stores of one's own have it.
+    Path,
+}
+
+/// The names of the secrets that open a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreKey {
+    /// The key's id.
+    pub id: SecretName,
+    /// The key.
+    pub secret: SecretName,
+    /// The session's token, for keys that last a while.
+    pub session: Option<SecretName>,
 }
 
 /// Bounds for every wait.

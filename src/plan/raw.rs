@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::de::SCALAR;
 pub(super) use super::{
+    raw_history::RawHistory,
     raw_later::{RawPeople, RawPrimary, RawRunner},
     raw_release::RawRelease,
 };
@@ -54,9 +55,9 @@ pub(super) struct RawPlan {
     pub(super) outages: Option<Vec<String>>,
     /// Who may decide and release (not verified by this version).
     pub(super) people: Option<RawPeople>,
-    /// Where the records of drills are kept: a folder or a URL (not verified by this version).
-    #[schemars(length(min = 1))]
-    pub(super) history: Option<String>,
+    /// Where the records of drills are kept: a folder, relative to the plan's; `s3://bucket/prefix`; or `none`.
+    /// `.canship/history` if absent.
+    pub(super) history: Option<RawHistory>,
     /// Bounds for every wait.
     pub(super) timeouts: Option<RawTimeouts>,
 }

@@ -9,7 +9,7 @@ use super::{
     names,
     problem::Flaw,
     raw::{RawPlan, RawSecret, RawSource, RawSpare, RawTagAt, RawTimeouts, RawVersion, RawVersionTag},
-    resolve_build, resolve_later, resolve_publish, resolve_release,
+    resolve_build, resolve_history, resolve_later, resolve_publish, resolve_release,
     tree::{Node, Value},
 };
 
@@ -44,10 +44,26 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
     resolve_later::keys(&mut checks, &at, raw);
     let released = resolve_release::released(&mut checks, &at, raw, &build);
     let harmless = resolve_release::harmless(&mut checks, &at, raw);
+    let history = resolve_history::history(&mut checks, &at.key("history"), raw.history.as_ref());
     let timeouts = timeouts(&mut checks, &at.key("timeouts"), raw.timeouts.as_ref());
     let unverified = checks.finish()?;
     let release = raw.release.clone();
-    Ok(Plan { release, target, source, build, tag, tag_at, publish, secrets, harmless, released, spares, timeouts, unverified })
+    Ok(Plan {
+        release,
+        target,
+        source,
+        build,
+        tag,
+        tag_at,
+        publish,
+        secrets,
+        harmless,
+        released,
+        spares,
+        history,
+        timeouts,
+        unverified,
+    })
 }
 
 fn source(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawSource>) -> Source {

@@ -39,10 +39,6 @@ pub(super) fn keys(checks: &mut Checks, at: &Cursor<'_>, raw: &RawPlan) {
         people(checks, &here, raw);
         checks.unverified(&here, "this version does not verify who may release");
     }
-    if let Some(history) = &raw.history {
-        checks.line(&at.key("history"), history);
-        checks.unverified(&at.key("history"), "this version does not keep records there");
-    }
 }
 
 fn primary(checks: &mut Checks, at: &Cursor<'_>, raw: &RawPrimary) {

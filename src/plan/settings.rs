@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{
     cursor::Cursor,
     model::{
-        BuildImage, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretSource, SpareKind, Step, TagAt, Target,
-        Template, Version,
+        Addressing, BuildImage, History, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName, SecretSource,
+        SpareKind, Step, Store, StoreKey, TagAt, Target, Template, Version,
     },
     problem::Source,
     tree::{Node, Value},
@@ -61,9 +61,10 @@ pub(super) fn list(plan: &Plan, root: &Node, source: &Source<'_>) -> Vec<Setting
     list.secrets(plan, &at.key("secrets"));
     list.primary(plan, &at.key("primary"));
     list.spares(plan, &at.key("spares"));
-    for key in ["outages", "people", "history"] {
+    for key in ["outages", "people"] {
         list.unverified(&at.key(key));
     }
+    list.history(&plan.history, &at.key("history"));
     let timeouts = at.key("timeouts");
     list.add(&timeouts.key("api"), &show_duration(plan.timeouts.api));
     list.add(&timeouts.key("retry_after_max"), &show_duration(plan.timeouts.retry_after_max));
@@ -249,6 +250,25 @@ impl List<'_> {
             SecretSource::File(file) => self.add(&at.key("file"), &file.to_string_lossy()),
             SecretSource::Command(command) => self.add(&at.key("command"), &words(command)),
         }
+    }
+
+    fn history(&mut self, history: &History, at: &Cursor<'_>) {
+        let Store { bucket, prefix, endpoint, region, addressing, key } = match history {
+            History::Nowhere => return self.add(at, "none"),
+            History::Folder(folder) => return self.add(at, &folder.to_string_lossy()),
+            History::Store(store) => store,
+        };
+        // Written as a place alone, the store's own value has the place of the whole.
+        let short = at.node().is_some_and(|node| node.scalar().is_some());
+        self.add(&if short { at.clone() } else { at.key("store") }, &format!("s3://{bucket}/{prefix}"));
+        self.add_or(&at.key("endpoint"), endpoint.as_deref(), "(what AWS's variables say, or AWS)");
+        self.add_or(&at.key("region"), region.as_deref(), "(what AWS's variables say, or us-east-1)");
+        let in_path = addressing.map(|addressing| if addressing == Addressing::Path { "true" } else { "false" });
+        self.add_or(&at.key("path_style"), in_path, "(only where there is an endpoint)");
+        let of_key = |name: fn(&StoreKey) -> Option<&SecretName>| key.as_ref().and_then(name).map(SecretName::as_str);
+        self.add_or(&at.key("key_id"), of_key(|key| Some(&key.id)), "(AWS_ACCESS_KEY_ID)");
+        self.add_or(&at.key("secret_key"), of_key(|key| Some(&key.secret)), "(AWS_SECRET_ACCESS_KEY)");
+        self.add_or(&at.key("session_token"), of_key(|key| key.session.as_ref()), "(AWS_SESSION_TOKEN, if there is one)");
     }
 
     fn spares(&mut self, plan: &Plan, at: &Cursor<'_>) {

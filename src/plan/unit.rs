@@ -50,6 +50,14 @@ pub(super) fn duration(text: &str, usual: &str) -> Result<Duration, UnitFlaw> {
     }
 }
 
+/// Reads a length of time as plans write it, where it is not part of one: `30d`, `1h30m`.
+///
+/// # Errors
+/// It is no length of time, or longer than a year; the text says what to write.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text, "d").map_err(|UnitFlaw { message, help }| format!("{message}: {help}"))
+}
+
 fn exact_duration(text: &str) -> Option<Duration> {
     let parts = parts(text);
     let mut rest = TIMES.as_slice();

@@ -55,7 +55,13 @@ impl Exit {
         if let Some(signal) = record.interrupted {
             return signal.exit();
         }
-        match record.verdict {
+        Self::of_verdict(record.verdict, accept)
+    }
+
+    /// What a verdict alone comes to; `accept` is the weakest one that counts as success.
+    #[must_use]
+    pub fn of_verdict(verdict: Verdict, accept: Verdict) -> Self {
+        match verdict {
             Verdict::CanShip => Self::CanShip,
             Verdict::Degraded if accept == Verdict::Degraded => Self::CanShip,
             Verdict::Degraded => Self::Degraded,

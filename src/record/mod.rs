@@ -3,6 +3,7 @@
 //! Invariants: nothing here does IO or reads a clock; every text that came from outside is a [`Text`], harmless
 //! to any terminal, CI log or document; a secret is never part of an event.
 
+mod brief;
 mod comparison;
 mod digest;
 mod event;
@@ -13,9 +14,11 @@ mod fold;
 mod id;
 mod phase;
 mod rule;
+mod standing;
 mod text;
 mod verdict;
 
+pub use brief::Brief;
 pub use comparison::{ComparedWith, ComparisonFacts, ComparisonResult, Difference, DifferenceKind};
 pub use digest::{Digest, InvalidDigest};
 pub use event::{Event, EventKind, LOG_VERSION, Sink};
@@ -29,5 +32,6 @@ pub use fold::{CheckRecord, PhaseRecord, PublishRecord, Record, StepRecord};
 pub use id::{Claim, DrillId, HostId, InvalidHostId};
 pub use phase::{Outcome, Phase};
 pub use rule::Rule;
+pub use standing::{Damaged, Demand, Grade, Names, Shelf, Standing, Status};
 pub use text::Text;
 pub use verdict::{Restored, Verdict};

@@ -23,11 +23,23 @@ pub struct Layout {
     pub width: usize,
     /// Whether it is coloured.
     pub colour: Colour,
+    /// What charts are drawn with.
+    pub drawing: Drawing,
+}
+
+/// What charts are drawn with. Who calls decides: not every terminal and every file shows more than ASCII.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drawing {
+    /// Characters that are shown everywhere.
+    #[default]
+    Ascii,
+    /// Blocks.
+    Blocks,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { width: 100, colour: Colour::Off }
+        Self { width: 100, colour: Colour::Off, drawing: Drawing::Ascii }
     }
 }
 

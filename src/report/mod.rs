@@ -1,4 +1,4 @@
-//! Views of a drill: what a terminal shows while it runs, the event log, and the reports made of its record.
+//! Views of a drill: what a terminal shows while it runs, and the reports made of its record.
 //!
 //! Invariants: a report is a pure function of the record, so the same record gives the same bytes; a view decides
 //! nothing (the verdict and the exit code come from [`crate::record`]); nothing that came from outside ever begins
@@ -8,17 +8,18 @@
 mod json;
 mod junit;
 mod lines;
-pub mod log;
 mod markdown;
 mod md;
 mod plain;
 mod proofs;
+mod status;
 pub mod terminal;
 mod text;
 mod words;
 
-pub use json::schema as json_schema;
-pub use lines::{Colour, Layout};
+pub use json::{render_status as render_status_json, schema as json_schema, status_schema};
+pub use lines::{Colour, Drawing, Layout};
+pub use status::render as render_status;
 pub use text::render as render_text;
 
 use crate::record::{Record, Verdict};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::record::{
-    Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, Exit, Finding, ImageFacts, Independence,
-    Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal, Severity, Signal, SourceFacts, SpareFacts,
-    SpareKind, StepEnd, StepRecord, Verdict,
+    Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, Exit, Finding, Grade, ImageFacts,
+    Independence, Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal, Severity, Signal,
+    SourceFacts, SpareFacts, SpareKind, Status, StepEnd, StepRecord, Text, Verdict,
 };
 
 /// The verdict as a headline.
@@ -118,7 +118,11 @@ pub(super) fn image(image: &ImageFacts) -> String {
 
 /// A commit as short as people compare it.
 pub(super) fn commit(source: &SourceFacts) -> String {
-    source.commit.one_line().chars().take(12).collect()
+    short_commit(&source.commit)
+}
+
+fn short_commit(commit: &Text) -> String {
+    commit.one_line().chars().take(12).collect()
 }
 
 /// Where the source came from, and how far that is behind.
@@ -149,12 +153,17 @@ pub(super) fn release(record: &Record) -> String {
 /// The time to ship against the target.
 pub(super) fn time_to_ship(record: &Record) -> String {
     let target = record.drill.target;
-    let shown = Measure(target);
-    match record.time_to_ship {
-        Some(time) if time <= target => format!("{}, target {shown}: {} left", Measure(time), Measure(target.saturating_sub(time))),
-        Some(time) => format!("{}, target {shown}: {} over it", Measure(time), Measure(time.saturating_sub(target))),
-        None => format!("not reached (target {shown}; the drill took {})", Measure(total(record))),
-    }
+    against(record.time_to_ship, target)
+        .unwrap_or_else(|| format!("not reached (target {}; the drill took {})", Measure(target), Measure(total(record))))
+}
+
+/// A time against its target.
+fn against(time: Option<Duration>, target: Duration) -> Option<String> {
+    let (time, shown) = (time?, Measure(target));
+    Some(match target.checked_sub(time) {
+        Some(left) => format!("{}, target {shown}: {} left", Measure(time), Measure(left)),
+        None => format!("{}, target {shown}: {} over it", Measure(time), Measure(time.saturating_sub(target))),
+    })
 }
 
 /// Why there is no clear answer, beyond what the findings say.
@@ -282,5 +291,71 @@ pub(super) fn clip(line: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{} …", &line[..end]),
         None => line.to_owned(),
+    }
+}
+
+/// The answer of a status: the verdict of the spare that it comes from, if its proof counts.
+pub(super) fn standing_verdict(status: &Status) -> Verdict {
+    match status.best().map(|best| best.grade(&status.demand)) {
+        Some(Grade::Counts(verdict)) => verdict,
+        Some(Grade::Missing | Grade::Stale | Grade::Undated) | None => Verdict::Unknown,
+    }
+}
+
+/// What the exit code of a status means.
+pub(super) fn exit_of_status(status: &Status) -> &'static str {
+    let grade = status.best().map(|best| best.grade(&status.demand));
+    match (status.exit(), grade) {
+        (Exit::Unknown, None | Some(Grade::Missing)) => "unknown: there is no proof",
+        (Exit::Unknown, Some(Grade::Stale)) => "unknown: the proof is stale",
+        (Exit::Unknown, Some(Grade::Undated)) => "unknown: the proof comes from the future",
+        (Exit::Unknown, Some(Grade::Counts(_))) => "unknown: the last drill gave no answer",
+        (Exit::Degraded, _) => "degraded: can ship, with named gaps",
+        (other, _) => exit(other, standing_verdict(status)),
+    }
+}
+
+/// What was drilled, as far as it is known, and where.
+pub(super) fn of_brief(brief: &Brief) -> String {
+    let version = brief.version.as_ref().map(|version| format!(" {}", version.one_line())).unwrap_or_default();
+    let commit = brief.commit.as_ref().map(|commit| format!(", commit {}", short_commit(commit))).unwrap_or_default();
+    format!("{}{version}{commit}, on spare `{}`", brief.release.one_line(), brief.spare.name.one_line())
+}
+
+/// The time to ship of a drill in brief, against the target of that day.
+pub(super) fn time_of_brief(brief: &Brief) -> String {
+    against(brief.time_to_ship, brief.target).unwrap_or_else(|| format!("not reached (target {})", Measure(brief.target)))
+}
+
+/// A verdict in the width of a column; a drill that was killed says so.
+pub(super) fn short_verdict(brief: &Brief) -> &'static str {
+    match brief.verdict {
+        Verdict::Unknown if !brief.finished => "killed",
+        verdict => verdict.word(),
+    }
+}
+
+/// A point in time to the minute, for columns.
+pub(super) fn minute(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+/// How long ago something was, and when.
+pub(super) fn ago(at: jiff::Timestamp, now: jiff::Timestamp) -> String {
+    let when = minute(at);
+    match Duration::try_from(now.duration_since(at)) {
+        Ok(age) if age < Duration::from_mins(1) => format!("just now ({when})"),
+        Ok(age) => format!("{} ago ({when})", span(age)),
+        Err(_) => format!("in the future ({when})"),
+    }
+}
+
+/// A long time in one unit: `12 min`, `5 h`, `30 days`.
+pub(super) fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min", seconds / 60),
+        seconds @ 3600..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
     }
 }

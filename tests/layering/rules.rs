@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["record"],
     &["plan", "process", "network"],
     &["archive", "secret", "state"],
-    &["source", "registry"],
+    &["source", "registry", "history"],
     &["spare", "probe", "compare"],
     &["drill"],
     &["report"],

@@ -136,7 +136,7 @@ proptest! {
 
     #[test]
     fn no_line_of_text_begins_a_command_or_holds_an_escape(text in text(), width in 40_usize..120) {
-        let layout = Layout { width, colour: Colour::Off };
+        let layout = Layout { width, ..Layout::default() };
         assert_harmless_lines(&report::render_text(&record(&text), Verdict::CanShip, layout));
     }
 

@@ -3,11 +3,9 @@
 use std::{fs, io::Cursor, os::unix::fs::PermissionsExt as _};
 
 use canship::{
+    history::log::{LogError, LogSink, read, read_file},
     record::{Event, EventKind, Record, Sink as _, Verdict},
-    report::{
-        self, Format,
-        log::{LogError, LogSink, read, read_file},
-    },
+    report::{self, Format},
 };
 
 use super::{DRILLS, drills, fixtures, same_as};

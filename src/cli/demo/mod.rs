@@ -116,6 +116,7 @@ Look at
 Try next
   canship plan --plan {plan_file}
   canship report --from {events} --format markdown
+  canship status --plan {plan_file} --max-age 30d
   {other}
   then write a canship.yaml for a project of yours and run `canship drill`
 "

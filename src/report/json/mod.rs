@@ -9,6 +9,7 @@ use crate::record::{self, Exit, Record};
 
 mod comparison;
 mod release;
+mod status;
 mod view;
 mod vocabulary;
 
@@ -89,6 +90,8 @@ struct Report {
     /// What was put outside and is still there.
     leftovers: Vec<LeftoverView>,
 }
+
+pub use status::{render as render_status, schema as status_schema};
 
 /// The JSON Schema of the JSON report, as kept in `pipelines/record.schema.json`.
 #[must_use]

@@ -1,0 +1,195 @@
+//! What `canship status` makes of what is on record.
+
+use canship::record::{EventKind, Restored, Verdict};
+
+use crate::{
+    shelf::{Shelf, Was, other_digest},
+    support::run::Ran,
+};
+
+#[track_caller]
+fn ends(ran: &Ran, code: i32, told: &[&str]) {
+    assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+    let text = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for told in told {
+        assert!(text.contains(told), "`{told}` is missing in {}", ran.stdout);
+    }
+}
+
+#[test]
+fn the_last_drill_is_the_answer_and_its_verdict_the_exit_code() {
+    for (verdict, code, told) in [
+        (Verdict::CanShip, 0, "CAN SHIP: acme-api 1.4.2"),
+        (Verdict::Degraded, 11, "CAN SHIP, DEGRADED: acme-api"),
+        (Verdict::CannotShip, 10, "CANNOT SHIP: acme-api"),
+        (Verdict::Unknown, 20, "UNKNOWN: acme-api"),
+    ] {
+        let mut shelf = Shelf::of_laptop();
+        shelf.add(Verdict::CanShip, "laptop", 9);
+        shelf.add(verdict, "laptop", 2);
+        shelf.add(Verdict::CannotShip, "laptop", 30);
+        ends(&shelf.status(&[]), code, &[told, "on spare `laptop`, 2 days ago", "all, each with its time to ship"]);
+        ends(&shelf.status(&["--max-age", "30d"]), code, &[told]);
+    }
+    let mut shelf = Shelf::of_laptop();
+    shelf.add(Verdict::Degraded, "laptop", 2);
+    ends(&shelf.status(&["--accept", "degraded"]), 0, &["CAN SHIP, DEGRADED", "degraded, which was accepted"]);
+}
+
+#[test]
+fn a_missing_or_stale_proof_ends_with_20_and_says_what_to_do() {
+    let mut shelf = Shelf::of_laptop();
+    let fix = "fix: run `canship drill --spare laptop`";
+    ends(&shelf.status(&[]), 20, &["UNKNOWN: no drill of acme-api is on record", fix, "there is no proof"]);
+    shelf.add(Verdict::CanShip, "laptop", 31);
+    ends(&shelf.status(&[]), 0, &["31 days ago"]);
+    ends(
+        &shelf.status(&["--max-age", "30d"]),
+        20,
+        &["UNKNOWN, STALE PROOF: acme-api", "its verdict: CAN SHIP", "it may be at most 30 days old", fix, "the proof is stale"],
+    );
+    std::fs::remove_dir_all(shelf.records()).unwrap();
+    ends(&shelf.status(&["--max-age", "30d"]), 20, &["no drill of acme-api is on record"]);
+}
+
+#[test]
+fn a_proof_from_the_future_is_never_fresh() {
+    let mut shelf = Shelf::of_laptop();
+    shelf.add(Verdict::CanShip, "laptop", -2);
+    ends(&shelf.status(&["--max-age", "30d"]), 20, &["PROOF FROM THE FUTURE", "one of two clocks is wrong"]);
+}
+
+#[test]
+fn one_spare_that_can_ship_is_enough_and_each_is_shown() {
+    let mut shelf = Shelf::new();
+    shelf.add(Verdict::CannotShip, "laptop", 1);
+    ends(&shelf.status(&[]), 10, &["CANNOT SHIP: acme-api", "box: never drilled", "laptop: CANNOT SHIP 24 h ago"]);
+    shelf.add(Verdict::CanShip, "box", 3);
+    shelf.add(Verdict::CanShip, "attic", 0);
+    let told = ["CAN SHIP: acme-api", "on spare `box`", "laptop: CANNOT SHIP", "attic: no longer in the plan, so its 1 drill on"];
+    ends(&shelf.status(&[]), 0, &told);
+    ends(&shelf.status(&["--spare", "laptop"]), 10, &["CANNOT SHIP: acme-api", "on spare `laptop`"]);
+    ends(&shelf.status(&["--max-age", "2d"]), 10, &["on spare `laptop`", "box: CAN SHIP 3 days ago", "stale"]);
+    let wrong = shelf.status(&["--spare", "attic"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stdout);
+    assert!(wrong.stderr.contains("name one of `laptop`, `box`"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_proof_of_an_older_plan_or_of_another_release_is_said_to_be_one() {
+    let mut shelf = Shelf::of_laptop();
+    let mut events = shelf.events(&Was { verdict: Verdict::CanShip, spare: "laptop", days_ago: 1 });
+    let EventKind::DrillStarted(facts) = &mut events[0].kind else { panic!("no start") };
+    facts.plan_digest = other_digest();
+    shelf.put(&events, ".jsonl");
+    ends(&shelf.status(&[]), 0, &["note: the plan has changed since"]);
+    assert_eq!(shelf.json(&[])["spares"][0]["plan_changed"], true);
+    let mut events = shelf.events(&Was { verdict: Verdict::CannotShip, spare: "laptop", days_ago: 0 });
+    let EventKind::DrillStarted(facts) = &mut events[0].kind else { panic!("no start") };
+    facts.release = "acme-web".into();
+    shelf.put(&events, ".jsonl");
+    ends(&shelf.status(&[]), 0, &["of other releases: 1 drill"]);
+}
+
+#[test]
+fn a_killed_drill_is_unknown_until_the_next_one() {
+    let mut shelf = Shelf::of_laptop();
+    shelf.add(Verdict::CanShip, "laptop", 3);
+    let mut events = shelf.events(&Was { verdict: Verdict::CanShip, spare: "laptop", days_ago: 2 });
+    events.truncate(12);
+    shelf.put(&events, ".live.jsonl");
+    ends(&shelf.status(&[]), 20, &["UNKNOWN: acme-api", "note: the drill was killed", "killed"]);
+    shelf.add(Verdict::CanShip, "laptop", 1);
+    ends(&shelf.status(&[]), 0, &["CAN SHIP: acme-api", "killed", "2 can-ship, 1 unknown"]);
+}
+
+#[test]
+fn a_drill_that_runs_does_not_count_yet() {
+    let mut shelf = Shelf::of_laptop();
+    shelf.add(Verdict::CanShip, "laptop", 3);
+    let events = shelf.events(&Was { verdict: Verdict::CannotShip, spare: "laptop", days_ago: 0 });
+    let live = shelf.put(&events[..12], ".live.jsonl");
+    let file = std::fs::File::open(live).unwrap();
+    file.lock().unwrap();
+    ends(&shelf.status(&[]), 0, &["CAN SHIP: acme-api", "running: "]);
+    assert_eq!(shelf.json(&[])["running"].as_array().unwrap().len(), 1);
+    drop(file);
+    ends(&shelf.status(&[]), 20, &["note: the drill was killed"]);
+}
+
+#[test]
+fn every_json_form_is_valid_against_the_schema() {
+    let schema = serde_json::from_str(&canship::report::status_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut shelf = Shelf::new();
+    let look = |shelf: &Shelf, options: &[&str]| {
+        let json = shelf.json(options);
+        let errors: Vec<_> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        json
+    };
+    assert_eq!(look(&shelf, &[])["spares"][0]["proof"], "missing");
+    for verdict in [Verdict::CanShip, Verdict::Degraded, Verdict::CannotShip, Verdict::Unknown] {
+        shelf.add(verdict, "laptop", 4);
+        shelf.add(verdict, "attic", 4);
+    }
+    std::fs::write(shelf.records().join("odd.jsonl"), "odd").unwrap();
+    let json = look(&shelf, &["--max-age", "3d"]);
+    assert_eq!((&json["spares"][0]["proof"], &json["verdict"]), (&"stale".into(), &"unknown".into()));
+    assert_eq!(json["spares"][0]["drills"].as_array().unwrap().len(), 4);
+    assert_eq!(json["damaged"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn charts_are_blocks_only_on_a_terminal_that_shows_them_and_keep_to_its_width() {
+    let mut shelf = Shelf::of_laptop();
+    for days in 1..30 {
+        shelf.add(if days % 7 == 0 { Verdict::CannotShip } else { Verdict::CanShip }, "laptop", days);
+    }
+    let plain = shelf.call(&[]).variable("LC_ALL", "C.UTF-8").run_as_is().stdout;
+    assert!(plain.is_ascii() && plain.contains(" ###"), "{plain}");
+    assert!(plain.contains("the last 20 of 29") && plain.contains("in all: 25 can-ship, 4 cannot-ship"), "{plain}");
+    let blocks = shelf.call(&[]).variable("LC_ALL", "C.UTF-8").variable("NO_COLOR", "1").on_terminal();
+    assert!(blocks.contains("██") && !blocks.contains("##") && !blocks.contains('\u{1b}'), "{blocks}");
+    for ascii in [shelf.call(&[]).variable("LC_ALL", "C"), shelf.call(&[])] {
+        assert!(!ascii.on_terminal().contains('█'));
+    }
+    let widest = blocks.lines().map(|line| line.trim_end().chars().count()).max().unwrap();
+    // A terminal that says nothing of its width counts as one of 100 columns.
+    assert!(widest <= 100, "{widest}: {blocks}");
+}
+
+#[test]
+fn a_plan_that_keeps_no_records_has_no_proof() {
+    let shelf = Shelf::of_laptop();
+    let plan = std::fs::read_to_string(shelf.plan()).unwrap();
+    std::fs::write(shelf.plan(), format!("{plan}history: none\n")).unwrap();
+    let ran = shelf.status(&[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(20), ""));
+    assert!(ran.stderr.contains("`history: none`"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_path_that_may_still_be_cut_outranks_every_proof() {
+    use canship::record::{Demand, Exit, Names, Record, Status};
+    let mut shelf = Shelf::new();
+    let briefs: Vec<_> = ["laptop", "box"]
+        .into_iter()
+        .map(|spare| {
+            let mut record = Record::fold(shelf.events(&Was { verdict: Verdict::CanShip, spare, days_ago: 1 })).unwrap();
+            record.restored = if spare == "box" { Restored::No } else { Restored::NothingWasCut };
+            record.into()
+        })
+        .collect();
+    let demand = Demand {
+        now: jiff::Timestamp::now(),
+        max_age: None,
+        accept: Verdict::CanShip,
+        plan_digest: other_digest(),
+        target: crate::shelf::LONG,
+    };
+    let all = ["laptop", "box"];
+    let names = Names { release: "acme-api", plan: "", place: "", spares: &all, all: &all };
+    let on_record = canship::record::Shelf { drills: briefs, ..Default::default() };
+    assert_eq!(Status::new(demand, on_record, names).exit(), Exit::MayStillBeCut);
+}
