@@ -13,7 +13,7 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship · 11 degraded · \
+Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship · 11 degraded, or leftovers remain · \
 20 unknown · 30 the primary path may still be cut · 130, 143 interrupted, everything was given back
 
 Start with `canship demo`, then write a canship.yaml and run `canship drill`.";
@@ -22,6 +22,8 @@ Start with `canship demo`, then write a canship.yaml and run `canship drill`.";
 pub(super) enum Command {
     /// Rehearse a release on a spare path: build, tag, push, pull back, verify, clean up, and say whether it can ship
     Drill(DrillOptions),
+    /// Remove what drills that were killed have left: on engines, at registries and git servers, and on this machine
+    Clean(CleanOptions),
     /// Print the plan with every default and where each value comes from
     Plan(PlanOptions),
     /// Render the report of an earlier drill from its event log
@@ -53,6 +55,18 @@ pub(super) struct DrillOptions {
     pub(super) rehearse: bool,
     #[command(flatten)]
     pub(super) outputs: Outputs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CleanOptions {
+    #[command(flatten)]
+    pub(super) plan: PlanFile,
+    /// Only tell what would be removed
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How to tell it
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub(super) format: PlanFormat,
 }
 
 #[derive(Debug, Args)]
@@ -106,7 +120,7 @@ pub(super) struct PlanOptions {
 pub(super) enum PlanFormat {
     /// Lines for people
     Text,
-    /// A list of settings with their origins
+    /// JSON, for programs
     Json,
 }
 

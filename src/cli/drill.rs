@@ -19,10 +19,9 @@ use super::{
 use crate::{
     drill::{self, Builds, Interrupts, Setup},
     history::log::LogSink,
-    plan::{self, BuildImage, Loaded, SecretSource, SpareKind},
+    plan::{self, BuildImage, Loaded, SpareKind},
     record::{Exit, Mode, Record, Sink, Verdict},
     report::{self, Format, terminal},
-    source::Git,
     spare::{Spare, container, host},
 };
 
@@ -73,9 +72,8 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     if let Some(kept) = &kept {
         history::prepare(&*kept.history)?;
     }
-    let mut secrets = variables_of_secrets(&order.loaded.plan);
-    secrets.extend(kept.iter().flat_map(|kept| kept.variables));
-    let git = Git::new(environment::without(&secrets), order.loaded.plan.timeouts.api);
+    let hidden = kept.iter().flat_map(|kept| kept.variables).copied();
+    let git = place::git(&order.loaded.plan, place.journal.drill(), hidden);
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
         git: if order.mode == Mode::Rehearsal { git.without_access() } else { git },
@@ -84,6 +82,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         spare,
         builder,
         journal: Arc::clone(&place.journal),
+        surroundings: place.surroundings(),
         workspace: place.folder("drill")?,
         sinks: sinks(order.outputs, kept.as_ref())?,
         interrupts: interrupts.clone(),
@@ -102,12 +101,6 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         output::result(&history::deliver(&*kept.history, &done.record.drill.drill, &interrupts).await)?;
     }
     Ok(exit)
-}
-
-/// The variables that the plan takes secrets from.
-fn variables_of_secrets(plan: &plan::Plan) -> Vec<&str> {
-    let sources = plan.secrets.values();
-    sources.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None }).collect()
 }
 
 fn choose<'o>(order: &'o Order<'_>) -> Result<&'o plan::Spare, Failure> {

@@ -4,6 +4,7 @@
 //! `output`; every end of the program passes through [`main`].
 
 mod arguments;
+mod clean;
 mod completions;
 mod demo;
 mod drill;
@@ -41,6 +42,7 @@ pub fn main() -> Exit {
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Drill(options) => drill::run(&options),
+        Command::Clean(options) => clean::run(&options),
         Command::Plan(options) => plan::run(&options),
         Command::Report(options) => report::run(&options),
         Command::Status(options) => status::run(&options),

@@ -11,14 +11,17 @@ use tempfile::TempDir;
 
 use super::{Failure, environment, output};
 use crate::{
-    drill,
-    plan::Plan,
+    drill::{self, leftovers::Surroundings},
+    plan::{Plan, SecretSource},
     record::Claim,
+    source::Git,
+    spare::{container, host},
     state::{Entry, Item, Journal, State, StateError},
 };
 
 /// A journal and a folder.
 pub(super) struct Place {
+    state: State,
     pub(super) journal: Arc<Journal>,
     /// None only while it is removed.
     folder: Option<TempDir>,
@@ -28,8 +31,8 @@ pub(super) struct Place {
 impl Place {
     /// Makes both, for a drill of this plan or for cleaning up after some.
     pub(super) fn open(plan: &Plan) -> Result<Self, Failure> {
-        let journal = begin(plan).map_err(|error| refused(&error))?;
-        let mut place = Self { journal: Arc::new(journal), folder: None, noted: None };
+        let (state, journal) = begin(plan).map_err(|error| refused(&error))?;
+        let mut place = Self { state, journal: Arc::new(journal), folder: None, noted: None };
         let path = environment::temporary().join(format!("canship-{}", place.journal.drill()));
         let failed = |reason: &std::io::Error| {
             Failure::failed(format!("no folder for the drill could be made at `{}`; nothing was changed", path.display()), reason)
@@ -39,6 +42,21 @@ impl Place {
         place.noted = Some(noted.map_err(|reason| refused(&reason))?);
         place.folder = Some(make(&path).map_err(|reason| failed(&reason))?);
         Ok(place)
+    }
+
+    /// Where leftovers of earlier drills are looked for.
+    pub(super) fn surroundings(&self) -> Surroundings {
+        let engines = |address| container::Engine::new(address, environment::docker_host());
+        Surroundings { state: self.state.clone(), temporary: environment::temporary(), engines: Arc::new(engines) }
+    }
+
+    /// The git of this machine, for this plan: what it starts gets none of the plan's secrets, and is known by its drill.
+    pub(super) fn git(&self, plan: &Plan) -> Git {
+        let secrets = plan.secrets.values();
+        let secrets = secrets.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None });
+        let mut variables = environment::without(&secrets.collect::<Vec<_>>());
+        variables.push((host::DRILL_MARKER.into(), self.journal.drill().as_str().into()));
+        Git::new(variables, plan.timeouts.api)
     }
 
     /// A new folder below its own.
@@ -65,11 +83,12 @@ pub(super) fn makeshift() -> Option<String> {
     })
 }
 
-fn begin(plan: &Plan) -> Result<Journal, StateError> {
+fn begin(plan: &Plan) -> Result<(State, Journal), StateError> {
     let state = State::open(environment::state().path)?;
     let id = drill::new_id();
     let claim = Claim { host: state.host()?, until: drill::deadline(&id, plan) };
-    state.begin(&id, &claim)
+    let journal = state.begin(&id, &claim)?;
+    Ok((state, journal))
 }
 
 fn refused(reason: &dyn std::error::Error) -> Failure {

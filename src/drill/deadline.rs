@@ -29,6 +29,11 @@ pub fn deadline(id: &DrillId, plan: &Plan) -> Timestamp {
     id.started().and_then(|started| started.checked_add(longest(plan)).ok()).unwrap_or(Timestamp::MAX)
 }
 
+/// How long a drill of another host may last that says nothing about that itself: its plan need not be this one.
+pub(super) fn without_label(plan: &Plan) -> Duration {
+    longest(plan).saturating_add(Duration::from_hours(24))
+}
+
 /// Lets the phases come to their end; cuts them off, as a signal does, where cleaning must begin to be done in time.
 pub(super) async fn within<T>(drill: &Drill, phases: impl Future<Output = T>) -> T {
     let mut phases = pin!(phases);

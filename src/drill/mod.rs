@@ -3,7 +3,7 @@
 //! Who owns what: [`run`] owns the order of the phases; `Outside` owns every room, tag and image that was put outside;
 //! a phase (one file each) does its part and tells what it finds; the `Bus` puts all events in one line; the `Board`
 //! holds what the checks of access have come to, so that a phase waits for just the part it needs. What does not
-//! depend on each other runs side by side: the checks beside everything, the room beside the fetch, the tag beside
+//! depend on each other runs side by side: the checks and the removal of what earlier drills left beside everything, the room beside the fetch, the tag beside
 //! the build, the smoke room beside the push.
 //!
 //! Invariants: what is put outside is noted in `Outside` before it is put there, and cleaning runs after every end of
@@ -21,8 +21,10 @@ mod compare;
 mod deadline;
 mod fetch;
 mod interrupt;
+pub mod leftovers;
 mod limits;
 mod outside;
+mod prepare;
 mod publish;
 mod rehearsal;
 mod repeat;
@@ -37,10 +39,13 @@ mod version;
 
 use std::{path::PathBuf, pin::pin, sync::Arc};
 
+use tokio_util::sync::CancellationToken;
+
 use self::{
     board::Board,
     bus::Bus,
     clock::Clock,
+    leftovers::Surroundings,
     outside::Outside,
     rooms::{Purpose, Rooms},
     scope::Scope,
@@ -81,6 +86,8 @@ pub struct Setup {
     pub workspace: PathBuf,
     /// Who follows live.
     pub sinks: Vec<Box<dyn Sink>>,
+    /// Where leftovers of earlier drills are looked for.
+    pub surroundings: Surroundings,
     /// The signals that end a drill early.
     pub interrupts: Interrupts,
     /// Whether it may publish under its own name. A rehearsal is given neither Docker's logins nor a git with access.
@@ -161,31 +168,40 @@ pub async fn run(setup: Setup) -> Option<Done> {
     let Setup { journal, workspace, git, docker_config, interrupts, mode, builds, more_secrets, .. } = setup;
     let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts, mode, builds, more_secrets };
 
-    let rooms = Rooms::new(&drill, Arc::clone(&setup.builder));
-    let room = rooms::plan(&drill, Purpose::Build);
+    let ended = CancellationToken::new();
+    let drilling = async {
+        phases(&drill, &setup.builder, setup.notes).await;
+        ended.cancel();
+    };
+    tokio::join!(prepare::prepare(&drill, &setup.surroundings, &ended), drilling);
+    drill.bus.emit(EventKind::DrillFinished);
+    Some(Done { record: drill.bus.record()?, broken_sinks: drill.bus.broken_sinks() })
+}
+
+/// Runs all phases but that which cleans up after earlier drills.
+async fn phases(drill: &Drill, builder: &Arc<dyn Spare>, notes: Vec<String>) {
+    let rooms = Rooms::new(drill, Arc::clone(builder));
+    let room = rooms::plan(drill, Purpose::Build);
     let outside = Outside::new(Arc::clone(&drill.journal));
-    let phases =
-        async { tokio::join!(access::probe(&drill, &outside, (&*setup.builder, &room)), ship::ship(&drill, &rooms, &outside)) };
-    deadline::within(&drill, phases).await;
-    judge_time(&drill);
-    limits::tell(&drill, &*setup.builder, (&room, setup.notes));
-    let mut told = tell_signal(&drill);
+    let shipping = async { tokio::join!(access::probe(drill, &outside, (&**builder, &room)), ship::ship(drill, &rooms, &outside)) };
+    deadline::within(drill, shipping).await;
+    judge_time(drill);
+    limits::tell(drill, &**builder, (&room, notes));
+    let mut told = tell_signal(drill);
     {
-        let mut cleaned = pin!(clean::clean(&drill, rooms, outside));
+        let mut cleaned = pin!(clean::clean(drill, rooms, outside));
         // A signal is told as soon as it comes: whoever sent it waits for cleaning to end.
         tokio::select! {
             () = &mut cleaned => {}
             () = drill.interrupts.came(), if !told => {
-                told = tell_signal(&drill);
+                told = tell_signal(drill);
                 cleaned.await;
             }
         }
     }
     if !told {
-        tell_signal(&drill);
+        tell_signal(drill);
     }
-    drill.bus.emit(EventKind::DrillFinished);
-    Some(Done { record: drill.bus.record()?, broken_sinks: drill.bus.broken_sinks() })
 }
 
 /// Says so if a signal has come.

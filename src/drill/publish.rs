@@ -94,9 +94,10 @@ async fn there_and_back(
     let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await?;
     let image = image(drill, built, target.base.as_deref()).await?;
 
+    drill.board.registries_cleaned.wait().await;
     let client = Client::new(repository.clone(), credentials.clone(), timeouts).map_err(finding)?;
     outside.will_push(client.clone());
-    let tag = format!("canship-{}", drill.journal.drill());
+    let tag = registry::tag_of(drill.journal.drill());
     let pushed = client.push(&image, &tag, &scope.progress("pushing")).await.map_err(finding)?;
     scope.emit(EventKind::ImagePushed(PushedFacts {
         target: target.repository.as_str().into(),

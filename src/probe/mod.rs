@@ -8,7 +8,7 @@ mod secret;
 mod spare;
 mod tag_place;
 
-pub use registry::{Keys, base, base_client, credentials, push_right, repository};
+pub use registry::{Keys, base, base_client, credentials, push_right, repository, saved_credentials};
 pub use secret::secret;
 pub use spare::spare;
 pub use tag_place::tag_place;

@@ -49,6 +49,14 @@ pub async fn credentials(
     }
 }
 
+/// Who logs in to a repository of an earlier drill that the plan does not name: whom Docker's configuration knows.
+///
+/// # Errors
+/// The finding that Docker's configuration does not give the login.
+pub async fn saved_credentials(repository: &Repository, keys: Keys<'_>) -> Result<Credentials, Finding> {
+    saved(repository, keys, Role::Target(None)).await
+}
+
 async fn saved(repository: &Repository, keys: Keys<'_>, role: Role<'_>) -> Result<Credentials, Finding> {
     let Some(file) = keys.docker else { return Ok(Credentials::Anonymous) };
     let found = Credentials::from_docker(file, repository, keys.timeouts.api).await;

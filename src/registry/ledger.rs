@@ -135,6 +135,11 @@ impl Ledger {
         }
     }
 
+    /// Whether it is outside, for all that is known.
+    pub(super) fn has(&self, entry: Entry) -> bool {
+        self.list().entries.iter().any(|listed| listed.entry == entry)
+    }
+
     pub(super) fn entries(&self) -> Vec<(Entry, Put)> {
         self.list().entries.iter().map(|listed| (listed.entry, listed.put.clone())).collect()
     }
@@ -163,5 +168,21 @@ impl Copy {
     /// be signed, and whoever has it can write there.
     fn may_keep(&self, location: &Url) -> bool {
         self.repository.origin().is_ok_and(|origin| origin.origin() == location.origin())
+    }
+}
+
+impl Put {
+    /// What an item of an earlier drill's journal speaks of, with its repository; none if it is no registry's.
+    pub(super) fn of_item(item: &Item) -> Option<(&str, Self)> {
+        match item {
+            Item::Upload { repository, location, blob } => {
+                let location = location.as_ref().and_then(|location| location.parse().ok());
+                Some((repository, Self::Upload { location, blob: blob.clone() }))
+            }
+            Item::Blob { repository, digest } => Some((repository, Self::Blob { digest: digest.clone(), upload: None })),
+            Item::Manifest { repository, digest } => Some((repository, Self::Manifest(digest.clone()))),
+            Item::ImageTag { repository, tag, digest } => Some((repository, Self::Tag(tag.clone(), digest.clone()))),
+            Item::Folder { .. } | Item::Engine { .. } | Item::GitTag { .. } => None,
+        }
     }
 }

@@ -197,7 +197,7 @@ impl Transport {
         }
     }
 
-    fn is_ours(&self, url: &Url) -> bool {
+    pub(super) fn is_ours(&self, url: &Url) -> bool {
         url.origin() == self.origin.origin()
     }
 

@@ -292,6 +292,7 @@ fn name(argument: &str) -> Option<&'static str> {
         "for-each-ref",
         "grep",
         "hash-object",
+        "init",
         "log",
         "ls-remote",
         "ls-tree",

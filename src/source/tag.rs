@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Checkout, Git, SourceError, behind::listed, fetch::Home, remote::Remote};
+use super::{Checkout, Git, SourceError, behind::listed, fetch::Home, left::tag_name, remote::Remote};
 use crate::{
     plan::TagAt,
     record::{DrillId, TagFacts, Text},
@@ -63,7 +63,7 @@ pub async fn look(git: &Git, folder: &Path, mirror: Option<&str>, at: TagAt) -> 
     Ok(TagPlace { url, unproved })
 }
 
-fn place<'r>(at: TagAt, mirror: Option<&'r Remote>, origin: Option<&'r Remote>) -> Result<&'r Remote, SourceError> {
+pub(super) fn place<'r>(at: TagAt, mirror: Option<&'r Remote>, origin: Option<&'r Remote>) -> Result<&'r Remote, SourceError> {
     match at {
         TagAt::Mirror => mirror.ok_or(SourceError::NoPlace("mirror")),
         TagAt::Origin => origin.ok_or(SourceError::NoPlace("origin")),
@@ -97,7 +97,7 @@ impl DrillTag {
             commit: commit.clone(),
             remote,
             release_tag: release_tag.to_owned(),
-            name: format!("canship-drill/{drill}"),
+            name: tag_name(drill),
             object,
         })
     }

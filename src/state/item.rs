@@ -64,3 +64,17 @@ pub enum Item {
         digest: Digest,
     },
 }
+
+impl Item {
+    /// The registry's repository that it is in.
+    #[must_use]
+    pub fn repository(&self) -> Option<&str> {
+        match self {
+            Self::Upload { repository, .. }
+            | Self::Blob { repository, .. }
+            | Self::Manifest { repository, .. }
+            | Self::ImageTag { repository, .. } => Some(repository),
+            Self::Folder { .. } | Self::Engine { .. } | Self::GitTag { .. } => None,
+        }
+    }
+}

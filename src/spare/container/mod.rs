@@ -16,11 +16,14 @@ mod create;
 mod fill;
 mod held;
 mod image;
+mod left;
 mod limits;
 mod open;
 mod remove;
 mod room;
 mod step;
+
+pub use left::Labelled;
 
 use std::sync::{Arc, OnceLock};
 

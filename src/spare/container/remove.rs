@@ -19,7 +19,7 @@ use super::{
 use crate::record::{Leftover, Text};
 
 /// How long removing may take.
-const REMOVAL: Duration = Duration::from_mins(1);
+pub(super) const REMOVAL: Duration = Duration::from_mins(1);
 
 /// Removes the room's container and volumes, whatever state they are in. Returns what is left.
 pub(super) async fn remove(connection: &Connection, plan: &RoomPlan, container: &str) -> Vec<Leftover> {

@@ -5,8 +5,11 @@
 //! started when the step ends.
 
 mod collect;
+mod left;
 mod processes;
 mod room;
+
+pub use left::{DRILL_MARKER, IsDead, count_left, end_left, remove_folder};
 
 use std::{
     ffi::OsString,

@@ -21,19 +21,50 @@ pub(super) fn end_all(room: &Path) -> io::Result<()> {
     use std::os::unix::ffi::OsStrExt as _;
 
     let marker = [MARKER.as_bytes(), b"=", room.as_os_str().as_bytes()].concat();
+    end(&|variable| variable == marker).map(drop)
+}
+
+/// Ends every process that has a variable like this and waits until they are gone. Tells how many there were.
+#[cfg(target_os = "linux")]
+pub(super) fn end(is_marker: &Is<'_>) -> io::Result<usize> {
+    let mut ended = 0;
     for _ in 0..linux::ROUNDS {
-        let found = linux::find(&marker)?;
+        let found = linux::find(is_marker)?;
         if found.is_empty() {
-            return Ok(());
+            return Ok(ended);
         }
+        ended += found.len();
         linux::end(&found)?;
     }
-    Err(io::Error::other("processes of the step start new ones faster than they can be ended"))
+    Err(io::Error::other("these processes start new ones faster than they can be ended"))
 }
+
+/// How many processes have a variable like this.
+#[cfg(target_os = "linux")]
+pub(super) fn count(is_marker: &Is<'_>) -> io::Result<usize> {
+    linux::find(is_marker).map(|found| found.len())
+}
+
+/// Only Linux shows them.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn end(_is_marker: &Is<'_>) -> io::Result<usize> {
+    Ok(0)
+}
+
+/// Only Linux shows them.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn count(_is_marker: &Is<'_>) -> io::Result<usize> {
+    Ok(0)
+}
+
+/// Recognises a variable, `NAME=value`.
+type Is<'a> = dyn Fn(&[u8]) -> bool + 'a;
 
 #[cfg(target_os = "linux")]
 mod linux {
     use std::{fs, io, os::fd::OwnedFd};
+
+    use super::Is;
 
     use rustix::{
         event::{PollFd, PollFlags, Timespec, poll},
@@ -47,17 +78,21 @@ mod linux {
     const GONE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
     /// The processes that have the marker in their environment.
-    pub(super) fn find(marker: &[u8]) -> io::Result<Vec<OwnedFd>> {
+    pub(super) fn find(is_marker: &Is<'_>) -> io::Result<Vec<OwnedFd>> {
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
                 continue;
             };
+            // What cleans may itself have been started by what it cleans up after.
+            if pid == rustix::process::getpid() {
+                continue;
+            }
             // Looked at before and after it is held: only then what was looked at is what is held.
-            if is_marked(pid, marker)
+            if is_marked(pid, is_marker)
                 && let Ok(held) = pidfd_open(pid, PidfdFlags::empty())
-                && is_marked(pid, marker)
+                && is_marked(pid, is_marker)
             {
                 found.push(held);
             }
@@ -67,9 +102,9 @@ mod linux {
 
     /// Whether the process was started with the marker. What has ended has no environment, and what belongs to others
     /// does not show it.
-    fn is_marked(pid: Pid, marker: &[u8]) -> bool {
+    fn is_marked(pid: Pid, is_marker: &Is<'_>) -> bool {
         let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == marker)
+        environment.split(|byte| *byte == 0).any(is_marker)
     }
 
     /// Ends the processes and waits until each is gone.

@@ -146,7 +146,7 @@ fn code(status: ExitStatus) -> i64 {
 }
 
 /// Removes the folder with all that is in it, also folders that a tool has made read-only.
-fn remove(folder: &Path) -> io::Result<()> {
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
     if fs::remove_dir_all(folder).is_ok() {
         return Ok(());
     }

@@ -1,0 +1,203 @@
+//! Removes what drills that live no more have left, wherever this plan's drills or their journals lead: processes and
+//! folders of this machine, engines, tags at git servers, repositories at registries.
+//!
+//! Invariants: what belongs to a drill that may still live is never touched ([`Known`] decides, by locks on this host and
+//! by deadlines elsewhere); what is removed is read back; a place that does not answer is named and keeps no other from
+//! being cleaned; a journal goes only when all that it lists is known to be gone. All of it may be done twice, also by two
+//! at once.
+
+mod engine;
+mod known;
+mod machine;
+mod registry;
+mod tags;
+
+use std::{collections::BTreeSet, path::Path, path::PathBuf, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+
+use self::known::Known;
+use super::{clock::Clock, deadline};
+use crate::{
+    plan::{OciTarget, Plan},
+    record::{Cleaning, DrillId, Leftover, Text},
+    secret::Secret,
+    source::Git,
+    spare::container::Engine,
+    state::{Damaged, Drills, Entry, Item, State, StateError},
+};
+
+/// How long cleaning at one place may take. Its own waits are bounded, but there can be many in a row.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// Gives the engine at an address, or the user's own.
+pub type Engines = Arc<dyn Fn(Option<String>) -> Engine + Send + Sync>;
+
+/// Where leftovers are looked for, but for what the plan says.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// What is known of the drills of this host.
+    pub state: State,
+    /// Where temporary files go.
+    pub temporary: PathBuf,
+    /// How engines are reached.
+    pub engines: Engines,
+}
+
+/// All that cleaning works with.
+pub struct Ground<'g> {
+    /// Who cleans.
+    pub own: &'g DrillId,
+    /// Where.
+    pub surroundings: &'g Surroundings,
+    /// The plan that says where drills put things.
+    pub plan: &'g Plan,
+    /// The plan's folder.
+    pub folder: &'g Path,
+    /// The git of this machine.
+    pub git: &'g Git,
+    /// The file in which Docker keeps logins, if it has a place.
+    pub docker_config: Option<&'g Path>,
+    /// The password of a target's login, if it is there.
+    pub password: &'g (dyn Fn(&OciTarget) -> Option<Secret> + Sync),
+    /// An empty folder.
+    pub workspace: &'g Path,
+}
+
+/// Whether what is found is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    Remove,
+    /// It is only told.
+    Look,
+}
+
+/// What cleaning tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It was removed, or could not be.
+    Cleaned(Cleaning),
+    /// It would be removed.
+    Found(Text),
+    /// Whether there is something could not be seen, at a place where a journal says that there may be.
+    Unseen(Leftover),
+    /// Whether there is something could not be seen, at a place of the plan.
+    Unknown(Leftover),
+}
+
+/// Something that a journal lists.
+type Noted<'d> = (usize, Entry, &'d Item);
+
+/// What came of one place.
+#[derive(Default)]
+struct Outcome {
+    seen: Vec<Seen>,
+    /// What a journal lists and is gone.
+    gone: Vec<(usize, Entry)>,
+}
+
+/// One place to clean.
+struct Task<'t> {
+    /// Told if it takes too long.
+    late: Seen,
+    is_registry: bool,
+    work: BoxFuture<'t, Outcome>,
+}
+
+/// Cleans, places side by side, and tells each thing as it is done. `after_registries` is called when nothing is removed
+/// at registries any more.
+///
+/// # Errors
+/// The state folder cannot be read: then nothing is known, and nothing is done.
+pub async fn clean(
+    ground: &Ground<'_>,
+    mode: Mode,
+    tell: &(dyn Fn(Seen) + Sync),
+    after_registries: &(dyn Fn() + Sync),
+) -> Result<(), StateError> {
+    let now = Clock::start().started();
+    let drills = ground.surroundings.state.drills(now)?;
+    let known = Known::new(ground.own, &drills, deadline::without_label(ground.plan), now);
+    for damaged in &drills.damaged {
+        tell(Seen::Unseen(of_damaged(damaged)));
+    }
+    // First: what still runs could put more outside.
+    machine::end_processes(&known, mode).await.into_iter().for_each(tell);
+
+    let tasks = tasks(ground, &known, mode, &drills);
+    let mut registries = tasks.iter().filter(|task| task.is_registry).count();
+    if registries == 0 {
+        after_registries();
+    }
+    let mut running: FuturesUnordered<_> = tasks
+        .into_iter()
+        .map(|Task { late, is_registry, work }| {
+            tokio::time::timeout(LIMIT, work)
+                .map(move |outcome| (is_registry, outcome.unwrap_or_else(|_| Outcome { seen: vec![late], gone: Vec::new() })))
+        })
+        .collect();
+    let mut gone = BTreeSet::new();
+    while let Some((is_registry, outcome)) = running.next().await {
+        outcome.seen.into_iter().for_each(tell);
+        for (at, entry) in outcome.gone {
+            drills.dead[at].gone(entry);
+            gone.insert((at, entry));
+        }
+        registries -= usize::from(is_registry);
+        if is_registry && registries == 0 {
+            after_registries();
+        }
+    }
+    if mode == Mode::Remove {
+        bury(ground, &drills, &gone).into_iter().for_each(tell);
+    }
+    Ok(())
+}
+
+fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, drills: &'t Drills) -> Vec<Task<'t>> {
+    let noted: Vec<Noted<'t>> = drills
+        .dead
+        .iter()
+        .enumerate()
+        .flat_map(|(at, dead)| dead.items().iter().map(move |(entry, item)| (at, *entry, item)))
+        .collect();
+    let mut tasks = vec![machine::folders(ground, known, mode, (drills, &noted))];
+    tasks.extend(tags::task(ground, known, mode, (drills, &noted)));
+    tasks.extend(engine::tasks(ground, known, mode, &noted));
+    tasks.extend(registry::tasks(ground, known, mode, &noted));
+    tasks
+}
+
+/// Removes the journals of drills of which nothing is left.
+fn bury(ground: &Ground<'_>, drills: &Drills, gone: &BTreeSet<(usize, Entry)>) -> Vec<Seen> {
+    let is_clean = |at: usize, items: &[(Entry, Item)]| items.iter().all(|(entry, _)| gone.contains(&(at, *entry)));
+    let clean = drills.dead.iter().enumerate().filter(|(at, dead)| is_clean(*at, dead.items()));
+    let buried = clean.filter_map(|(_, dead)| {
+        let reason = ground.surroundings.state.bury(dead).err()?;
+        Some(Seen::Cleaned(Cleaning::Left(Leftover {
+            what: format!("the journal of drill {}", dead.drill()).into(),
+            reason: reason.to_string().into(),
+            remedy: format!("remove `{}`", dead.folder().display()).into(),
+        })))
+    });
+    buried.collect()
+}
+
+fn of_damaged(Damaged { path, reason, .. }: &Damaged) -> Leftover {
+    Leftover {
+        what: format!("what a drill noted in `{}`", path.display()).into(),
+        reason: reason.as_str().into(),
+        remedy: "look into it, remove by hand what it names, and then that file with its folder".into(),
+    }
+}
+
+/// A place that could not be looked at.
+fn unseen(place: &str, reason: &str, is_noted: bool) -> Seen {
+    let remedy = "see to it that this place can be reached, then run `canship clean` again";
+    let leftover =
+        Leftover { what: format!("what drills may have left {place}").into(), reason: reason.into(), remedy: remedy.into() };
+    if is_noted { Seen::Unseen(leftover) } else { Seen::Unknown(leftover) }
+}
+
+const LATE: &str = "it took too long";

@@ -1,0 +1,72 @@
+//! Leftovers of earlier drills, removed beside everything else. Whatever comes of it, it says nothing about the release.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Drill,
+    leftovers::{self, Ground, Mode, Seen, Surroundings},
+    scope::Scope,
+    vault::Vault,
+};
+use crate::{
+    plan::OciTarget,
+    record::{Cleaning, EventKind, Leftover, Phase},
+};
+
+/// How long the end of a drill waits for it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Removes what earlier drills have left, until that is done or the drill itself has been for some time.
+pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &CancellationToken) {
+    // Secrets first: only then nothing can pass the bus with one in it, and registries can be logged in to.
+    match drill.interrupts.unless(drill.board.vault.wait()).await {
+        Some(vault) => {
+            drill.phase(Phase::Prepare, async |scope| Some(clean(drill, scope, vault, (surroundings, ended)).await)).await;
+        }
+        None => drill.skip(Phase::Prepare, "the secrets were not read"),
+    }
+    drop(drill.board.registries_cleaned.set(()));
+}
+
+async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended): (&Surroundings, &CancellationToken)) {
+    let workspace = drill.workspace.join("prepare");
+    let password = |target: &OciTarget| vault.password(target).cloned();
+    let ground = Ground {
+        own: drill.journal.drill(),
+        surroundings,
+        plan: &drill.plan,
+        folder: &drill.folder,
+        git: &drill.git,
+        docker_config: drill.docker_config.as_deref(),
+        password: &password,
+        workspace: &workspace,
+    };
+    let tell = |seen| match seen {
+        Seen::Cleaned(cleaning) => scope.emit(EventKind::Cleaned(cleaning)),
+        Seen::Unseen(left) => scope.emit(EventKind::Cleaned(Cleaning::Left(left))),
+        // That a place of the plan does not answer, the checks of access tell.
+        Seen::Unknown(_) | Seen::Found(_) => {}
+    };
+    let after_registries = || drop(drill.board.registries_cleaned.set(()));
+    let cleaning = async {
+        std::fs::create_dir(&workspace).map_err(|reason| reason.to_string())?;
+        leftovers::clean(&ground, Mode::Remove, &tell, &after_registries).await.map_err(|error| error.to_string())
+    };
+    let late = async {
+        ended.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let failed = tokio::select! {
+        cleaned = cleaning => cleaned.err(),
+        () = late => Some("the drill had ended by then".to_owned()),
+    };
+    if let Some(reason) = failed {
+        tell(Seen::Unseen(Leftover {
+            what: "what earlier drills may have left".into(),
+            reason: reason.into(),
+            remedy: "run `canship clean`".into(),
+        }));
+    }
+}
