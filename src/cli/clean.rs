@@ -11,16 +11,19 @@ use super::{
     Failure,
     arguments::{CleanOptions, PlanFormat},
     drill::runtime,
-    environment, output,
-    place::{self, Place},
+    environment, output, place,
     plan::load_plan,
 };
 use crate::{
-    drill::leftovers::{self, Ground, Mode, Seen},
+    drill::{
+        self,
+        leftovers::{self, Ground, Mode, Seen},
+    },
     plan::{Loaded, OciTarget, SecretName, Target},
     probe,
     record::{Cleaning, Exit, Leftover, Text},
     secret::{Scrubber, Secret},
+    state::State,
 };
 
 /// The version of the JSON that is printed.
@@ -32,24 +35,25 @@ pub(super) fn run(options: &CleanOptions) -> Result<Exit, Failure> {
 }
 
 async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure> {
-    let place = Place::open(&loaded.plan)?;
+    // No journal of its own: it puts nothing anywhere, and a full disk must not keep it from making room.
+    let (state, own) = (State::open(environment::state().path), drill::new_id());
+    let state = state.map_err(|error| Failure::failed("nothing was removed, since it is not known which drills live", &error))?;
     if let Some(note) = place::makeshift() {
         output::warn(&format!("note: {note}"));
     }
     let secrets = logins(loaded).await;
     let scrubber = Scrubber::new(secrets.values());
     let password = |target: &OciTarget| secrets.get(&target.login.as_ref()?.password).cloned();
-    let surroundings = place.surroundings();
-    let (git, docker_config) = (place.git(&loaded.plan), environment::docker_config());
+    let surroundings = place::surroundings(&state);
+    let (git, docker_config) = (place::git(&loaded.plan, &own), environment::docker_config());
     let ground = Ground {
-        own: place.journal.drill(),
+        own: &own,
         surroundings: &surroundings,
         plan: &loaded.plan,
         folder: &loaded.folder,
         git: &git,
         docker_config: docker_config.as_deref(),
         password: &password,
-        workspace: place.root(),
     };
     let mode = if options.dry_run { Mode::Look } else { Mode::Remove };
     let list = Mutex::new(List::default());

@@ -17,7 +17,7 @@ use super::{
     plan::load_plan,
 };
 use crate::{
-    drill::{self, Builds, Interrupts, Setup},
+    drill::{self, Builds, Interrupts, Registries, Setup},
     history::log::LogSink,
     plan::{self, BuildImage, Loaded, SpareKind},
     record::{Exit, Mode, Record, Sink, Verdict},
@@ -34,6 +34,7 @@ pub(super) struct Order<'o> {
     pub(super) mode: Mode,
     pub(super) builds: Builds,
     pub(super) outputs: &'o Outputs,
+    pub(super) registries: Registries,
 }
 
 pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
@@ -45,6 +46,7 @@ pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
         mode: if options.rehearse { Mode::Rehearsal } else { Mode::Drill },
         builds: if options.twice { Builds::Twice } else { Builds::Once },
         outputs: &options.outputs,
+        registries: Registries::Elsewhere,
     };
     runtime()?.block_on(rehearse(order))
 }
@@ -82,7 +84,8 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         spare,
         builder,
         journal: Arc::clone(&place.journal),
-        surroundings: place.surroundings(),
+        registries: order.registries,
+        surroundings: place::surroundings(&place.state),
         workspace: place.folder("drill")?,
         sinks: sinks(order.outputs, kept.as_ref())?,
         interrupts: interrupts.clone(),

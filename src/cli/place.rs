@@ -1,4 +1,4 @@
-//! The place that a command has on this machine while it runs: its journal in the state folder, and its folder for
+//! The place that a drill has on this machine while it runs: its journal in the state folder, and its folder for
 //! temporary files. Both go with it; what keeps them from going is for the next cleaning.
 
 use std::{
@@ -13,7 +13,7 @@ use super::{Failure, environment, output};
 use crate::{
     drill::{self, leftovers::Surroundings},
     plan::{Plan, SecretSource},
-    record::Claim,
+    record::{Claim, DrillId},
     source::Git,
     spare::{container, host},
     state::{Entry, Item, Journal, State, StateError},
@@ -21,7 +21,7 @@ use crate::{
 
 /// A journal and a folder.
 pub(super) struct Place {
-    state: State,
+    pub(super) state: State,
     pub(super) journal: Arc<Journal>,
     /// None only while it is removed.
     folder: Option<TempDir>,
@@ -29,7 +29,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Makes both, for a drill of this plan or for cleaning up after some.
+    /// Makes both, for a drill of this plan.
     pub(super) fn open(plan: &Plan) -> Result<Self, Failure> {
         let (state, journal) = begin(plan).map_err(|error| refused(&error))?;
         let mut place = Self { state, journal: Arc::new(journal), folder: None, noted: None };
@@ -44,21 +44,6 @@ impl Place {
         Ok(place)
     }
 
-    /// Where leftovers of earlier drills are looked for.
-    pub(super) fn surroundings(&self) -> Surroundings {
-        let engines = |address| container::Engine::new(address, environment::docker_host());
-        Surroundings { state: self.state.clone(), temporary: environment::temporary(), engines: Arc::new(engines) }
-    }
-
-    /// The git of this machine, for this plan: what it starts gets none of the plan's secrets, and is known by its drill.
-    pub(super) fn git(&self, plan: &Plan) -> Git {
-        let secrets = plan.secrets.values();
-        let secrets = secrets.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None });
-        let mut variables = environment::without(&secrets.collect::<Vec<_>>());
-        variables.push((host::DRILL_MARKER.into(), self.journal.drill().as_str().into()));
-        Git::new(variables, plan.timeouts.api)
-    }
-
     /// A new folder below its own.
     pub(super) fn folder(&self, name: &str) -> Result<PathBuf, Failure> {
         let folder = self.root().join(name);
@@ -70,6 +55,22 @@ impl Place {
     pub(super) fn root(&self) -> &Path {
         self.folder.as_ref().map_or(Path::new("/nowhere"), TempDir::path)
     }
+}
+
+/// Where leftovers of earlier drills are looked for.
+pub(super) fn surroundings(state: &State) -> Surroundings {
+    let engines = |address| container::Engine::new(address, environment::docker_host());
+    Surroundings { state: state.clone(), temporary: environment::temporary(), engines: Arc::new(engines) }
+}
+
+/// The git of this machine, for a drill of this plan: what it starts gets none of the plan's secrets, and is known by the
+/// drill.
+pub(super) fn git(plan: &Plan, drill: &DrillId) -> Git {
+    let secrets = plan.secrets.values();
+    let secrets = secrets.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None });
+    let mut variables = environment::without(&secrets.collect::<Vec<_>>());
+    variables.push((host::DRILL_MARKER.into(), drill.as_str().into()));
+    Git::new(variables, plan.timeouts.api)
 }
 
 /// A limit of what is known about earlier drills, if the state is kept where it may get lost.

@@ -96,7 +96,7 @@ fn remove_tag(journal: Arc<Journal>, entry: Entry, tag: DrillTag) -> Task {
 
 fn empty(client: Client) -> Task {
     let cleaner = client.clone();
-    let work = async move { cleaner.clean(&cleaner.ledger()).await };
+    let work = async move { cleaner.clean_own().await };
     // What is gone by then is struck out of the ledger.
     Task { left: Box::new(move |reason| client.left(&client.ledger(), reason)), work: work.boxed() }
 }

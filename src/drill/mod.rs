@@ -86,6 +86,8 @@ pub struct Setup {
     pub workspace: PathBuf,
     /// Who follows live.
     pub sinks: Vec<Box<dyn Sink>>,
+    /// Whether what is pushed outlives this process.
+    pub registries: Registries,
     /// Where leftovers of earlier drills are looked for.
     pub surroundings: Surroundings,
     /// The signals that end a drill early.
@@ -107,6 +109,15 @@ pub enum Builds {
     Once,
     /// Once more after it has shipped, to see whether the same comes out.
     Twice,
+}
+
+/// Where the registries of a drill are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registries {
+    /// Somewhere else: what is pushed there is noted in the journal.
+    Elsewhere,
+    /// In this process, with which they end.
+    Here,
 }
 
 /// What a drill leaves behind for its caller.
@@ -170,7 +181,7 @@ pub async fn run(setup: Setup) -> Option<Done> {
 
     let ended = CancellationToken::new();
     let drilling = async {
-        phases(&drill, &setup.builder, setup.notes).await;
+        phases(&drill, (&setup.builder, setup.registries), setup.notes).await;
         ended.cancel();
     };
     tokio::join!(prepare::prepare(&drill, &setup.surroundings, &ended), drilling);
@@ -179,10 +190,10 @@ pub async fn run(setup: Setup) -> Option<Done> {
 }
 
 /// Runs all phases but that which cleans up after earlier drills.
-async fn phases(drill: &Drill, builder: &Arc<dyn Spare>, notes: Vec<String>) {
+async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registries), notes: Vec<String>) {
     let rooms = Rooms::new(drill, Arc::clone(builder));
     let room = rooms::plan(drill, Purpose::Build);
-    let outside = Outside::new(Arc::clone(&drill.journal));
+    let outside = Outside::new(Arc::clone(&drill.journal), registries);
     let shipping = async { tokio::join!(access::probe(drill, &outside, (&**builder, &room)), ship::ship(drill, &rooms, &outside)) };
     deadline::within(drill, shipping).await;
     judge_time(drill);

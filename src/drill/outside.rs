@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::Registries;
 use crate::{
     registry::Client,
     source::DrillTag,
@@ -15,13 +16,14 @@ use crate::{
 /// Everything to take away again.
 pub(super) struct Outside {
     journal: Arc<Journal>,
+    place: Registries,
     tag: Mutex<Option<(Entry, DrillTag)>>,
     registries: Mutex<Vec<Client>>,
 }
 
 impl Outside {
-    pub(super) fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, tag: Mutex::default(), registries: Mutex::default() }
+    pub(super) fn new(journal: Arc<Journal>, place: Registries) -> Self {
+        Self { journal, place, tag: Mutex::default(), registries: Mutex::default() }
     }
 
     /// The tag is about to be pushed.
@@ -36,7 +38,9 @@ impl Outside {
 
     /// This client is about to push; its ledger says what, and so does the journal.
     pub(super) fn will_push(&self, client: Client) {
-        client.note_in(Arc::clone(&self.journal));
+        if self.place == Registries::Elsewhere {
+            client.note_in(Arc::clone(&self.journal));
+        }
         self.registries.lock().unwrap_or_else(PoisonError::into_inner).push(client);
     }
 

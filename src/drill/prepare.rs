@@ -31,7 +31,6 @@ pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &
 }
 
 async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended): (&Surroundings, &CancellationToken)) {
-    let workspace = drill.workspace.join("prepare");
     let password = |target: &OciTarget| vault.password(target).cloned();
     let ground = Ground {
         own: drill.journal.drill(),
@@ -41,7 +40,6 @@ async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended
         git: &drill.git,
         docker_config: drill.docker_config.as_deref(),
         password: &password,
-        workspace: &workspace,
     };
     let tell = |seen| match seen {
         Seen::Cleaned(cleaning) => scope.emit(EventKind::Cleaned(cleaning)),
@@ -50,16 +48,13 @@ async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended
         Seen::Unknown(_) | Seen::Found(_) => {}
     };
     let after_registries = || drop(drill.board.registries_cleaned.set(()));
-    let cleaning = async {
-        std::fs::create_dir(&workspace).map_err(|reason| reason.to_string())?;
-        leftovers::clean(&ground, Mode::Remove, &tell, &after_registries).await.map_err(|error| error.to_string())
-    };
+    let cleaning = leftovers::clean(&ground, Mode::Remove, &tell, &after_registries);
     let late = async {
         ended.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     let failed = tokio::select! {
-        cleaned = cleaning => cleaned.err(),
+        cleaned = cleaning => cleaned.err().map(|error| error.to_string()),
         () = late => Some("the drill had ended by then".to_owned()),
     };
     if let Some(reason) = failed {

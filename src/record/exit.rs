@@ -14,7 +14,7 @@ pub enum Exit {
     Invalid = 2,
     /// Cannot ship.
     CannotShip = 10,
-    /// Degraded: shippable with named gaps.
+    /// Degraded: shippable with named gaps; `clean`: leftovers remain.
     Degraded = 11,
     /// Unknown: something needed for the answer could not be verified, or the drill refused to start.
     Unknown = 20,

@@ -90,21 +90,30 @@ impl Client {
 
     /// Removes all that was taken over and that no other tag leads to.
     pub async fn clean_left(&self) -> Vec<Cleaning> {
+        if let Err(error) = self.strike_shared(|_| true).await {
+            let reason = format!("what else needs it could not be read: {}", error.fault());
+            return self.left(&self.ledger(), &reason).into_iter().map(Cleaning::Left).collect();
+        }
+        self.clean(&self.ledger()).await
+    }
+
+    /// Removes what this client has pushed, but for what another drill has pushed as well: it may still live.
+    pub async fn clean_own(&self) -> Vec<Cleaning> {
+        self.ledger.settled().await;
+        // A registry that does not tell what it has is cleaned all the same: what was pushed was not there before.
+        drop(self.strike_shared(|tag| tag.strip_prefix(TAG).is_some_and(|id| DrillId::made(id).is_some())).await);
+        self.clean(&self.ledger()).await
+    }
+
+    /// Strikes out what any other tag leads to, of those that `counts`.
+    async fn strike_shared(&self, counts: impl Fn(&str) -> bool) -> Result<(), RegistryError> {
         let ledger = self.ledger();
         let entries = ledger.entries();
-        let own: BTreeSet<&str> =
-            entries.iter().filter_map(|(_, put)| if let Put::Tag(tag, _) = put { Some(tag.as_str()) } else { None }).collect();
-        let shared = if entries.iter().any(|(_, put)| put.digest().is_some()) {
-            match self.led_to_by_others(&own).await {
-                Ok(shared) => shared,
-                Err(error) => {
-                    let reason = format!("what else needs it could not be read: {}", error.fault());
-                    return self.left(&ledger, &reason).into_iter().map(Cleaning::Left).collect();
-                }
-            }
-        } else {
-            BTreeSet::new()
-        };
+        if entries.iter().all(|(_, put)| put.digest().is_none()) {
+            return Ok(());
+        }
+        let own = |tag: &str| entries.iter().any(|(_, put)| matches!(put, Put::Tag(own, _) if own == tag));
+        let shared = self.led_to(|tag| !own(tag) && counts(tag)).await?;
         for (entry, put) in &entries {
             if put.digest().is_some_and(|digest| shared.contains(digest)) {
                 match put {
@@ -113,7 +122,7 @@ impl Client {
                 }
             }
         }
-        self.clean(&ledger).await
+        Ok(())
     }
 
     /// What is there of what was taken over, without removing it.
@@ -128,10 +137,10 @@ impl Client {
         entries.iter().find(|(_, known)| *known == put).map(|(entry, _)| *entry).or_else(|| self.ledger.add(put).ok())
     }
 
-    /// The digests of all that the tags lead to, but for these.
-    async fn led_to_by_others(&self, own: &BTreeSet<&str>) -> Result<BTreeSet<Digest>, RegistryError> {
+    /// The digests of all that these tags lead to.
+    async fn led_to(&self, counts: impl Fn(&str) -> bool) -> Result<BTreeSet<Digest>, RegistryError> {
         let tags = self.tags().await?;
-        let others: Vec<_> = tags.iter().filter(|tag| !own.contains(tag.as_str())).collect();
+        let others: Vec<_> = tags.iter().filter(|tag| counts(tag)).collect();
         if others.len() > MOST_TAGS {
             let what = format!("the repository has {} other tags, too many to look at each", others.len());
             return Err(RegistryError::new(

@@ -81,6 +81,13 @@ impl LeftTag {
         (&self.name, &self.object, self.remote.url()) == (&other.name, &other.object, other.remote.url())
     }
 
+    /// Whether it lay in a repository of this machine that is no more.
+    #[must_use]
+    pub fn went_with_its_server(&self) -> bool {
+        let path = self.remote.url().strip_prefix("file://").unwrap_or(self.remote.url());
+        self.remote.is_local() && !Path::new(path).exists()
+    }
+
     /// What it is, for people.
     #[must_use]
     pub fn what(&self) -> Text {

@@ -181,6 +181,12 @@ impl State {
         Ok(buried)
     }
 
+    /// Where the empty repository is that git wants to stand in while it removes tags.
+    #[must_use]
+    pub fn repository(&self) -> PathBuf {
+        self.root.join("empty.git")
+    }
+
     fn drills_folder(&self) -> PathBuf {
         self.root.join("drills")
     }

@@ -12,7 +12,7 @@ use super::{
     plan::load_plan,
 };
 use crate::{
-    drill::Builds,
+    drill::{Builds, Registries},
     plan::{self, BuildImage},
     record::{Exit, Mode},
     registry::{Embedded, Rights},
@@ -65,7 +65,8 @@ async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
         output::result(&format!("A project, its mirror and a registry are in {}\n\n", folder.display()))?;
     }
     let loaded = load_plan(&plan_file)?;
-    let order = Order { loaded, plan_file: &plan_file, spare: None, mode: Mode::Drill, builds: Builds::Once, outputs: &outputs };
+    let (mode, builds, registries) = (Mode::Drill, Builds::Once, Registries::Here);
+    let order = Order { loaded, plan_file: &plan_file, spare: None, mode, builds, outputs: &outputs, registries };
     let exit = Box::pin(drill::rehearse(order)).await?;
     if !outputs.quiet {
         output::result(&next(&plan_file, &events, options.breaks))?;

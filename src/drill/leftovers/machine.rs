@@ -60,7 +60,8 @@ pub(super) fn folders<'t>(
         let mut folders: Vec<PathBuf> = ours.iter().map(|(_, path, _)| path.clone()).collect();
         match listed(temporary) {
             Ok(listed) => {
-                let dead = |path: &PathBuf| drill_of(path).is_some_and(|drill| known.is_dead(&drill, None));
+                let dead =
+                    |path: &PathBuf| drill_of(path).is_some_and(|drill| known.is_dead(&drill, None)) && host::is_own_folder(path);
                 folders.extend(listed.into_iter().filter(dead));
             }
             Err(reason) => outcome.seen.push(unseen(&place, &reason.to_string(), false)),

@@ -60,8 +60,6 @@ pub struct Ground<'g> {
     pub docker_config: Option<&'g Path>,
     /// The password of a target's login, if it is there.
     pub password: &'g (dyn Fn(&OciTarget) -> Option<Secret> + Sync),
-    /// An empty folder.
-    pub workspace: &'g Path,
 }
 
 /// Whether what is found is removed.
@@ -165,7 +163,7 @@ fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, drills: &'t D
     let mut tasks = vec![machine::folders(ground, known, mode, (drills, &noted))];
     tasks.extend(tags::task(ground, known, mode, (drills, &noted)));
     tasks.extend(engine::tasks(ground, known, mode, &noted));
-    tasks.extend(registry::tasks(ground, known, mode, &noted));
+    tasks.extend(registry::tasks(ground, known, mode, (drills, &noted)));
     tasks
 }
 
@@ -194,7 +192,8 @@ fn of_damaged(Damaged { path, reason, .. }: &Damaged) -> Leftover {
 
 /// A place that could not be looked at.
 fn unseen(place: &str, reason: &str, is_noted: bool) -> Seen {
-    let remedy = "see to it that this place can be reached, then run `canship clean` again";
+    let remedy = "see to it that this place can be reached, then run `canship clean` again; if it is gone for good, remove the \
+        drill's folder below `canship/drills` in the state folder";
     let leftover =
         Leftover { what: format!("what drills may have left {place}").into(), reason: reason.into(), remedy: remedy.into() };
     if is_noted { Seen::Unseen(leftover) } else { Seen::Unknown(leftover) }

@@ -10,6 +10,7 @@ use crate::{
     probe,
     record::{Cleaning, Leftover},
     registry::{Client, RegistryError},
+    state::{Drills, Entry, Item},
 };
 
 /// A repository: the target it belongs to, if it is one of the plan's, and what journals say of it.
@@ -19,14 +20,25 @@ struct Repository<'t> {
     /// Whether drills push there, so that its tags are looked at.
     is_scratch: bool,
     noted: Vec<Noted<'t>>,
+    /// What nobody can look for, and what is no more by now.
+    given_up: Vec<(usize, Entry)>,
 }
 
 /// One for each repository.
-pub(super) fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, noted: &[Noted<'t>]) -> Vec<Task<'t>> {
+pub(super) fn tasks<'t>(
+    ground: &'t Ground<'t>,
+    known: &'t Known,
+    mode: Mode,
+    (drills, noted): (&Drills, &[Noted<'t>]),
+) -> Vec<Task<'t>> {
     let mut repositories: BTreeMap<&str, Repository<'t>> = BTreeMap::new();
     for (at, entry, item) in noted {
-        if let Some(name) = item.repository() {
-            repositories.entry(name).or_default().noted.push((*at, *entry, item));
+        let Some(name) = item.repository() else { continue };
+        let repository = repositories.entry(name).or_default();
+        if matches!(item, Item::Upload { location: None, .. }) && known.is_long_ago(drills.dead[*at].drill()) {
+            repository.given_up.push((*at, *entry));
+        } else {
+            repository.noted.push((*at, *entry, item));
         }
     }
     for target in &ground.plan.publish {
@@ -52,7 +64,7 @@ fn place(name: &str) -> String {
 
 async fn clean(ground: &Ground<'_>, known: &Known, mode: Mode, (name, repository): (&str, Repository<'_>)) -> Outcome {
     let is_noted = !repository.noted.is_empty();
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { gone: repository.given_up, ..Outcome::default() };
     let client = match client(ground, name, repository.target).await {
         Ok(client) => client,
         Err(reason) => {

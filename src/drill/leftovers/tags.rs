@@ -23,20 +23,22 @@ pub(super) fn task<'t>(
     (drills, noted): (&Drills, &[Noted<'t>]),
 ) -> Option<Task<'t>> {
     let (mut tags, mut strange) = (Vec::new(), Vec::new());
+    let mut gone = Vec::new();
     for (at, entry, item) in noted {
         let Item::GitTag { url, name, object } = item else { continue };
         match LeftTag::noted(ground.git, drills.dead[*at].drill(), (url, name, object)) {
+            Some(tag) if tag.went_with_its_server() => gone.push((*at, *entry)),
             Some(tag) => tags.push(((*at, *entry), tag)),
             None => strange.push(strange_tag(url, name)),
         }
     }
     let is_drilled = ground.plan.tag.is_some() && ground.plan.tag_at != TagAt::Nowhere;
-    if !is_drilled && tags.is_empty() && strange.is_empty() {
+    if !is_drilled && tags.is_empty() && strange.is_empty() && gone.is_empty() {
         return None;
     }
     let late = unseen(PLACE, LATE, !tags.is_empty());
     let work = async move {
-        let mut outcome = Outcome { seen: strange, gone: Vec::new() };
+        let mut outcome = Outcome { seen: strange, gone };
         let mut dead = Vec::new();
         if is_drilled {
             let source = &ground.plan.source;
@@ -60,7 +62,7 @@ pub(super) fn task<'t>(
 }
 
 async fn remove(ground: &Ground<'_>, dead: Vec<LeftTag>, noted: &[NotedTag], outcome: &mut Outcome) {
-    let repository = ground.workspace.join("tags.git");
+    let repository = ground.surroundings.state.repository();
     if let Err(error) = source::empty_repository(ground.git, &repository).await {
         outcome.seen.push(unseen(PLACE, &error.to_string(), !noted.is_empty()));
         return;

@@ -43,11 +43,13 @@ fn drill_of(variable: &[u8]) -> Option<DrillId> {
 /// # Errors
 /// Something in it cannot be removed, or it is no folder of this user's.
 pub fn remove_folder(folder: &Path) -> io::Result<()> {
-    let seen = folder.symlink_metadata()?;
-    if !seen.is_dir() || seen.uid() != rustix::process::geteuid().as_raw() {
-        return Err(io::Error::other("it is no folder of this user"));
-    }
-    room::remove(folder)
+    if is_own_folder(folder) { room::remove(folder) } else { Err(io::Error::other("it is no folder of this user")) }
+}
+
+/// Whether it is a folder, no link to one, and this user's.
+#[must_use]
+pub fn is_own_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|seen| seen.is_dir() && seen.uid() == rustix::process::geteuid().as_raw())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod left;
 mod processes;
 mod room;
 
-pub use left::{DRILL_MARKER, IsDead, count_left, end_left, remove_folder};
+pub use left::{DRILL_MARKER, IsDead, count_left, end_left, is_own_folder, remove_folder};
 
 use std::{
     ffi::OsString,

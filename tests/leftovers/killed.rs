@@ -1,0 +1,155 @@
+//! A drill that was killed leaves nothing once somebody has cleaned.
+
+use axum::http::Method;
+
+use crate::{
+    ground::{Cleaned, ENDLESS, Host, event, kill, nothing_is_left, on_engine, phase, plans, processes_of},
+    lab::{Lab, REPOSITORIES, held},
+    registry::proxy::Trouble,
+    support::{Project, project::Plan},
+};
+
+type Wanted = Box<dyn Fn(&serde_json::Value) -> bool>;
+
+/// Every phase and every kind of event after which something more is outside.
+fn moments() -> Vec<(&'static str, Wanted)> {
+    let phases = ["probe", "prepare", "fetch", "build", "tag", "publish", "smoke", "clean"];
+    let events =
+        ["room-ready", "source-fetched", "step-started", "artifact-collected", "tag-read-back", "image-pushed", "image-pulled"];
+    let phases = phases.map(|name| (name, Box::new(phase(name)) as Wanted));
+    phases.into_iter().chain(events.map(|name| (name, Box::new(event(name)) as Wanted))).collect()
+}
+
+#[test]
+fn whatever_moment_a_drill_is_killed_at_cleaning_leaves_nothing() {
+    let lab = Lab::open();
+    for (at, wanted) in moments() {
+        for plan in plans(&lab) {
+            let (host, project) = (Host::new(), Project::new(&plan));
+            let drill = host.kill_at(&project, &*wanted);
+            // What was on its way when it was killed may have come afterwards: it is still known whose that is.
+            let left = [Cleaned::new(&host.clean(&project)), Cleaned::new(&host.clean(&project))].map(|cleaned| cleaned.left());
+            if left[1].is_empty() {
+                nothing_is_left(&host, &project, (&lab, &drill));
+            } else {
+                assert!(left[1].iter().all(|left| left.starts_with("perhaps an open upload")), "at {at}: {left:?}");
+                everything_but_uploads_is_gone(&host, &project, (&lab, &drill));
+            }
+        }
+    }
+}
+
+/// An upload whose address never came is named: no registry lists those.
+fn everything_but_uploads_is_gone(host: &Host, project: &Project, (lab, drill): (&Lab, &str)) {
+    assert_eq!(project.mirror_refs(), "refs/heads/main\n");
+    assert_eq!((on_engine(drill), host.folders(), processes_of(drill)), (Vec::new(), Vec::new(), Vec::new()));
+    assert!(REPOSITORIES.iter().all(|name| held(&lab.registry, name).iter().all(|(kind, _)| *kind == "upload")));
+}
+
+#[test]
+fn the_next_drill_cleans_up_after_those_before_it_and_can_ship() {
+    let lab = Lab::open();
+    for plan in plans(&lab) {
+        let (host, project) = (Host::new(), Project::new(&plan));
+        // The second pushes the very same content, so that the two share blobs and a manifest.
+        let killed = [host.kill_at(&project, event("image-pushed")), host.kill_at(&project, event("image-pulled"))];
+        let ran = host.drill(&project).run().ends(0, "can-ship");
+        assert_eq!(ran.phase("prepare"), "passed", "{}", ran.stdout);
+        assert_eq!(ran.json["leftovers"].as_array().unwrap().len(), 0, "{}", ran.stdout);
+        for drill in killed {
+            nothing_is_left(&host, &project, (&lab, &drill));
+        }
+    }
+}
+
+#[test]
+fn what_a_step_has_left_running_on_this_machine_is_ended() {
+    let lab = Lab::open();
+    let plan = lab.plan().run(&["setsid sleep 100000 & nohup sleep 100000 & echo running; sleep 100000"]);
+    let (host, project) = (Host::new(), Project::new(&plan));
+    let drill = host.kill_at(&project, event("step-output"));
+    assert!(processes_of(&drill).len() >= 3, "killing canship alone ends none of them");
+    let cleaned = host.cleans_all(&project);
+    assert!(cleaned.list("removed").iter().any(|what| what.contains("processes")), "{}", cleaned.ran.stdout);
+    nothing_is_left(&host, &project, (&lab, &drill));
+}
+
+#[test]
+fn two_that_clean_at_once_do_no_harm() {
+    let lab = Lab::open();
+    let [plan, _] = plans(&lab);
+    let (host, project) = (Host::new(), Project::new(&plan.run(&[ENDLESS])));
+    let drills: Vec<_> = (0..4).map(|_| host.kill_at(&project, event("step-output"))).collect();
+    let calls = [host.clean(&project), host.clean(&project)];
+    let running = calls.each_ref().map(|call| call.command().stdout(std::process::Stdio::piped()).spawn().unwrap());
+    for cleaning in running {
+        let output = cleaning.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    for drill in drills {
+        nothing_is_left(&host, &project, (&lab, &drill));
+    }
+}
+
+#[test]
+fn a_dry_run_tells_what_would_be_removed_and_removes_nothing() {
+    let lab = Lab::open();
+    let (host, project) = (Host::new(), Project::new(&lab.plan()));
+    let drill = host.kill_at(&project, event("image-pulled"));
+    let before = REPOSITORIES.map(|name| held(&lab.registry, name));
+    let looked = Cleaned::new(&host.clean(&project).argument("--dry-run"));
+    assert_eq!(looked.ran.code, Some(0), "{}", looked.ran.stdout);
+    let found = looked.list("would_remove").join("\n");
+    for what in ["the folder", "canship-drill/", "manifest sha256:", "blob sha256:", "tag canship-"] {
+        assert!(found.contains(what), "{what}: {found}");
+    }
+    assert_eq!(looked.list("removed"), Vec::<String>::new());
+    assert_eq!(REPOSITORIES.map(|name| held(&lab.registry, name)), before);
+    assert_eq!((host.folders().len(), host.journals()), (1, vec![drill.clone()]));
+    assert!(project.mirror_refs().contains(&drill));
+    host.cleans_all(&project);
+    nothing_is_left(&host, &project, (&lab, &drill));
+}
+
+#[test]
+fn a_push_that_was_killed_half_way_is_cancelled_or_named() {
+    for (method, path) in [(Method::PATCH, "/blobs/uploads/"), (Method::PUT, "/blobs/uploads/"), (Method::PUT, "/manifests/")] {
+        let lab = Lab::open();
+        lab.proxy.always(method.clone(), path, Trouble::Hold);
+        let plan = Plan { more: "timeouts: { api: 10m }\n".into(), ..lab.plan() };
+        let (host, project) = (Host::new(), Project::new(&plan));
+        let running = host.drill(&project).start();
+        lab.proxy.await_seen(1, &method, path);
+        let drill = kill(running);
+        lab.proxy.repent();
+        let cleaned = Cleaned::new(&host.clean(&project));
+        let left = cleaned.left();
+        for repository in REPOSITORIES {
+            for (kind, id) in held(&lab.registry, repository) {
+                assert!(left.iter().any(|left| left.contains(&id)), "{method} {path}: {kind} {id} is there: {left:?}");
+            }
+        }
+        assert_eq!(cleaned.ran.code, Some(if left.is_empty() { 0 } else { 11 }));
+        if left.is_empty() {
+            nothing_is_left(&host, &project, (&lab, &drill));
+        }
+    }
+}
+
+#[test]
+fn a_registry_that_lets_nothing_go_leaves_a_named_leftover_until_it_does() {
+    let lab = Lab::open();
+    let (host, project) = (Host::new(), Project::new(&lab.plan()));
+    let drill = host.kill_at(&project, event("image-pulled"));
+    lab.proxy.always(Method::DELETE, "/", Trouble::Answer(405, vec![], ""));
+    let cleaned = Cleaned::new(&host.clean(&project));
+    assert_eq!(cleaned.ran.code, Some(11), "{}", cleaned.ran.stdout);
+    assert!(cleaned.left().iter().any(|left| left.starts_with("manifest sha256:") && left.contains("405")), "{:?}", cleaned.left());
+    assert_eq!(project.mirror_refs(), "refs/heads/main\n", "the rest is cleaned all the same");
+    let ran = host.drill(&project).run();
+    let told = ran.json["leftovers"].to_string();
+    assert!(told.contains(&drill), "the next drill names it too: {told}");
+    lab.proxy.repent();
+    host.cleans_all(&project);
+    nothing_is_left(&host, &project, (&lab, &drill));
+}
