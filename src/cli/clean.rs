@@ -99,7 +99,7 @@ impl List {
             Seen::Cleaned(Cleaning::Gone { what }) => self.removed.push(scrub(what)),
             Seen::Found(what) => self.found.push(scrub(what)),
             Seen::Cleaned(Cleaning::Left(left)) | Seen::Unseen(left) | Seen::Unknown(left) => {
-                self.left.push(Leftover { what: scrub(left.what), reason: scrub(left.reason), remedy: scrub(left.remedy) })
+                self.left.push(Leftover { what: scrub(left.what), reason: scrub(left.reason), remedy: scrub(left.remedy) });
             }
         }
     }

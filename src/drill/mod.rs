@@ -181,7 +181,7 @@ pub async fn run(setup: Setup) -> Option<Done> {
 
     let ended = CancellationToken::new();
     let drilling = async {
-        phases(&drill, (&setup.builder, setup.registries), setup.notes).await;
+        Box::pin(phases(&drill, (&setup.builder, setup.registries), setup.notes)).await;
         ended.cancel();
     };
     tokio::join!(prepare::prepare(&drill, &setup.surroundings, &ended), drilling);

@@ -23,7 +23,11 @@ pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &
     // Secrets first: only then nothing can pass the bus with one in it, and registries can be logged in to.
     match drill.interrupts.unless(drill.board.vault.wait()).await {
         Some(vault) => {
-            drill.phase(Phase::Prepare, async |scope| Some(clean(drill, scope, vault, (surroundings, ended)).await)).await;
+            let cleaning = drill.phase(Phase::Prepare, async |scope| {
+                clean(drill, scope, vault, (surroundings, ended)).await;
+                Some(())
+            });
+            cleaning.await;
         }
         None => drill.skip(Phase::Prepare, "the secrets were not read"),
     }

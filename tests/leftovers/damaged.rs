@@ -65,7 +65,9 @@ fn a_damaged_journal_is_named_and_keeps_nothing_from_being_cleaned() {
     assert_eq!(host.folders(), Vec::<String>::new(), "what is found without a journal is removed");
 
     host.drill(&project).run().ends(0, "can-ship");
-    drills.iter().for_each(|drill| fs::remove_dir_all(host.state().join("drills").join(drill)).unwrap());
+    for drill in drills {
+        fs::remove_dir_all(host.state().join("drills").join(drill)).unwrap();
+    }
     host.cleans_all(&project);
     nothing_is_left(&host, &project, (&lab, &whole));
 }

@@ -32,9 +32,9 @@ impl Engine {
         let child = launch(folder.path(), &bridge);
         let engine = Self { child, bridge, folder };
         engine.await_answer();
-        let image = Command::new("docker").args(["save", &Services::get().image]).stdout(Stdio::piped()).spawn().unwrap();
-        let loaded = engine.client(&["load"]).stdin(image.stdout.unwrap()).output().unwrap();
-        assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+        let image = engine.folder.path().join("image.tar").display().to_string();
+        run("docker", &["save", "-o", &image, &Services::get().image]);
+        engine.lines(&["load", "-i", &image]);
         engine
     }
 
@@ -73,7 +73,10 @@ impl Engine {
     }
 
     fn start_again(&mut self) {
-        fs::remove_file(self.folder.path().join("pid")).ok();
+        // Its containerd ends with it. Where nobody reaps that, its id would be taken for one that still runs.
+        for file in ["pid", "exec/containerd/containerd.pid"] {
+            fs::remove_file(self.folder.path().join(file)).ok();
+        }
         self.child = launch(self.folder.path(), &self.bridge);
         self.await_answer();
     }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 
 use crate::{
-    ground::{Cleaned, ENDLESS, Host, event, kill, nothing_is_left, on_engine, phase, plans, processes_of},
+    ground::{Cleaned, ENDLESS, Host, event, in_clean_room, kill, nothing_is_left, on_engine, phase, plans, processes_of},
     lab::{Lab, REPOSITORIES, held},
     registry::proxy::Trouble,
     support::{Project, project::Plan},
@@ -21,20 +21,29 @@ fn moments() -> Vec<(&'static str, Wanted)> {
 }
 
 #[test]
-fn whatever_moment_a_drill_is_killed_at_cleaning_leaves_nothing() {
+fn whatever_moment_a_drill_in_a_clean_room_is_killed_at_cleaning_leaves_nothing() {
+    killed_at_any_moment(in_clean_room);
+}
+
+#[test]
+fn whatever_moment_a_drill_on_this_machine_is_killed_at_cleaning_leaves_nothing() {
+    killed_at_any_moment(Lab::plan);
+}
+
+#[track_caller]
+fn killed_at_any_moment(plan: fn(&Lab) -> Plan) {
     let lab = Lab::open();
     for (at, wanted) in moments() {
-        for plan in plans(&lab) {
-            let (host, project) = (Host::new(), Project::new(&plan));
-            let drill = host.kill_at(&project, &*wanted);
-            // What was on its way when it was killed may have come afterwards: it is still known whose that is.
-            let left = [Cleaned::new(&host.clean(&project)), Cleaned::new(&host.clean(&project))].map(|cleaned| cleaned.left());
-            if left[1].is_empty() {
-                nothing_is_left(&host, &project, (&lab, &drill));
-            } else {
-                assert!(left[1].iter().all(|left| left.starts_with("perhaps an open upload")), "at {at}: {left:?}");
-                everything_but_uploads_is_gone(&host, &project, (&lab, &drill));
-            }
+        let plan = plan(&lab);
+        let (host, project) = (Host::new(), Project::new(&plan));
+        let drill = host.kill_at(&project, &*wanted);
+        // What was on its way when it was killed may have come afterwards: it is still known whose that is.
+        let left = [Cleaned::new(&host.clean(&project)), Cleaned::new(&host.clean(&project))].map(|cleaned| cleaned.left());
+        if left[1].is_empty() {
+            nothing_is_left(&host, &project, (&lab, &drill));
+        } else {
+            assert!(left[1].iter().all(|left| left.starts_with("perhaps an open upload")), "at {at}: {left:?}");
+            everything_but_uploads_is_gone(&host, &project, (&lab, &drill));
         }
     }
 }

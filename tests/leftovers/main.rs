@@ -14,6 +14,7 @@ mod ground;
 mod killed;
 #[cfg(test)]
 #[path = "../registry_drill/lab.rs"]
+#[expect(dead_code, reason = "the drills against registries that misbehave use the rest")]
 mod lab;
 #[cfg(test)]
 #[path = "../support/registry/mod.rs"]

@@ -16,7 +16,7 @@ use crate::{
 const FOLDER: &str = "canship-";
 
 /// Ends what drills have left running.
-pub(super) async fn end_processes(known: &Known, mode: Mode) -> Option<Seen> {
+pub(super) fn end_processes(known: &Known, mode: Mode) -> Option<Seen> {
     let what = |count: usize| format!("{count} processes that drills have left running on this machine").into();
     let is_dead = |drill: &DrillId| known.is_dead(drill, None);
     let counted = tokio::task::block_in_place(|| match mode {

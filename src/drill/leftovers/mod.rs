@@ -121,7 +121,7 @@ pub async fn clean(
         tell(Seen::Unseen(of_damaged(damaged)));
     }
     // First: what still runs could put more outside.
-    machine::end_processes(&known, mode).await.into_iter().for_each(tell);
+    machine::end_processes(&known, mode).into_iter().for_each(tell);
 
     let tasks = tasks(ground, &known, mode, &drills);
     let mut registries = tasks.iter().filter(|task| task.is_registry).count();

@@ -102,7 +102,9 @@ impl Engine {
         };
         let drills: BTreeSet<_> = things.iter().map(|thing| thing.drill.clone()).collect();
         let mut kinds: BTreeMap<Kind, Vec<Labelled>> = BTreeMap::new();
-        things.into_iter().for_each(|thing| kinds.entry(thing.kind).or_default().push(thing));
+        for thing in things {
+            kinds.entry(thing.kind).or_default().push(thing);
+        }
         if kinds.contains_key(&Kind::Container) {
             kinds.entry(Kind::Volume).or_default();
         }
