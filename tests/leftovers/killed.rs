@@ -6,7 +6,7 @@ use crate::{
     ground::{Cleaned, ENDLESS, Host, event, in_clean_room, kill, nothing_is_left, on_engine, phase, plans, processes_of},
     lab::{Lab, REPOSITORIES, held},
     registry::proxy::Trouble,
-    support::{Project, project::Plan},
+    support::{Project, engines::On, project::Plan},
 };
 
 type Wanted = Box<dyn Fn(&serde_json::Value) -> bool>;
@@ -44,6 +44,20 @@ fn killed_at_any_moment(plan: fn(&Lab) -> Plan) {
         } else {
             assert!(left[1].iter().all(|left| left.starts_with("perhaps an open upload")), "at {at}: {left:?}");
             everything_but_uploads_is_gone(&host, &project, (&lab, &drill));
+        }
+    }
+}
+
+#[test]
+fn what_a_killed_drill_left_on_podman_is_removed() {
+    let lab = Lab::open();
+    for on in [On::Podman, On::RootlessPodman] {
+        for (at, wanted) in moments().into_iter().filter(|(at, _)| ["build", "step-started", "smoke"].contains(at)) {
+            let (host, project) = (Host::new(), Project::new(&in_clean_room(&lab).on(on)));
+            let drill = host.kill_at(&project, &*wanted);
+            let cleaned = [host.cleans_all(&project), host.cleans_all(&project)];
+            assert_eq!(on.containers(&drill), Vec::<String>::new(), "at {at}: {}", cleaned[0].ran.stdout);
+            nothing_is_left(&host, &project, (&lab, &drill));
         }
     }
 }

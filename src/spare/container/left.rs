@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::{
     super::SpareError,
     Engine,
+    client::client,
     connect::{Connection, failed, status, words},
     create::{DEADLINE_LABEL, DRILL_LABEL},
     remove::{REMOVAL, remove_container},
@@ -65,13 +66,14 @@ impl Labelled {
         .into()
     }
 
-    fn by_hand(&self) -> Text {
+    /// How a person removes it, with the engine's own `client`.
+    fn by_hand(&self, client: &str) -> Text {
         let name = &self.name;
         match self.kind {
-            Kind::Container => format!("docker rm -f -v {name}"),
-            Kind::Image => format!("docker rmi {name}"),
-            Kind::Volume => format!("docker volume rm -f {name}"),
-            Kind::Network => format!("docker network rm {name}"),
+            Kind::Container => format!("{client} rm -f -v {name}"),
+            Kind::Image => format!("{client} rmi {name}"),
+            Kind::Volume => format!("{client} volume rm -f {name}"),
+            Kind::Network => format!("{client} network rm {name}"),
         }
         .into()
     }
@@ -127,7 +129,8 @@ impl Engine {
     }
 
     fn left(&self, thing: &Labelled, reason: &str) -> Cleaning {
-        Cleaning::Left(Leftover { what: thing.what(self), reason: Text::new(reason), remedy: thing.by_hand() })
+        let client = self.connection.get().map_or_else(|| String::from("docker"), |known| client(&known.facts));
+        Cleaning::Left(Leftover { what: thing.what(self), reason: Text::new(reason), remedy: thing.by_hand(&client) })
     }
 }
 
