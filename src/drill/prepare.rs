@@ -20,6 +20,10 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Removes what earlier drills have left, until that is done or the drill itself has been for some time.
 pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &CancellationToken) {
+    if drill.is_rehearsal() {
+        drop(drill.board.registries_cleaned.set(()));
+        return drill.skip(Phase::Prepare, "a rehearsal has no login that could remove anything: `canship clean` has");
+    }
     // Secrets first: only then nothing can pass the bus with one in it, and registries can be logged in to.
     match drill.interrupts.unless(drill.board.vault.wait()).await {
         Some(vault) => {
