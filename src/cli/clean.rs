@@ -45,7 +45,7 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
     let scrubber = Scrubber::new(secrets.values());
     let password = |target: &OciTarget| secrets.get(&target.login.as_ref()?.password).cloned();
     let surroundings = place::surroundings(&state);
-    let (git, docker_config) = (place::git(&loaded.plan, &own), environment::docker_config());
+    let (git, docker_config) = (place::git(&loaded.plan, &own, environment::AWS_KEY), environment::docker_config());
     let ground = Ground {
         own: &own,
         surroundings: &surroundings,

@@ -64,11 +64,11 @@ pub(super) fn surroundings(state: &State) -> Surroundings {
 }
 
 /// The git of this machine, for a drill of this plan: what it starts gets none of the plan's secrets, and is known by the
-/// drill.
-pub(super) fn git(plan: &Plan, drill: &DrillId) -> Git {
+/// drill. `hidden` are more variables that it gets not.
+pub(super) fn git<'h>(plan: &'h Plan, drill: &DrillId, hidden: impl IntoIterator<Item = &'h str>) -> Git {
     let secrets = plan.secrets.values();
     let secrets = secrets.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None });
-    let mut variables = environment::without(&secrets.collect::<Vec<_>>());
+    let mut variables = environment::without(&secrets.chain(hidden).collect::<Vec<_>>());
     variables.push((host::DRILL_MARKER.into(), drill.as_str().into()));
     Git::new(variables, plan.timeouts.api)
 }

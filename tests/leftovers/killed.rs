@@ -32,8 +32,9 @@ fn whatever_moment_a_drill_on_this_machine_is_killed_at_cleaning_leaves_nothing(
 
 #[track_caller]
 fn killed_at_any_moment(plan: fn(&Lab) -> Plan) {
-    let lab = Lab::open();
     for (at, wanted) in moments() {
+        // One for each: what is open in another's registry is only named.
+        let lab = Lab::open();
         let plan = plan(&lab);
         let (host, project) = (Host::new(), Project::new(&plan));
         let drill = host.kill_at(&project, &*wanted);
