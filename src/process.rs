@@ -93,6 +93,18 @@ impl Child {
         status
     }
 
+    /// Asks the child's process group to end, without waiting for it.
+    pub(crate) fn ask_to_end(&self) {
+        if let Some(group) = self.group {
+            kill_process_group(group, Signal::TERM).unwrap_or_default();
+        }
+    }
+
+    /// The child's id, as long as it certainly is its own.
+    pub(crate) fn id(&self) -> Option<Pid> {
+        self.group
+    }
+
     /// Sends the end to the child's process group, without waiting for it.
     fn end(&self) {
         if let Some(group) = self.group {

@@ -498,7 +498,7 @@ async fn a_full_disk_is_seen_by_the_step_and_told_when_filling() {
     plan.limits.memory = Some(64 * MIB);
     let mut room = open(&plan).await;
     let full = run(&mut *room, "head -c 8000000 /dev/zero >big").await;
-    assert_eq!(full.end, StepEnd::Exited { code: 1 });
+    assert_eq!(full.end, StepEnd::OutOfDisk { code: 1 });
     assert!(full.err().contains("No space left on device"), "{}", full.err());
     run(&mut *room, "rm big").await;
     let big: Fill = Box::new(|archive| archive.file(Path::new("big"), 80_000_000, false, std::io::repeat(1)));

@@ -28,7 +28,8 @@ impl Test {
         let host = Host::new(folder.path().join("rooms"), std::env::var_os("PATH").unwrap());
         let minute = Duration::from_mins(1);
         let limits = Limits { time: minute, cpus: None, memory: None, pids: 100, disk: 1_000_000 };
-        let drill = DrillId::try_from("20260301-120000-00000001".to_owned()).unwrap();
+        // Control groups are the machine's: each test needs a name of its own.
+        let drill = DrillId::try_from(format!("20260301-120000-{}", &uuid::Uuid::now_v7().simple().to_string()[24..])).unwrap();
         let claim = Claim { host: HostId::new(1), until: jiff::Timestamp::MAX };
         Self { folder, host, plan: RoomPlan { drill, claim, purpose: "build", image: None, writable: Vec::new(), limits } }
     }
@@ -39,6 +40,10 @@ impl Test {
 
     fn rooms(&self) -> PathBuf {
         self.folder.path().join("rooms")
+    }
+
+    fn room(&self) -> PathBuf {
+        self.rooms().canonicalize().unwrap().join(format!("{}-build", self.plan.drill))
     }
 
     async fn collect(&self, room: &mut Box<dyn Room>, artifact: &str) -> Result<Vec<String>, SpareError> {
@@ -86,7 +91,7 @@ async fn a_step_sees_only_what_it_is_given() {
     with.env = vec![("MODE".to_owned(), "release".to_owned())];
     with.secrets = vec![("TOKEN".to_owned(), Secret::new("hush-hush".to_owned()))];
     assert_eq!(printed(&mut room, with).await, "CANSHIP_ROOM HOME LANG MODE PATH PWD TMPDIR TOKEN ");
-    let folder = test.rooms().canonicalize().unwrap().join("20260301-120000-00000001-build");
+    let folder = test.room();
     let said =
         printed(&mut room, step("pwd; echo $HOME; echo $TMPDIR; echo \"<$TOKEN>\"; ls -A . $HOME $TMPDIR | grep -v :")).await;
     let places = ["src", "home", "tmp"].map(|name| folder.join(name).display().to_string()).join("\n");
@@ -118,7 +123,7 @@ async fn a_step_ends_with_its_own_exit_code() {
 async fn output_comes_as_it_is_printed_and_by_its_stream() {
     let test = Test::new();
     let mut room = test.open().await;
-    let go = test.rooms().join("20260301-120000-00000001-build/src/go");
+    let go = test.room().join("src/go");
     let mut seen = Vec::new();
     // The step goes on only after its first output has come out.
     let waits = step("mkfifo go; echo first; read word <go; echo $word >&2");
@@ -233,7 +238,7 @@ async fn files_and_folders_are_collected_by_their_last_name() {
 async fn artifacts_that_would_do_harm_are_refused() {
     let test = Test::new();
     let mut room = test.open().await;
-    let makes = "mkdir pipe out big; mkfifo pipe/p; ln -s /etc/passwd out/l; ln -s /etc direct; head -c 1000001 /dev/zero >big/b";
+    let makes = "mkdir pipe out big; mkfifo pipe/p; ln -s /etc/passwd out/l; ln -s /etc direct; truncate -s 1000001 big/b";
     printed(&mut room, step(makes)).await;
     assert!(matches!(test.collect(&mut room, "none").await, Err(SpareError::NoSuchArtifact { .. })));
     assert!(matches!(test.collect(&mut room, "pipe").await, Err(SpareError::Refused(Refused::Kind { .. }))));

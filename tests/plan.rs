@@ -82,7 +82,7 @@ fn the_smallest_plan_has_every_default() {
     assert_eq!(plan.build.run[0].time, Duration::from_mins(20));
     let limits = plan.build.limits;
     assert_eq!((limits.time, limits.cpus, limits.memory), (Duration::from_mins(20), None, None));
-    assert_eq!((limits.pids, limits.disk), (4096, 8 << 30));
+    assert_eq!((limits.pids, limits.disk, plan.build.output), (4096, 8 << 30, 16 << 20));
     assert_eq!(plan.spares.len(), 1);
     assert_eq!((plan.spares[0].name.as_str(), &plan.spares[0].kind), ("container", &SpareKind::Container { engine: None }));
     assert_eq!((plan.timeouts.api, plan.timeouts.retry_after_max), (Duration::from_secs(30), Duration::from_mins(1)));
@@ -114,6 +114,7 @@ build.limits.cpus = (all)                                          # default
 build.limits.memory = (all)                                        # default
 build.limits.pids = 4096                                           # default
 build.limits.disk = 8GiB                                           # default
+build.limits.output = 16MiB                                        # default
 tag = (none)                                                       # default
 tag_at = nowhere                                                   # default
 publish[0].oci = registry.example/api                              # canship.yaml:7:10

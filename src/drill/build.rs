@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::SetOnce;
 
 use super::{
-    Drill, rehearsal,
+    Drill, cause, rehearsal,
     rooms::{Opening, Purpose, Rooms},
     scope::Scope,
     steps::{self, Ran},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     archive::Unpacked,
     plan::{Step, Version},
-    record::{Artifact, EventKind, Finding, Phase, RoomFacts, Rule, StepEnd, StepId},
+    record::{Artifact, EventKind, Finding, Phase, RoomFacts, Rule, StepId},
     registry::Platform,
     source::Checkout,
     spare::{self, Room, SpareError},
@@ -131,10 +131,10 @@ pub(super) async fn run_all(
             scope.emit(EventKind::Limited { limit: summary.into() });
             return None;
         }
-        match steps::run(&drill.bus, room, (id, step), vault, left(deadline)).await {
+        match steps::run(drill, room, (id, step), vault, left(deadline)).await {
             Ok(Ran { end, .. }) if end.is_success() => {}
             Ok(ran) => {
-                scope.found(step_finding(id, step, ran));
+                scope.found(cause::finding(&drill.plan.build.limits, (id, step), ran));
                 return None;
             }
             Err(problem) => {
@@ -148,39 +148,6 @@ pub(super) async fn run_all(
 
 fn left(deadline: tokio::time::Instant) -> Duration {
     deadline.saturating_duration_since(tokio::time::Instant::now())
-}
-
-fn step_finding(id: StepId, step: &Step, ran: Ran) -> Finding {
-    let summary = format!("{id} (`{}`) failed: {}", one_line(&step.run), ran.end);
-    let (rule, advice) = cause(id.phase, &ran);
-    ran.tail.into_iter().fold(Finding::new(rule, id.phase, summary, advice), Finding::with_evidence)
-}
-
-/// What most likely ended a step, and what to do about it.
-fn cause(phase: Phase, ran: &Ran) -> (Rule, &'static str) {
-    let printed = |words: &str| ran.tail.iter().any(|line| line.as_str().contains(words));
-    let failed = if phase == Phase::Smoke { Rule::SmokeFailed } else { Rule::BuildStepFailed };
-    match &ran.end {
-        StepEnd::TimedOut { .. } => (
-            Rule::LimitReached,
-            "make the step faster, or raise its `time` (and `build.limits.time`, which holds for all steps together)",
-        ),
-        StepEnd::OutOfMemory { .. } => (Rule::LimitReached, "raise `build.limits.memory`, or let the step use less"),
-        _ if printed("No space left on device") => (Rule::LimitReached, "raise `build.limits.disk`, or let the step write less"),
-        _ if printed("Read-only file system") => {
-            (failed, "the step writes to a path that is read-only in the clean room: name it under `build.writable`")
-        }
-        StepEnd::Exited { code: 127 } => {
-            (failed, "a program is missing on the spare: add it to the build image, or install it there")
-        }
-        StepEnd::Exited { .. } => (failed, "mend the step, or what it needs on the spare; its last lines are above"),
-    }
-}
-
-fn one_line(command: &str) -> String {
-    let mut lines = command.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or_default().to_owned();
-    if lines.next().is_some() { first + " …" } else { first }
 }
 
 /// What was taken out of a room.

@@ -129,6 +129,8 @@ pub struct Build {
     pub writable: Vec<PathBuf>,
     /// What the build may use.
     pub limits: Limits,
+    /// Bytes that are kept of the output of each step.
+    pub output: u64,
 }
 
 /// What the clean room is made from.

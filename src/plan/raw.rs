@@ -206,6 +206,8 @@ pub(super) struct RawLimits {
     pub(super) pids: Option<u64>,
     /// Disk. 8GiB if absent.
     pub(super) disk: Option<RawSize>,
+    /// What is kept of the output of each step. 16MiB if absent.
+    pub(super) output: Option<RawSize>,
 }
 
 /// Where the tag goes.

@@ -18,6 +18,7 @@ use super::{
 const TIME: Duration = Duration::from_mins(20);
 const PIDS: u64 = 4096;
 const DISK: u64 = 8 << 30;
+const OUTPUT: u64 = 16 << 20;
 
 /// Checks `build` and fills in its defaults.
 pub(super) fn build(checks: &mut Checks, at: &Cursor<'_>, raw: &RawBuild, spares: &[Spare]) -> Build {
@@ -30,6 +31,9 @@ pub(super) fn build(checks: &mut Checks, at: &Cursor<'_>, raw: &RawBuild, spares
         smoke: smoke.unwrap_or_default(),
         writable: writable(checks, &at.key("writable"), raw.writable.as_deref()),
         limits,
+        output: checks
+            .size(&at.key("limits").key("output"), raw.limits.as_ref().and_then(|raw| raw.output.as_ref()))
+            .unwrap_or(OUTPUT),
     }
 }
 

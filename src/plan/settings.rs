@@ -149,6 +149,7 @@ impl List<'_> {
         self.add_or(&here.key("memory"), limits.memory.map(show_size).as_deref(), "(all)");
         self.add(&here.key("pids"), &limits.pids.to_string());
         self.add(&here.key("disk"), &show_size(limits.disk));
+        self.add(&here.key("output"), &show_size(build.output));
     }
 
     fn paths(&mut self, paths: &[std::path::PathBuf], at: &Cursor<'_>) {

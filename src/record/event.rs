@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Finding, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts,
-    Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text,
+    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Finding, LeftOut, Outcome, Phase, PulledFacts, PushedFacts,
+    RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text,
 };
 
 /// The version of the event log's form. A reader refuses a log with a higher one.
@@ -88,6 +88,14 @@ pub enum EventKind {
         /// The line, without its end.
         line: Text,
     },
+    /// Here a step printed more than is kept: after it come its newest lines.
+    StepOutputLeftOut {
+        /// Which step.
+        step: StepId,
+        /// How much.
+        #[serde(flatten)]
+        left_out: LeftOut,
+    },
     /// A step ended.
     StepFinished {
         /// Which.
@@ -146,7 +154,11 @@ impl EventKind {
     pub fn for_each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
         match self {
             Self::DrillStarted(facts) => each([&mut facts.release, &mut facts.plan, &mut facts.spare.name], visit),
-            Self::PhaseStarted { .. } | Self::StepFinished { .. } | Self::Interrupted { .. } | Self::DrillFinished => {}
+            Self::PhaseStarted { .. }
+            | Self::StepOutputLeftOut { .. }
+            | Self::StepFinished { .. }
+            | Self::Interrupted { .. }
+            | Self::DrillFinished => {}
             Self::PhaseFinished { outcome, .. } => outcome.for_each_text(visit),
             Self::CheckStarted { subject, .. } => visit(subject),
             Self::CheckFinished { subject, outcome, .. } => {

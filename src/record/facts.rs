@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, DrillId, Exit, Phase, Text};
+use super::{Digest, DrillId, Exit, Text};
 
 /// What is known when a drill starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,71 +225,6 @@ pub enum CheckKind {
     Registry,
     /// The place where the tag goes can be read.
     TagPlace,
-}
-
-/// Names a step: the phase it belongs to and its place in it, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct StepId {
-    /// `build` or `smoke`.
-    pub phase: Phase,
-    /// The place in the plan's list, from 1.
-    pub number: usize,
-}
-
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} step {}", self.phase, self.number)
-    }
-}
-
-/// Which of a step's two streams a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// How a step ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "kebab-case")]
-pub enum StepEnd {
-    /// It ended by itself.
-    Exited {
-        /// The exit code; 128 + n for signal n.
-        code: i64,
-    },
-    /// It was still running at its limit of time, and was ended with everything it had started.
-    TimedOut {
-        /// The limit.
-        #[serde(rename = "limit_ms", with = "millis")]
-        limit: Duration,
-    },
-    /// It, or something it started, was ended for reaching the memory limit.
-    OutOfMemory {
-        /// The exit code, 128 + n for signal n.
-        code: i64,
-    },
-}
-
-impl StepEnd {
-    /// Whether the step did what it should.
-    #[must_use]
-    pub fn is_success(&self) -> bool {
-        matches!(self, Self::Exited { code: 0 })
-    }
-}
-
-impl fmt::Display for StepEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited { code } => write!(f, "exit code {code}"),
-            Self::TimedOut { limit } => write!(f, "ended at its time limit of {}", Measure(*limit)),
-            Self::OutOfMemory { code } => write!(f, "ended at the memory limit (exit code {code})"),
-        }
-    }
 }
 
 /// One thing the drill put outside, and what became of it.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, Leftover, Outcome, Phase, PulledFacts,
-    PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
+    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, Outcome, Phase,
+    PulledFacts, PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
 };
 
 /// Lines of output that the record keeps of each step: the last ones, where errors stand.
@@ -105,8 +105,10 @@ pub struct StepRecord {
     pub ended: Option<Timestamp>,
     /// How; none if the log ends before.
     pub end: Option<StepEnd>,
-    /// How many lines it printed.
+    /// How many lines it printed, those that were left out among them.
     pub lines: u64,
+    /// What it printed and nobody kept.
+    pub left_out: LeftOut,
     /// The last lines.
     pub tail: std::collections::VecDeque<(Stream, Text)>,
 }
@@ -218,9 +220,11 @@ impl Record {
                 ended: None,
                 end: None,
                 lines: 0,
+                left_out: LeftOut::default(),
                 tail: std::collections::VecDeque::new(),
             }),
             EventKind::StepOutput { step, stream, line } => self.add_output(step, stream, line),
+            EventKind::StepOutputLeftOut { step, left_out } => self.leave_out(step, left_out),
             EventKind::StepFinished { step, end } => {
                 if let Some(open) = self.steps.iter_mut().rfind(|s| s.step == step) {
                     (open.ended, open.end) = (Some(at), Some(end));
@@ -274,6 +278,14 @@ impl Record {
             open.tail.pop_front();
         }
         open.tail.push_back((stream, line));
+    }
+
+    fn leave_out(&mut self, step: StepId, left_out: LeftOut) {
+        let Some(open) = self.steps.iter_mut().rfind(|s| s.step == step) else { return };
+        open.lines += left_out.lines;
+        open.left_out = left_out;
+        // Those before do not belong to the last lines.
+        open.tail.clear();
     }
 
     /// When the last phase of shipping ended, if build and publish passed and none of the others failed.

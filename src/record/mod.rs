@@ -15,6 +15,7 @@ mod id;
 mod phase;
 mod rule;
 mod standing;
+mod step;
 mod text;
 mod verdict;
 
@@ -25,7 +26,7 @@ pub use event::{Event, EventKind, LOG_VERSION, Sink};
 pub use exit::Exit;
 pub use facts::{
     Artifact, Bytes, CheckKind, Cleaning, DrillFacts, EngineFacts, ImageFacts, Independence, Leftover, Measure, Mode, Origin,
-    PulledFacts, PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
+    PulledFacts, PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, TagFacts,
 };
 pub use finding::{Finding, Severity};
 pub use fold::{CheckRecord, PhaseRecord, PublishRecord, Record, StepRecord};
@@ -33,5 +34,6 @@ pub use id::{Claim, DrillId, HostId, InvalidHostId};
 pub use phase::{Outcome, Phase};
 pub use rule::Rule;
 pub use standing::{Damaged, Demand, Grade, Names, Shelf, Standing, Status};
+pub use step::{LeftOut, StepEnd, StepId, Stream};
 pub use text::Text;
 pub use verdict::{Restored, Verdict};

@@ -62,8 +62,10 @@ rules! {
     VersionUnreadable = "version-unreadable", Blocker;
     /// A build step ended with an error.
     BuildStepFailed = "build-step-failed", Blocker;
-    /// A step ran into its limit of time, memory or disk.
+    /// A step ran into its limit of time, memory, processes or disk.
     LimitReached = "limit-reached", Blocker;
+    /// A step printed more than is kept of it.
+    OutputCut = "output-cut", Gap;
     /// An artifact that the plan names is not there after the build.
     ArtifactMissing = "artifact-missing", Blocker;
     /// An artifact would leave its place or is no file: path tricks, links out, devices.

@@ -104,7 +104,9 @@ fn step_case(step: &StepRecord) -> TestCase {
     let passed = matches!(status, TestCaseStatus::Success { .. });
     let mut case = case("steps", &format!("{}: {}", step.step, step.command.one_line()), status);
     if !passed && !step.tail.is_empty() {
-        let tail: Vec<_> = step.tail.iter().flat_map(|(_, line)| line.as_str().lines()).map(words::clip).collect();
+        let left_out = (step.left_out.lines > 0).then(|| words::left_out(step.left_out));
+        let lines = step.tail.iter().flat_map(|(_, line)| line.as_str().lines()).map(words::clip);
+        let tail: Vec<_> = left_out.into_iter().chain(lines).collect();
         case.set_system_out(harmless(&tail.join("\n")));
     }
     timed(case, step.took())

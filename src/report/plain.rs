@@ -51,6 +51,7 @@ impl Narrator {
                 vec![format!("  {step}: {}", command.one_line())]
             }
             EventKind::StepOutput { line, .. } => self.output(line),
+            EventKind::StepOutputLeftOut { left_out, .. } => self.output(&words::left_out(*left_out).into()),
             EventKind::StepFinished { step, end } => vec![self.step_finished(*step, end, at)],
             EventKind::Found(finding) => self.finding(finding),
             EventKind::Interrupted { signal } => {

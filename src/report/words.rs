@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::record::{
     Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, Exit, Finding, Grade, ImageFacts,
-    Independence, Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal, Severity, Signal,
+    Independence, LeftOut, Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal, Severity, Signal,
     SourceFacts, SpareFacts, SpareKind, Status, StepEnd, StepRecord, Text, Verdict,
 };
 
@@ -78,6 +78,11 @@ pub(super) fn step_end(end: Option<&StepEnd>) -> String {
         Some(end) => format!("failed: {end}"),
         None => "unfinished".to_owned(),
     }
+}
+
+/// What stands in place of the lines that nobody kept.
+pub(super) fn left_out(left_out: LeftOut) -> String {
+    format!("… {} lines ({}) left out …", left_out.lines, Bytes(left_out.bytes))
 }
 
 /// A spare: what it is, what it depends on, whether the network was cut.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use canship::record::{
     Artifact, CheckKind, Cleaning, ComparedWith, ComparisonFacts, ComparisonResult, Difference, DifferenceKind, Digest, DrillFacts,
-    DrillId, EngineFacts, Event, EventKind, Finding, ImageFacts, Independence, LOG_VERSION, Leftover, Mode, Origin, Outcome, Phase,
-    PulledFacts, PushedFacts, RoomFacts, Rule, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId, Stream, TagFacts,
-    Text,
+    DrillId, EngineFacts, Event, EventKind, Finding, ImageFacts, Independence, LOG_VERSION, LeftOut, Leftover, Mode, Origin,
+    Outcome, Phase, PulledFacts, PushedFacts, RoomFacts, Rule, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId,
+    Stream, TagFacts, Text,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -438,6 +438,7 @@ pub(crate) fn everything(text: &str) -> Drill {
         .after(1, EventKind::PhaseStarted { phase: Phase::Build })
         .after(1, EventKind::StepStarted { step, command: text() })
         .after(1, EventKind::StepOutput { step, stream: Stream::Stdout, line: text() })
+        .after(1, EventKind::StepOutputLeftOut { step, left_out: LeftOut { lines: 7, bytes: 4096 } })
         .after(1, EventKind::StepOutput { step, stream: Stream::Stderr, line: "the end of it".into() })
         .after(1, EventKind::StepFinished { step, end: StepEnd::OutOfMemory { code: 137 } })
         .after(1, EventKind::ArtifactCollected(Artifact { path: text(), ..artifact() }))

@@ -215,6 +215,10 @@ enum End {
     TimedOut,
     /// It was ended at the memory limit.
     OutOfMemory,
+    /// It failed for want of processes.
+    OutOfProcesses,
+    /// It failed on a full disk.
+    OutOfDisk,
     /// The event log ends before.
     Unfinished,
 }
@@ -239,8 +243,12 @@ pub(super) struct StepView {
     started: String,
     /// How long it took.
     duration_ms: Option<u64>,
-    /// How many lines it printed.
+    /// How many lines it printed, those that were left out among them.
     lines: u64,
+    /// How many of them were not kept.
+    lines_left_out: u64,
+    /// How many bytes were not kept.
+    bytes_left_out: u64,
     /// The last of them.
     tail: Vec<LineView>,
 }
@@ -262,6 +270,8 @@ impl From<&StepRecord> for StepView {
             Some(StepEnd::Exited { code }) => (End::Failed, Some(*code), None),
             Some(StepEnd::TimedOut { limit }) => (End::TimedOut, None, Some(millis(*limit))),
             Some(StepEnd::OutOfMemory { code }) => (End::OutOfMemory, Some(*code), None),
+            Some(StepEnd::OutOfProcesses { code }) => (End::OutOfProcesses, *code, None),
+            Some(StepEnd::OutOfDisk { code }) => (End::OutOfDisk, Some(*code), None),
             None => (End::Unfinished, None, None),
         };
         Self {
@@ -274,6 +284,8 @@ impl From<&StepRecord> for StepView {
             started: words::time(step.started),
             duration_ms: step.took().map(millis),
             lines: step.lines,
+            lines_left_out: step.left_out.lines,
+            bytes_left_out: step.left_out.bytes,
             tail: step.tail.iter().map(|(stream, line)| LineView { stream: (*stream).into(), line: line.to_string() }).collect(),
         }
     }

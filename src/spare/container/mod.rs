@@ -22,6 +22,7 @@ mod open;
 mod remove;
 mod room;
 mod step;
+mod usage;
 
 pub use left::Labelled;
 

@@ -13,7 +13,8 @@ use super::{
     fill,
     held::Limit,
     remove,
-    step::{self, End, Memory},
+    step::{self, End},
+    usage::{self, Beginning, Counts, Told, Usage},
 };
 use crate::{
     archive::{Fill, Unpacked},
@@ -37,15 +38,13 @@ pub(super) struct ContainerRoom {
     started: Started,
     /// Whether the folders are there in which steps run; they come with the first filling.
     has_folders: bool,
-    /// Processes ended for want of memory, as far as they were told.
-    oom_kills: u64,
     /// Why the room is no more.
     ended: Option<String>,
 }
 
 impl ContainerRoom {
     pub(super) fn new(connection: Arc<Connection>, plan: RoomPlan, image: ImageFacts, container: String, started: Started) -> Self {
-        Self { connection, plan, image, container, started, has_folders: false, oom_kills: 0, ended: None }
+        Self { connection, plan, image, container, started, has_folders: false, ended: None }
     }
 
     /// The limits of the plan that this room is not held to.
@@ -66,22 +65,31 @@ impl ContainerRoom {
         Ok(())
     }
 
-    /// Tells a lack of memory from other ends. Asked after every step if there is a limit, so that a step that made do
-    /// with one of its processes ended does not leave that to a later step that fails for another reason.
-    async fn judge(&mut self, end: End) -> Result<StepEnd, SpareError> {
+    /// Tells the ends that a limit has brought about from others.
+    async fn judge(&mut self, end: End, began: Counts) -> Result<StepEnd, SpareError> {
         let code = match end {
-            End::Exited(0) if self.plan.limits.memory.is_none() => return Ok(StepEnd::Exited { code: 0 }),
+            End::Exited(0) => return Ok(StepEnd::Exited { code: 0 }),
             End::Exited(code) => code,
             End::Gone => return self.judge_gone().await,
         };
-        match step::memory(&self.connection, &self.container).await {
-            Memory::Kills(kills) => {
-                let is_new = std::mem::replace(&mut self.oom_kills, kills) < kills;
-                Ok(if is_new && code != 0 { StepEnd::OutOfMemory { code } } else { StepEnd::Exited { code } })
-            }
-            Memory::Gone if code != 0 => self.judge_gone().await,
-            Memory::Gone | Memory::Untold => Ok(StepEnd::Exited { code }),
+        match usage::read(&self.connection, &self.container, &self.plan.writable).await {
+            Told::Gone => self.judge_gone().await,
+            Told::Usage(usage) if usage.counts.oom_kills > began.oom_kills => Ok(StepEnd::OutOfMemory { code }),
+            Told::Usage(usage) if refused_since(&usage, began) => Ok(StepEnd::OutOfProcesses { code: Some(code) }),
+            Told::Usage(usage) if usage.is_disk_full => Ok(StepEnd::OutOfDisk { code }),
+            Told::Usage(_) => Ok(StepEnd::Exited { code }),
         }
+    }
+
+    /// Ends the room, in which a step still runs at its time limit: no API ends an exec.
+    async fn end_late(&mut self, limit: std::time::Duration, began: Counts) -> Result<StepEnd, SpareError> {
+        self.ended = Some(String::from("a step was still running at its time limit, and was ended with the room"));
+        let told = usage::read(&self.connection, &self.container, &[]).await;
+        self.kill().await?;
+        Ok(match told {
+            Told::Usage(usage) if refused_since(&usage, began) => StepEnd::OutOfProcesses { code: None },
+            Told::Usage(_) | Told::Gone => StepEnd::TimedOut { limit },
+        })
     }
 
     async fn judge_gone(&mut self) -> Result<StepEnd, SpareError> {
@@ -104,6 +112,11 @@ impl ContainerRoom {
     }
 }
 
+/// Whether the room was refused a process since the step began.
+fn refused_since(usage: &Usage, began: Counts) -> bool {
+    usage.is_out_of_processes || usage.counts.refused > began.refused
+}
+
 #[async_trait]
 impl Room for ContainerRoom {
     fn facts(&self) -> RoomFacts {
@@ -121,13 +134,21 @@ impl Room for ContainerRoom {
 
     async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError> {
         self.furnish().await?;
-        let running = step::run(&self.connection, &self.container, &step, output);
-        if let Ok(end) = tokio::time::timeout(step.time, running).await {
-            return self.judge(end?).await;
+        let mut beginning = Beginning::default();
+        let mut take = |stream, chunk: &[u8]| beginning.take(stream, chunk, output);
+        let running = step::run(&self.connection, &self.container, &step, &mut take);
+        let ended = tokio::time::timeout(step.time, running).await;
+        beginning.finish(output);
+        let began = beginning.counts.unwrap_or_default();
+        match ended {
+            Ok(Ok(end)) => self.judge(end, began).await,
+            // An engine that needs a process in the room to start a step cannot when there may be no more.
+            Ok(Err(_)) if usage::has_all_processes(&self.connection, &self.container).await => {
+                Ok(StepEnd::OutOfProcesses { code: None })
+            }
+            Ok(Err(broken)) => Err(broken),
+            Err(_) => self.end_late(step.time, began).await,
         }
-        self.ended = Some(String::from("a step was still running at its time limit, and was ended with the room"));
-        self.kill().await?;
-        Ok(StepEnd::TimedOut { limit: step.time })
     }
 
     async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError> {

@@ -20,6 +20,7 @@ use super::{
     super::{OnOutput, RoomStep, SpareError},
     connect::{Connection, failed, status, words},
     create::{SRC, WORK},
+    usage,
 };
 use crate::record::Stream;
 
@@ -28,11 +29,6 @@ const TOLD: Duration = Duration::from_secs(30);
 
 /// How long a container takes to end once its first process has.
 const ENDING: Duration = Duration::from_secs(5);
-
-/// Reads how often the kernel ended a process of this container for want of memory: version 2 of its control groups,
-/// then version 1. Nothing of the image but its shell is needed.
-const OOM_KILLS: &str = "for f in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
-    [ -r $f ] && while read -r k v; do [ \"$k\" = oom_kill ] && echo \"$v\"; done <$f; done; true";
 
 /// How an exec ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,51 +48,27 @@ pub(super) async fn run(
 ) -> Result<End, SpareError> {
     let secrets = step.secrets.iter().map(|(name, secret)| format!("{name}={}", secret.expose()));
     let env = step.env.iter().map(|(name, value)| format!("{name}={value}")).chain(secrets).collect();
-    exec(connection, container, &step.command, env, output).await
+    let arguments = vec![usage::BEGIN.to_owned(), step.command.clone()];
+    exec(connection, container, arguments, env, output).await
 }
 
-/// What a container's kernel tells of its memory.
-pub(super) enum Memory {
-    /// How often it ended a process for want of memory.
-    Kills(u64),
-    /// Nothing.
-    Untold,
-    /// There is no container any more.
-    Gone,
-}
-
-/// Asks how often a process of the container was ended for want of memory.
-pub(super) async fn memory(connection: &Connection, container: &str) -> Memory {
-    let mut said = Vec::new();
-    let mut take = |_: Stream, bytes: &[u8]| said.extend_from_slice(bytes);
-    let read = exec(connection, container, OOM_KILLS, Vec::new(), &mut take);
-    match tokio::time::timeout(TOLD, read).await {
-        Ok(Ok(End::Exited(0))) => {
-            let kills = String::from_utf8_lossy(&said).lines().next().and_then(|line| line.trim().parse().ok());
-            kills.map_or(Memory::Untold, Memory::Kills)
-        }
-        Ok(Ok(End::Gone)) => Memory::Gone,
-        // A container that is just ending takes an exec, but does not run it.
-        _ if is_ending(connection, container).await => Memory::Gone,
-        _ => Memory::Untold,
-    }
-}
-
-async fn is_ending(connection: &Connection, container: &str) -> bool {
+/// Whether the container is about to be no more.
+pub(super) async fn is_ending(connection: &Connection, container: &str) -> bool {
     let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
     let mut ending = connection.docker.wait_container(container, Some(options));
     tokio::time::timeout(ENDING, ending.next()).await.is_ok()
 }
 
-async fn exec(
+/// Runs the container's shell with these arguments: a script, and what it calls `$0`, `$1`…
+pub(super) async fn exec(
     connection: &Connection,
     container: &str,
-    command: &str,
+    script: Vec<String>,
     env: Vec<String>,
     output: OnOutput<'_>,
 ) -> Result<End, SpareError> {
     let config = ExecConfig {
-        cmd: Some(vec![String::from("/bin/sh"), String::from("-c"), command.to_owned()]),
+        cmd: Some([String::from("/bin/sh"), String::from("-c")].into_iter().chain(script).collect()),
         env: Some(env),
         working_dir: Some(format!("{WORK}/{SRC}")),
         attach_stdout: Some(true),

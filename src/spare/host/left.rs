@@ -2,7 +2,7 @@
 
 use std::{io, os::unix::fs::MetadataExt as _, path::Path};
 
-use super::{processes, room};
+use super::{group, processes, room};
 use crate::record::DrillId;
 
 /// The variable that marks programs which a drill starts beside its steps; its value is the drill's id.
@@ -19,12 +19,15 @@ pub fn count_left(is_dead: IsDead<'_>) -> io::Result<usize> {
     processes::count(&|variable| drill_of(variable).is_some_and(|drill| is_dead(&drill)))
 }
 
-/// Ends all processes that drills have left running that live no more. Tells how many there were.
+/// Ends all processes that drills have left running that live no more, and removes the control groups that held them.
+/// Tells how many processes there were.
 ///
 /// # Errors
 /// One does not end, or the system does not show its processes.
 pub fn end_left(is_dead: IsDead<'_>) -> io::Result<usize> {
-    processes::end(&|variable| drill_of(variable).is_some_and(|drill| is_dead(&drill)))
+    let ended = processes::end(&|variable| drill_of(variable).is_some_and(|drill| is_dead(&drill)))?;
+    group::remove_left(is_dead)?;
+    Ok(ended)
 }
 
 /// The drill that a variable marks a process as one of.

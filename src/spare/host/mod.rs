@@ -5,9 +5,11 @@
 //! started when the step ends.
 
 mod collect;
+mod group;
 mod left;
 mod processes;
 mod room;
+mod watch;
 
 pub use left::{DRILL_MARKER, IsDead, count_left, end_left, is_own_folder, remove_folder};
 
@@ -16,10 +18,12 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 use async_trait::async_trait;
 
+use self::group::{Bound, Group};
 use super::{Room, RoomPlan, Spare, SpareError};
 use crate::record::{RoomFacts, Text};
 
@@ -28,17 +32,37 @@ use crate::record::{RoomFacts, Text};
 pub struct Host {
     base: PathBuf,
     path: OsString,
+    /// What this machine cannot hold steps to, once that was tried, each with the reason.
+    unheld: OnceLock<Vec<(Bound, String)>>,
 }
 
 impl Host {
     /// Rooms are made below `base`; steps find programs by `path`, this machine's `PATH`.
     #[must_use]
     pub fn new(base: impl Into<PathBuf>, path: impl Into<OsString>) -> Self {
-        Self { base: base.into(), path: path.into() }
+        Self { base: base.into(), path: path.into(), unheld: OnceLock::new() }
     }
 
     fn folder(&self, plan: &RoomPlan) -> PathBuf {
         self.base.join(format!("{}-{}", plan.drill, plan.purpose))
+    }
+
+    fn name(plan: &RoomPlan) -> String {
+        format!("canship-{}-{}", plan.drill, plan.purpose)
+    }
+
+    /// Tries out what this machine can hold steps to; leaves nothing of that.
+    fn unheld(&self, plan: &RoomPlan) -> &[(Bound, String)] {
+        self.unheld.get_or_init(|| Group::try_out(&format!("{}-look", Self::name(plan)), &plan.limits))
+    }
+
+    /// The control group of a room: it bounds all that was found to be possible.
+    fn group(&self, plan: &RoomPlan) -> Result<Group, SpareError> {
+        let unheld = self.unheld(plan);
+        let (group, lacks) = Group::make(&Self::name(plan), &plan.limits, |bound| !unheld.iter().any(|(lack, _)| *lack == bound));
+        let Some((bound, reason)) = lacks.into_iter().next() else { return Ok(group) };
+        group.remove().unwrap_or_default();
+        Err(SpareError::Failed { what: format!("bounding the {} of the room", bound.name()), reason })
     }
 
     /// What every room on this machine is made of.
@@ -53,7 +77,8 @@ impl Host {
 
 #[async_trait]
 impl Spare for Host {
-    async fn look(&self, _plan: &RoomPlan) -> Result<RoomFacts, SpareError> {
+    async fn look(&self, plan: &RoomPlan) -> Result<RoomFacts, SpareError> {
+        self.unheld(plan);
         self.facts()
     }
 
@@ -68,31 +93,56 @@ impl Spare for Host {
         let made = ["src", "home", "tmp"].iter().try_for_each(|name| private_folder(&folder.join(name)));
         // Names in the room must be those that the system tells: links on the way to it are resolved.
         let opened = made.and_then(|()| folder.canonicalize()).map_err(|reason| failed("opening the room".to_owned(), &reason));
-        let opened = opened.and_then(|folder| Ok(room::HostRoom::new(folder, self.path.clone(), plan.limits.disk, self.facts()?)));
+        let opened = opened.and_then(|folder| {
+            let facts = self.facts()?;
+            let group = Arc::new(self.group(plan)?);
+            Ok(room::HostRoom::new((folder, self.path.clone()), &plan.limits, group, facts))
+        });
         if opened.is_err() {
             std::fs::remove_dir_all(&folder).unwrap_or_default();
         }
         Ok(Box::new(opened?))
     }
 
-    fn limits(&self, _plan: &RoomPlan) -> Vec<Text> {
-        let of_this_system = if cfg!(target_os = "linux") {
-            "a process that leaves its step's session and wipes its environment is not found when the step ends"
-        } else {
-            "a process that leaves its step's session is not found when the step ends: only Linux shows them"
-        };
-        let limits = [
-            "a host is no clean machine: tools, caches and settings of this machine took part in the build",
-            "on a host, steps run with the rights of the user: nothing kept them from files and network of this machine",
-            "on a host, the plan's limits of processors, memory, processes and disk are not enforced on steps, only those of time",
-            of_this_system,
+    /// After [`Spare::look`] also what this very machine cannot hold steps to.
+    fn limits(&self, plan: &RoomPlan) -> Vec<Text> {
+        let mut limits = vec![
+            "a host is no clean machine: tools, caches and settings of this machine took part in the build".to_owned(),
+            "on a host, steps run with the rights of the user: nothing kept them from files and network of this machine".to_owned(),
+            "on a host, the plan's limit of disk is watched and not held: a step that writes more is ended once that is seen, and \
+             what it writes outside of its room is not counted"
+                .to_owned(),
         ];
-        limits.map(Text::from).into()
+        let unheld = self.unheld.get().map_or(&[][..], Vec::as_slice);
+        limits.extend(unheld.iter().map(|(bound, reason)| told(*bound, reason)));
+        if Bound::ALL.iter().filter(|bound| bound.is_asked(&plan.limits)).all(|bound| unheld.iter().any(|(lack, _)| lack == bound))
+        {
+            limits.push(escapes().to_owned());
+        }
+        limits.into_iter().map(Text::from).collect()
     }
 
     fn by_hand(&self, plan: &RoomPlan) -> Text {
         let folder = self.folder(plan);
         format!("end what still runs in `{0}`, and remove that folder if it is still there", folder.display()).into()
+    }
+}
+
+/// That this machine cannot hold steps to a limit.
+fn told(bound: Bound, reason: &str) -> String {
+    let instead = match bound {
+        Bound::Processes => "; they are watched, and a step with more is ended once that is seen",
+        Bound::Memory | Bound::Processors => "",
+    };
+    format!("this machine cannot hold steps to the plan's limit of {}{instead} ({reason})", bound.name())
+}
+
+/// What gets away without a control group.
+fn escapes() -> &'static str {
+    if cfg!(target_os = "linux") {
+        "a process that leaves its step's session and wipes its environment is not found when the step ends"
+    } else {
+        "a process that leaves its step's session is not found when the step ends: only Linux shows them"
     }
 }
 

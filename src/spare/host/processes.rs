@@ -9,40 +9,56 @@ use std::{io, path::Path};
 /// The variable that marks every process of a room; its value is the room's folder.
 pub(super) const MARKER: &str = "CANSHIP_ROOM";
 
+/// Recognises a variable, `NAME=value`.
+type Is<'a> = dyn Fn(&[u8]) -> bool + 'a;
+
+/// What gives the ids of processes.
+type List<'a> = dyn Fn() -> io::Result<Vec<i32>> + 'a;
+
 /// Ends every process of the room and waits until they are gone.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn end_all(_room: &Path) -> io::Result<()> {
-    Ok(())
+pub(super) fn end_all(room: &Path) -> io::Result<()> {
+    let marker = marker(room);
+    end(&|variable| variable == marker).map(drop)
 }
 
-/// Ends every process of the room and waits until they are gone.
-#[cfg(target_os = "linux")]
-pub(super) fn end_all(room: &Path) -> io::Result<()> {
+/// How many processes the room has.
+pub(super) fn count_of(room: &Path) -> u64 {
+    let marker = marker(room);
+    count(&|variable| variable == marker).map_or(0, |found| found as u64)
+}
+
+fn marker(room: &Path) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let marker = [MARKER.as_bytes(), b"=", room.as_os_str().as_bytes()].concat();
-    end(&|variable| variable == marker).map(drop)
+    [MARKER.as_bytes(), b"=", room.as_os_str().as_bytes()].concat()
 }
 
 /// Ends every process that has a variable like this and waits until they are gone. Tells how many there were.
 #[cfg(target_os = "linux")]
 pub(super) fn end(is_marker: &Is<'_>) -> io::Result<usize> {
-    let mut ended = 0;
-    for _ in 0..linux::ROUNDS {
-        let found = linux::find(is_marker)?;
-        if found.is_empty() {
-            return Ok(ended);
-        }
-        ended += found.len();
-        linux::end(&found)?;
-    }
-    Err(io::Error::other("these processes start new ones faster than they can be ended"))
+    end_those(&|| linux::marked(is_marker))
 }
 
 /// How many processes have a variable like this.
 #[cfg(target_os = "linux")]
 pub(super) fn count(is_marker: &Is<'_>) -> io::Result<usize> {
-    linux::find(is_marker).map(|found| found.len())
+    linux::marked(is_marker).map(|found| found.len())
+}
+
+/// Ends the processes of this list, and those that they start meanwhile, and waits until they are gone. Tells how many
+/// there were.
+#[cfg(target_os = "linux")]
+pub(super) fn end_those(list: &List<'_>) -> io::Result<usize> {
+    let mut ended = 0;
+    for _ in 0..linux::ROUNDS {
+        let stopped = linux::stop(list)?;
+        if stopped.is_empty() {
+            return Ok(ended);
+        }
+        linux::end(&stopped, list)?;
+        ended += stopped.len();
+    }
+    Err(io::Error::other("these processes start new ones faster than they can be ended"))
 }
 
 /// Only Linux shows them.
@@ -57,69 +73,98 @@ pub(super) fn count(_is_marker: &Is<'_>) -> io::Result<usize> {
     Ok(0)
 }
 
-/// Recognises a variable, `NAME=value`.
-type Is<'a> = dyn Fn(&[u8]) -> bool + 'a;
+/// Only Linux has control groups.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn end_those(_list: &List<'_>) -> io::Result<usize> {
+    Ok(0)
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{fs, io, os::fd::OwnedFd};
+    use std::{collections::BTreeSet, fs, io, os::fd::OwnedFd};
 
-    use super::Is;
+    use super::{Is, List};
 
     use rustix::{
         event::{PollFd, PollFlags, Timespec, poll},
+        io::Errno,
         process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
     };
 
-    /// How often is looked for processes that were started while others were ended.
+    /// How often is looked for processes that were started while others were stopped or ended.
     pub(super) const ROUNDS: usize = 50;
 
     /// How long an ended process may take to be gone: only one that hangs in the kernel takes any time at all.
     const GONE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
-    /// The processes that have the marker in their environment.
-    pub(super) fn find(is_marker: &Is<'_>) -> io::Result<Vec<OwnedFd>> {
+    /// Processes that are held at once: each takes a file descriptor.
+    const BATCH: usize = 200;
+
+    /// Stops every process of the list until no new one is in it: what is stopped starts nothing more. Gives their ids.
+    pub(super) fn stop(list: &List<'_>) -> io::Result<Vec<i32>> {
+        let mut stopped = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let fresh: Vec<_> = list()?.into_iter().filter(|id| stopped.insert(*id)).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            for ids in fresh.chunks(BATCH) {
+                hold(ids, list)?.iter().try_for_each(|process| signal(process, Signal::STOP))?;
+            }
+        }
+        Ok(stopped.into_iter().collect())
+    }
+
+    /// Holds the processes with these ids, as far as they are in the list.
+    fn hold(ids: &[i32], list: &List<'_>) -> io::Result<Vec<OwnedFd>> {
+        let mut held = Vec::new();
+        for id in ids {
+            match Pid::from_raw(*id).map(|pid| pidfd_open(pid, PidfdFlags::empty())) {
+                Some(Ok(process)) => held.push((id, process)),
+                None | Some(Err(Errno::SRCH)) => {}
+                Some(Err(other)) => return Err(other.into()),
+            }
+        }
+        // Looked at before and after it is held: only then what was looked at is what is held.
+        let still = list()?;
+        Ok(held.into_iter().filter(|(id, _)| still.contains(id)).map(|(_, process)| process).collect())
+    }
+
+    /// The processes that were started with such a variable. What has ended has no environment, and
+    /// what belongs to others does not show it.
+    pub(super) fn marked(is_marker: &Is<'_>) -> io::Result<Vec<i32>> {
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
-                continue;
-            };
+            let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
             // What cleans may itself have been started by what it cleans up after.
-            if pid == rustix::process::getpid() {
-                continue;
-            }
-            // Looked at before and after it is held: only then what was looked at is what is held.
-            if is_marked(pid, is_marker)
-                && let Ok(held) = pidfd_open(pid, PidfdFlags::empty())
-                && is_marked(pid, is_marker)
-            {
-                found.push(held);
+            if id != rustix::process::getpid().as_raw_nonzero().get() && environment.split(|byte| *byte == 0).any(is_marker) {
+                found.push(id);
             }
         }
         Ok(found)
     }
 
-    /// Whether the process was started with the marker. What has ended has no environment, and what belongs to others
-    /// does not show it.
-    fn is_marked(pid: Pid, is_marker: &Is<'_>) -> bool {
-        let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(is_marker)
-    }
-
-    /// Ends the processes and waits until each is gone.
-    pub(super) fn end(processes: &[OwnedFd]) -> io::Result<()> {
-        for process in processes {
-            match pidfd_send_signal(process, Signal::KILL) {
-                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
-        for process in processes {
-            if poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&GONE))? == 0 {
-                return Err(io::Error::other("a process of the step does not end"));
+    /// Ends the processes with these ids, as far as they are in the list, and waits until each is gone.
+    pub(super) fn end(ids: &[i32], list: &List<'_>) -> io::Result<()> {
+        for ids in ids.chunks(BATCH) {
+            let held = hold(ids, list)?;
+            held.iter().try_for_each(|process| signal(process, Signal::KILL))?;
+            for process in &held {
+                if poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&GONE))? == 0 {
+                    return Err(io::Error::other("a process of the step does not end"));
+                }
             }
         }
         Ok(())
+    }
+
+    fn signal(process: &OwnedFd, signal: Signal) -> io::Result<()> {
+        match pidfd_send_signal(process, signal) {
+            // What is gone already is what is wanted.
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
     }
 }

@@ -8,15 +8,22 @@ use std::{
     os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::{process::Command, task::spawn_blocking, time::timeout};
+use tokio::{io::AsyncWriteExt as _, process::Command, task::spawn_blocking, time::timeout};
 
-use super::{collect, failed, processes};
+use super::{
+    collect, failed,
+    group::{Bound, Counts, Group},
+    processes,
+    watch::{Overstepped, Watch},
+};
 use crate::{
     archive::{self, Fill, Refused, Unpacked, Writer},
+    plan::Limits,
     process::Child,
     record::{Leftover, RoomFacts, StepEnd, Stream, Text},
     spare::{OnOutput, Room, RoomStep, SpareError},
@@ -29,13 +36,26 @@ pub(super) struct HostRoom {
     path: OsString,
     /// Bytes that content and artifacts may have.
     disk: u64,
+    /// Shared with the thread that ends what a step has left.
+    group: Arc<Group>,
+    watch: Watch,
     facts: RoomFacts,
     ended: Option<String>,
 }
 
+/// What a step was waited for until.
+enum Until {
+    /// Its own end.
+    Ended(io::Result<()>),
+    Overstepped(Overstepped),
+    Late,
+}
+
 impl HostRoom {
-    pub(super) fn new(folder: PathBuf, path: OsString, disk: u64, facts: RoomFacts) -> Self {
-        Self { folder, path, disk, facts, ended: None }
+    pub(super) fn new((folder, path): (PathBuf, OsString), limits: &Limits, group: Arc<Group>, facts: RoomFacts) -> Self {
+        let unheld = (!group.bounds(Bound::Processes)).then_some(limits.pids);
+        let watch = Watch::new(folder.clone(), limits.disk, unheld);
+        Self { folder, path, disk: limits.disk, group, watch, facts, ended: None }
     }
 
     fn source(&self) -> PathBuf {
@@ -44,20 +64,50 @@ impl HostRoom {
 
     fn command(&self, step: &RoomStep) -> Command {
         let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(&step.command).current_dir(self.source());
+        command.arg("-c").arg(GATE).arg(&step.command).current_dir(self.source());
         command.env_clear().env("PATH", &self.path).env("LANG", "C.UTF-8");
         command.env("HOME", self.folder.join("home")).env("TMPDIR", self.folder.join("tmp"));
         command.env(processes::MARKER, &self.folder);
         command.envs(step.env.iter().map(|(name, value)| (name, value)));
         command.envs(step.secrets.iter().map(|(name, secret)| (name, secret.expose())));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
+    }
+
+    /// Starts the step, within its bounds from its first moment on.
+    async fn start(&self, step: &RoomStep) -> io::Result<Child> {
+        let mut child = Child::start(self.command(step))?;
+        if let Some(id) = child.id() {
+            self.group.join(id)?;
+            self.watch.bound(id)?;
+        }
+        if let Some(mut gate) = child.stdin() {
+            gate.write_all(b"\n").await?;
+        }
+        Ok(child)
+    }
+
+    /// Tells the ends that a limit has brought about from others.
+    async fn judge(&self, code: i64, began: Counts) -> StepEnd {
+        let counts = self.group.counts();
+        if self.watch.is_disk_overstepped().await {
+            return StepEnd::OutOfDisk { code };
+        }
+        match code {
+            0 => StepEnd::Exited { code },
+            _ if counts.oom_kills > began.oom_kills => StepEnd::OutOfMemory { code },
+            _ if counts.refused > began.refused => StepEnd::OutOfProcesses { code: Some(code) },
+            _ if self.watch.is_disk_full() => StepEnd::OutOfDisk { code },
+            _ => StepEnd::Exited { code },
+        }
     }
 
     /// Ends everything that a step has left behind.
     async fn sweep(&self) -> Result<(), SpareError> {
-        let folder = self.folder.clone();
-        let swept = spawn_blocking(move || processes::end_all(&folder)).await.map_err(io::Error::from).flatten();
+        let (group, folder) = (self.group.clone(), self.folder.clone());
+        // What has gone to another group is found by its environment.
+        let sweep = move || group.end_all().and_then(|()| processes::end_all(&folder));
+        let swept = spawn_blocking(sweep).await.map_err(io::Error::from).flatten();
         swept.map_err(|reason| failed("ending what the step had left running".to_owned(), &reason))
     }
 }
@@ -94,23 +144,36 @@ impl Room for HostRoom {
             return Err(SpareError::Ended { reason: reason.clone() });
         }
         let broken = |reason: io::Error| failed("running the step".to_owned(), &reason);
-        let mut child = Child::start(self.command(&step)).map_err(broken)?;
+        let began = self.group.counts();
+        let mut child = self.start(&step).await.map_err(broken)?;
         let mut forward = |stream: Stream, chunk: &[u8]| {
             output(stream, chunk);
             ControlFlow::Continue(())
         };
-        let Ok(followed) = timeout(step.time, child.follow(Duration::MAX, &mut forward)).await else {
-            let end = StepEnd::TimedOut { limit: step.time };
-            self.ended = Some(end.to_string());
-            child.finish().await.map_err(broken)?;
-            self.sweep().await?;
-            child.drain(&mut forward).map_err(broken)?;
-            return Ok(end);
+        let until = tokio::select! {
+            ended = child.follow(Duration::MAX, &mut forward) => Until::Ended(ended),
+            overstepped = self.watch.overstepped() => Until::Overstepped(overstepped),
+            () = tokio::time::sleep(step.time) => Until::Late,
         };
-        followed.map_err(broken)?;
+        if matches!(until, Until::Late) {
+            child.ask_to_end();
+            // How it ends then makes no difference: it was late.
+            drop(timeout(GRACE, child.follow(Duration::MAX, &mut forward)).await);
+        }
         let status = child.finish().await.map_err(broken)?;
         self.sweep().await?;
-        Ok(StepEnd::Exited { code: code(status) })
+        let end = match until {
+            Until::Ended(followed) => {
+                followed.map_err(broken)?;
+                return Ok(self.judge(code(status), began).await);
+            }
+            Until::Overstepped(overstepped) => overstepped.end(code(status)),
+            Until::Late if self.group.counts().refused > began.refused => StepEnd::OutOfProcesses { code: None },
+            Until::Late => StepEnd::TimedOut { limit: step.time },
+        };
+        child.drain(&mut forward).map_err(broken)?;
+        self.ended = Some(end.to_string());
+        Ok(end)
     }
 
     async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError> {
@@ -127,6 +190,11 @@ impl Room for HostRoom {
             let what = remedy("processes of the room");
             left.push(Leftover { what, reason: reason.to_string().into(), remedy: "end them by hand".into() });
         }
+        let group = self.group.clone();
+        if let Err(reason) = spawn_blocking(move || group.remove()).await.map_err(io::Error::from).flatten() {
+            let what = remedy("the control group of the room");
+            left.push(Leftover { what, reason: reason.to_string().into(), remedy: "remove it with `rmdir`".into() });
+        }
         let folder = self.folder.clone();
         let removed = spawn_blocking(move || remove(&folder)).await.map_err(io::Error::from).flatten();
         if let Err(reason) = removed {
@@ -136,6 +204,12 @@ impl Room for HostRoom {
         left
     }
 }
+
+/// Waits until the step may begin: until this process has put it into its bounds.
+const GATE: &str = r#"read -r canship_gate && exec /bin/sh -c "$0" </dev/null"#;
+
+/// How long a step that is late may take to end by itself once it was asked to.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Bytes that are passed on at once when the room is filled.
 const PIPE: usize = 256 * 1024;
