@@ -10,6 +10,7 @@ mod demo;
 mod drill;
 pub mod environment;
 mod failure;
+mod follow;
 mod history;
 mod output;
 mod place;

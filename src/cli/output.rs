@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use super::{environment, failure::Failure};
+use super::{environment, failure::Failure, follow::Patient};
 use crate::{
     plan,
     record::Exit,
@@ -43,9 +43,10 @@ pub(super) fn colour() -> Colour {
     if is_watched() && !environment::no_color() { Colour::On } else { Colour::Off }
 }
 
-/// Where a drill tells live what it does. Whoever follows it may stop at any time, which is nothing that goes wrong.
+/// Where a drill tells live what it does. Whoever follows it may stop at any time, which is nothing that goes wrong and
+/// holds nothing up.
 pub(super) fn live() -> Box<dyn io::Write + Send> {
-    Box::new(Followed(io::stderr()))
+    Box::new(Patient::new(Followed(io::stderr())))
 }
 
 struct Followed(io::Stderr);
