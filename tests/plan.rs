@@ -505,7 +505,7 @@ error: unknown key `memroy` in `build.limits`
 6 |   limits: { time: 20m, memroy: 4GiB }
   |                        ^^^^^^
   |
-  = help: did you mean `memory`? The keys here are `time`, `cpus`, `memory`, `pids`, `disk`
+  = help: did you mean `memory`? The keys here are `time`, `cpus`, `memory`, `pids`, `disk`, `output`
 "#]]
     );
 }
