@@ -31,7 +31,7 @@ fn of_a_huge_log_the_beginning_and_the_end_are_kept_in_bounded_memory() {
     // 340 MB in 12 million numbered lines.
     let step = "seq -f 'this is line number %.0f' 10000000; echo the end";
     for (name, mut plan) in spares(&Services::get()) {
-        if name == "room" {
+        if name != "host" {
             // The image's own `seq` knows no format.
             plan = plan.run(&["yes 'this is a line of a log that nobody reads to its end' | head -n 5000000; echo the end", MAKE]);
         } else {
@@ -57,7 +57,7 @@ fn of_a_huge_log_the_beginning_and_the_end_are_kept_in_bounded_memory() {
         assert!(before[0].starts_with("this is "), "{}", before[0]);
         assert_eq!(after.last(), Some(&"the end"));
         let left_out = events[gap]["lines"].as_u64().unwrap();
-        let all = if name == "room" { 5_000_001 } else { 10_000_001 };
+        let all = if name == "host" { 10_000_001 } else { 5_000_001 };
         assert_eq!(before.len() as u64 + left_out + after.len() as u64, all, "{name}: no line is lost uncounted");
         if name == "host" {
             assert_eq!(before.last().unwrap(), &format!("this is line number {}", before.len()), "none is missing at the start");

@@ -101,8 +101,9 @@ pub(super) async fn exec(
     end(connection, container, &id).await
 }
 
+/// Podman tells a container that went while it looked as a fault of its own.
 fn is_gone(error: &bollard::errors::Error) -> bool {
-    matches!(status(error), Some(404 | 409))
+    matches!(status(error), Some(404 | 409)) || (status(error) == Some(500) && words(error).ends_with("no such container"))
 }
 
 async fn end(connection: &Connection, container: &str, id: &str) -> Result<End, SpareError> {
