@@ -28,8 +28,8 @@ impl Test {
         let host = Host::new(folder.path().join("rooms"), std::env::var_os("PATH").unwrap());
         let minute = Duration::from_mins(1);
         let limits = Limits { time: minute, cpus: None, memory: None, pids: 100, disk: 1_000_000 };
-        // Control groups are the machine's: each test needs a name of its own.
-        let drill = DrillId::try_from(format!("20260301-120000-{}", &uuid::Uuid::now_v7().simple().to_string()[24..])).unwrap();
+        // Control groups are the machine's: each test needs a name of its own, and none that any cleaning takes for a drill.
+        let drill = DrillId::try_from(format!("test-{}", uuid::Uuid::now_v7().simple())).unwrap();
         let claim = Claim { host: HostId::new(1), until: jiff::Timestamp::MAX };
         Self { folder, host, plan: RoomPlan { drill, claim, purpose: "build", image: None, writable: Vec::new(), limits } }
     }
