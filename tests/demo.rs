@@ -57,7 +57,7 @@ fn ships(place: &Place, demo: &Canship, spare: &str) {
         assert!(path.is_file(), "{} is told to be looked at", path.display());
     }
     let tries = to_try(&ran);
-    assert_eq!(tries.len(), 3, "{tries:?}");
+    assert_eq!(tries.len(), 4, "{tries:?}");
     for arguments in tries.iter().filter(|arguments| arguments[0] != "demo") {
         let call = Canship::new(arguments).run_as_is();
         assert_eq!((call.code, call.stderr.as_str()), (Some(0), ""), "{arguments:?}");

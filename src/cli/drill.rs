@@ -101,7 +101,11 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     }
     let exit = conclude(&done.record, order.outputs, reports, !done.broken_sinks.is_empty())?;
     if let Some(kept) = &kept {
-        output::result(&history::deliver(&*kept.history, &done.record.drill.drill, &interrupts).await)?;
+        let line = history::deliver(&*kept.history, &done.record.drill.drill, &interrupts).await;
+        // Not on standard output: that is the report, byte for byte as it is made again later.
+        if !order.outputs.quiet {
+            output::warn(&line);
+        }
     }
     Ok(exit)
 }

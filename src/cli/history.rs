@@ -111,11 +111,11 @@ pub(super) async fn deliver(history: &dyn History, drill: &DrillId, interrupts: 
     }
     let waiting = delivery.waiting;
     match delivery.record {
-        Whereabouts::InPlace if waiting == 0 => format!("  history: kept in {place}\n"),
-        Whereabouts::InPlace => format!("  history: kept in {place}, which lacks {waiting} older ones that wait on this machine\n"),
+        Whereabouts::InPlace if waiting == 0 => format!("  history: kept in {place}"),
+        Whereabouts::InPlace => format!("  history: kept in {place}, which lacks {waiting} older ones that wait on this machine"),
         Whereabouts::Waiting => {
-            format!("  history: NOT yet in {place}: {waiting} waiting on this machine, for the next drill here to bring\n")
+            format!("  history: NOT yet in {place}: {waiting} waiting on this machine, for the next drill here to bring")
         }
-        Whereabouts::Lost => "  history: NOT KEPT\n".to_owned(),
+        Whereabouts::Lost => "  history: NOT KEPT".to_owned(),
     }
 }

@@ -40,7 +40,7 @@ fn a_drill_keeps_its_log_where_git_does_not_see_it() {
     let services = Services::get();
     let project = Project::new(&Plan::on_host(&services));
     let ran = Canship::drill(&project).run().ends(0, "can-ship");
-    assert!(ran.stdout.trim_end().ends_with(&format!("history: kept in {}", project.path().join(".canship/history").display())));
+    assert!(ran.stderr.trim_end().ends_with(&format!("history: kept in {}", project.path().join(".canship/history").display())));
     let [record] = records(&project).try_into().unwrap();
     assert_eq!(record.file_name().unwrap().to_str().unwrap(), format!("{}.jsonl", ran.drill()));
     assert_eq!(fs::read_to_string(&record).unwrap(), ran.log, "it is the event log");
@@ -116,7 +116,7 @@ fn a_plan_may_keep_no_records_or_keep_them_elsewhere() {
     let services = Services::get();
     let project = Project::new(&Plan { more: "history: none\n".into(), ..Plan::on_host(&services) });
     let ran = Canship::drill(&project).run().ends(0, "can-ship");
-    assert!(!project.path().join(".canship").exists() && !ran.stdout.contains("history:"), "{}", ran.stdout);
+    assert!(!project.path().join(".canship").exists() && !ran.stderr.contains("history:"), "{}", ran.stdout);
     project.plan(&Plan { more: "history: ../proofs\n".into(), ..Plan::on_host(&services) });
     Canship::drill(&project).run().ends(0, "can-ship");
     let names: Vec<_> = fs::read_dir(project.beside("proofs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -144,7 +144,7 @@ fn a_yes_that_could_be_kept_nowhere_is_no_success() {
     let ran = Canship::drill(&project).run();
     assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stderr.contains("warning: the history "), "{}", ran.stderr);
-    assert!(!ran.stdout.contains("history: kept"), "{}", ran.stdout);
+    assert!(!ran.stderr.contains("history: kept"), "{}", ran.stdout);
 }
 
 #[test]

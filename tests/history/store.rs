@@ -71,7 +71,7 @@ fn a_record_goes_to_the_store_and_any_machine_reads_it_there() {
     let place = format!("s3://history/{}", unique());
     let project = Project::new(&plan(&services, &place));
     let ran = real.call(Canship::drill(&project)).run().ends(0, "can-ship");
-    assert!(ran.stdout.trim_end().ends_with(&format!("history: kept in {place}")), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.trim_end().ends_with(&format!("history: kept in {place}")), "{}{}", ran.stdout, ran.stderr);
     assert!(here(&project).is_empty(), "nothing waits here");
     let elsewhere = Project::new(&plan(&services, &place));
     let told = json(&real.call(status(&elsewhere)).run_as_is());
@@ -120,7 +120,7 @@ fn a_store_that_is_out_changes_no_answer_and_the_next_drill_brings_what_waits() 
     let project = Project::new(&plan(&services, &place));
     let out = with_key(Canship::drill(&project), &real.key).variable("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     let ran = out.run().ends(0, "can-ship");
-    assert!(ran.stdout.trim_end().ends_with("1 waiting on this machine, for the next drill here to bring"), "{}", ran.stdout);
+    assert!(ran.stderr.trim_end().ends_with("1 waiting on this machine, for the next drill here to bring"), "{}", ran.stdout);
     assert!(ran.stderr.contains(&format!("warning: the history {place} does not have all records")), "{}", ran.stderr);
     assert!(ran.stderr.contains("no connection") && ran.stderr.contains("check the store's address"), "{}", ran.stderr);
     let told = json(&real.call(status(&project)).run_as_is());
