@@ -10,6 +10,7 @@ use std::{
 };
 
 use canship::{
+    network::{Network, Proxies, Trust},
     plan::Timeouts,
     registry::{Client, Credentials, Image, ImageName, Which},
 };
@@ -30,7 +31,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn client(name: &ImageName) -> Result<Client, Box<dyn Error>> {
     let folder = std::env::var_os("DOCKER_CONFIG").unwrap_or_default();
     let credentials = Credentials::from_docker(&Path::new(&folder).join("config.json"), &name.repository, TIMEOUTS.api).await?;
-    Ok(Client::new(name.repository.clone(), credentials, &TIMEOUTS)?)
+    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+    Ok(Client::new(name.repository.clone(), credentials, &TIMEOUTS, &network)?)
 }
 
 async fn push(name: &ImageName, folder: &Path) -> Result<(), Box<dyn Error>> {

@@ -1,7 +1,7 @@
 //! canship: can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
-//! only; from the ground up: `record` → `plan`, `process`, `network` → `archive`, `secret`, `state` → `source`,
+//! only; from the ground up: `record` → `plan`, `process` → `archive`, `secret`, `network`, `state` → `source`,
 //! `registry`, `history` → `spare`, `probe`, `compare` → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
 
 pub mod archive;

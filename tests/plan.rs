@@ -87,7 +87,7 @@ fn the_smallest_plan_has_every_default() {
     assert_eq!((plan.spares[0].name.as_str(), &plan.spares[0].kind), ("container", &SpareKind::Container { engine: None }));
     assert_eq!((plan.timeouts.api, plan.timeouts.retry_after_max), (Duration::from_secs(30), Duration::from_mins(1)));
     assert_eq!((plan.tag, plan.tag_at), (None, TagAt::Nowhere));
-    assert!(plan.secrets.is_empty() && plan.unverified.is_empty() && plan.build.smoke.is_empty());
+    assert!(plan.secrets.is_empty() && plan.trust.is_empty() && plan.unverified.is_empty() && plan.build.smoke.is_empty());
     assert_eq!(digest.as_str().len(), 71);
     assert_eq!(folder, Path::new(""));
 }
@@ -121,6 +121,7 @@ publish[0].oci = registry.example/api                              # canship.yam
 publish[0].login = (what Docker's configuration knows, or nobody)  # default
 publish[0].scratch = (none: the push is not rehearsed)             # default
 publish[0].base = (none: the artifacts only)                       # default
+trust = (none)                                                     # default
 spares[0].name = container                                         # default
 spares[0].container.engine = (the one Docker's environment names)  # default
 history = .canship/history                                         # default
@@ -292,6 +293,7 @@ fn empty_lists_and_texts_are_refused() {
         (build("writable: §[]"), "empty list"),
         (build("needs: §[]"), "empty list"),
         (top("spares: §[]"), "empty list"),
+        (top("trust: §[]"), "empty list"),
         (top("outages: §[]"), "empty list"),
         (top("people: { release: §[] }"), "empty list"),
         (top("secrets: §{}"), "`secrets` is empty"),

@@ -11,7 +11,7 @@ use super::{
     Failure,
     arguments::{CleanOptions, PlanFormat},
     drill::runtime,
-    environment, output, place,
+    environment, network, output, place,
     plan::load_plan,
 };
 use crate::{
@@ -41,17 +41,23 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
     if let Some(note) = place::makeshift() {
         output::warn(&format!("note: {note}"));
     }
+    let network = network::network(loaded)?;
     let secrets = logins(loaded).await;
-    let scrubber = Scrubber::new(secrets.values());
+    let scrubber = Scrubber::new(secrets.values().chain(network.proxies.secrets()));
     let password = |target: &OciTarget| secrets.get(&target.login.as_ref()?.password).cloned();
     let surroundings = place::surroundings(&state);
-    let (git, docker_config) = (place::git(&loaded.plan, &own, environment::AWS_KEY), environment::docker_config());
+    let folder = tempfile::tempdir_in(environment::temporary())
+        .map_err(|reason| Failure::failed("nothing was removed: no folder for temporary files could be made", &reason))?;
+    let ways = network::of_git(&network, folder.path())?;
+    let git = place::git(&loaded.plan, &own, environment::AWS_KEY, ways);
+    let docker_config = environment::docker_config();
     let ground = Ground {
         own: &own,
         surroundings: &surroundings,
         plan: &loaded.plan,
         folder: &loaded.folder,
         git: &git,
+        network: &network,
         docker_config: docker_config.as_deref(),
         password: &password,
     };

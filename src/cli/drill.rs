@@ -12,7 +12,7 @@ use super::{
     arguments::{DrillOptions, Outputs},
     environment,
     history::{self, Kept},
-    output,
+    network, output,
     place::{self, Place},
     plan::load_plan,
 };
@@ -66,19 +66,24 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         refuse_access(&spare)?;
     }
     let reports = Reports::open(order.outputs)?;
+    let network = network::network(&order.loaded)?;
     let place = Place::open(&order.loaded.plan)?;
     let builder = builder(&spare, &order.loaded, place.root())?;
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
-    let kept = history::of_plan(&order.loaded, order.mode).await;
+    let kept = history::of_plan(&order.loaded, order.mode, &network).await;
     if let Some(kept) = &kept {
         history::prepare(&*kept.history)?;
     }
     let hidden = kept.iter().flat_map(|kept| kept.variables).copied();
-    let git = place::git(&order.loaded.plan, place.journal.drill(), hidden);
+    let ways = network::of_git(&network, place.root())?;
+    let git = place::git(&order.loaded.plan, place.journal.drill(), hidden, ways);
+    let of_history = kept.iter().flat_map(|kept| &kept.secrets);
+    let more_secrets = of_history.chain(network.proxies.secrets()).cloned().collect();
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
         git: if order.mode == Mode::Rehearsal { git.without_access() } else { git },
+        network,
         docker_config: environment::docker_config().filter(|_| order.mode == Mode::Drill),
         loaded: order.loaded,
         spare,
@@ -89,7 +94,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         workspace: place.folder("drill")?,
         sinks: sinks(order.outputs, kept.as_ref())?,
         interrupts: interrupts.clone(),
-        more_secrets: kept.iter().flat_map(|kept| kept.secrets.clone()).collect(),
+        more_secrets,
         mode: order.mode,
         builds: order.builds,
         notes: place::makeshift().into_iter().collect(),

@@ -1,6 +1,12 @@
 //! Every environment variable that canship reads, each named once.
 
-use std::{env, ffi::OsString, path::PathBuf};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+use crate::network::ProxyVariables;
 
 use crate::secret::Secret;
 
@@ -38,6 +44,24 @@ const LANG: Variable = Variable { name: "LANG", purpose: "as `LC_ALL`, where nei
 const LC_ALL: Variable =
     Variable { name: "LC_ALL", purpose: "if it names UTF-8, charts on a terminal are drawn with blocks, else with ASCII" };
 const LC_CTYPE: Variable = Variable { name: "LC_CTYPE", purpose: "as `LC_ALL`, where that is not set" };
+const ALL_PROXY: Variable = Variable {
+    name: "ALL_PROXY",
+    purpose: "the proxy for whatever `HTTPS_PROXY` and `HTTP_PROXY` leave open; also in small letters",
+};
+const HTTPS_PROXY: Variable =
+    Variable { name: "HTTPS_PROXY", purpose: "the proxy through which https servers are reached; also in small letters" };
+const HTTP_PROXY: Variable =
+    Variable { name: "HTTP_PROXY", purpose: "the proxy for plain http, which only git and the steps speak; also in small letters" };
+const NO_PROXY: Variable =
+    Variable { name: "NO_PROXY", purpose: "hosts that are reached without a proxy, with commas; also in small letters" };
+const SSL_CERT_DIR: Variable =
+    Variable { name: "SSL_CERT_DIR", purpose: "folders with certificates of authorities, in place of the system's" };
+const SSL_CERT_FILE: Variable =
+    Variable { name: "SSL_CERT_FILE", purpose: "a file with certificates of authorities, in place of the system's" };
+const GIT_SSL_CAINFO: Variable = Variable {
+    name: "GIT_SSL_CAINFO",
+    purpose: "a file with certificates of authorities, for git; those of the plan's `trust` are added to it",
+};
 const PATH: Variable = Variable { name: "PATH", purpose: "where a host spare finds its tools" };
 const TMPDIR: Variable = Variable { name: "TMPDIR", purpose: "where clones and artifacts lie while a drill runs" };
 
@@ -47,7 +71,8 @@ const XDG_STATE_HOME: Variable = Variable {
 };
 
 /// Every variable, in the order of the README's table.
-pub const VARIABLES: [Variable; 18] = [
+pub const VARIABLES: [Variable; 25] = [
+    ALL_PROXY,
     AWS_ACCESS_KEY_ID,
     AWS_DEFAULT_REGION,
     AWS_ENDPOINT_URL,
@@ -58,12 +83,18 @@ pub const VARIABLES: [Variable; 18] = [
     DOCKER_CONFIG,
     DOCKER_HOST,
     GITHUB_STEP_SUMMARY,
+    GIT_SSL_CAINFO,
     HOME,
+    HTTPS_PROXY,
+    HTTP_PROXY,
     LANG,
     LC_ALL,
     LC_CTYPE,
     NO_COLOR,
+    NO_PROXY,
     PATH,
+    SSL_CERT_DIR,
+    SSL_CERT_FILE,
     TMPDIR,
     XDG_STATE_HOME,
 ];
@@ -94,6 +125,26 @@ pub(super) fn docker_host() -> Option<String> {
 pub(super) fn docker_config() -> Option<PathBuf> {
     let folder = set(DOCKER_CONFIG).map(PathBuf::from).or_else(|| Some(PathBuf::from(set(HOME)?).join(".docker")))?;
     Some(folder.join("config.json"))
+}
+
+/// What is said of proxies.
+pub(super) fn proxies() -> Result<ProxyVariables, &'static str> {
+    let value = |variable: Variable| -> Result<Option<String>, &'static str> {
+        // One in capitals outranks the other also where it is empty: so it is switched off.
+        let value = env::var_os(variable.name).or_else(|| env::var_os(variable.name.to_ascii_lowercase()));
+        value.map(OsString::into_string).transpose().map_err(|_| variable.name)
+    };
+    Ok(ProxyVariables { https: value(HTTPS_PROXY)?, http: value(HTTP_PROXY)?, all: value(ALL_PROXY)?, no: value(NO_PROXY)? })
+}
+
+/// Whether this is one of the variables that say something of proxies.
+pub(super) fn is_of_proxies(name: &OsStr) -> bool {
+    [ALL_PROXY, HTTPS_PROXY, HTTP_PROXY, NO_PROXY].iter().any(|variable| name.eq_ignore_ascii_case(variable.name))
+}
+
+/// The file with the certificates that git trusts, if the user names one.
+pub(super) fn git_authorities() -> Option<PathBuf> {
+    set(GIT_SSL_CAINFO).map(PathBuf::from)
 }
 
 /// The file that takes the step summary.

@@ -6,6 +6,7 @@ use super::{Failure, environment, output};
 use crate::{
     drill::Interrupts,
     history::{Access, Bucket, Delivery, Folder, History, Key, Whereabouts},
+    network::Network,
     plan::{self, Loaded, SecretName},
     record::{DrillId, Mode},
     secret::{self, Secret},
@@ -26,7 +27,7 @@ pub(super) struct Kept {
 }
 
 /// Where this plan's records are kept; none if it says that they are not. A rehearsal reads no key that might publish.
-pub(super) async fn of_plan(loaded: &Loaded, mode: Mode) -> Option<Kept> {
+pub(super) async fn of_plan(loaded: &Loaded, mode: Mode, network: &Network) -> Option<Kept> {
     let store = match &loaded.plan.history {
         plan::History::Nowhere => return None,
         plan::History::Folder(folder) => {
@@ -48,7 +49,7 @@ pub(super) async fn of_plan(loaded: &Loaded, mode: Mode) -> Option<Kept> {
     let secrets = key.iter().flat_map(|key| [Some(&key.id), Some(&key.secret), key.session.as_ref()]);
     let secrets = secrets.flatten().cloned().collect();
     let endpoint = store.endpoint.clone().or(aws.endpoint);
-    let access = Access { endpoint, region: store.region.clone().or(aws.region), key };
+    let access = Access { endpoint, region: store.region.clone().or(aws.region), key, network: network.clone() };
     let spool = Folder::new(loaded.folder.join(SPOOL));
     let history = Box::new(Bucket::new(store, access, spool, &loaded.plan.timeouts));
     Some(Kept { history, secrets, variables })

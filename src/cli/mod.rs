@@ -12,6 +12,7 @@ pub mod environment;
 mod failure;
 mod follow;
 mod history;
+mod network;
 mod output;
 mod place;
 mod plan;

@@ -2,6 +2,7 @@
 //! temporary files. Both go with it; what keeps them from going is for the next cleaning.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -64,11 +65,18 @@ pub(super) fn surroundings(state: &State) -> Surroundings {
 }
 
 /// The git of this machine, for a drill of this plan: what it starts gets none of the plan's secrets, and is known by the
-/// drill. `hidden` are more variables that it gets not.
-pub(super) fn git<'h>(plan: &'h Plan, drill: &DrillId, hidden: impl IntoIterator<Item = &'h str>) -> Git {
+/// drill. `hidden` are more variables that it gets not; `ways` lead it to servers, in place of what the environment says.
+pub(super) fn git<'h>(
+    plan: &'h Plan,
+    drill: &DrillId,
+    hidden: impl IntoIterator<Item = &'h str>,
+    ways: Vec<(OsString, OsString)>,
+) -> Git {
     let secrets = plan.secrets.values();
     let secrets = secrets.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None });
     let mut variables = environment::without(&secrets.chain(hidden).collect::<Vec<_>>());
+    variables.retain(|(name, _)| !environment::is_of_proxies(name) && !ways.iter().any(|(other, _)| other == name));
+    variables.extend(ways);
     variables.push((host::DRILL_MARKER.into(), drill.as_str().into()));
     Git::new(variables, plan.timeouts.api)
 }

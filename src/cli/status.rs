@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     Failure,
     arguments::{StatusFormat, StatusOptions},
-    drill, history, output,
+    drill, history, network, output,
     plan::load_plan,
 };
 use crate::{
@@ -30,7 +30,7 @@ async fn look_back(loaded: &Loaded, options: &StatusOptions) -> Result<Status, F
         None => all.clone(),
         Some(name) => vec![drill::spare_of(loaded, name)?.name.as_str()],
     };
-    let Some(kept) = history::of_plan(loaded, Mode::Drill).await else {
+    let Some(kept) = history::of_plan(loaded, Mode::Drill, &network::network(loaded)?).await else {
         return Err(Failure::refused("the plan says `history: none`, so there is no proof to look at")
             .advise("remove that line, and drill"));
     };

@@ -21,9 +21,8 @@ use url::Url;
 
 use super::{Bounds, Tree, Unread, Wanted, archive};
 use crate::{
-    network::{Trust, certificate_fault},
+    network::{Network, certificate_fault, is_loopback},
     record::{Bytes, Digest, Measure, Text},
-    registry::is_loopback,
     secret::Secret,
 };
 
@@ -49,6 +48,8 @@ pub struct Download {
     pub access: Access,
     /// How long nothing may move.
     pub patience: Duration,
+    /// How servers are reached.
+    pub network: Network,
 }
 
 /// A file that came.
@@ -156,7 +157,10 @@ impl Download {
             let host = host(&url);
             let sent = timeout(self.patience, self.request(&url)?.send()).await;
             let sent = sent.map_err(|_| Unfetched::Stalled { host: host.clone(), limit: self.patience })?;
-            let response = sent.map_err(|error| broken(&host, error))?;
+            let response = match sent {
+                Ok(response) => response,
+                Err(error) => return Err(self.unanswered(&url, error).await),
+            };
             match response.status() {
                 StatusCode::OK => return Ok(response),
                 status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => return Err(Unfetched::NotThere(status)),
@@ -177,9 +181,31 @@ impl Download {
         if is_safe { Ok(next) } else { Err(refused(format!("`{}://{}`", next.scheme(), host(&next)))) }
     }
 
+    /// A client with connections of its own, which follows nothing by itself.
+    fn client(&self) -> Result<reqwest::Client, String> {
+        let builder = self.network.client().map_err(|reason| format!("TLS could not be set up: {reason}"))?;
+        let builder = builder
+            .user_agent(concat!("canship/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(self.patience);
+        builder.build().map_err(|reason| reason.to_string())
+    }
+
+    /// What is wrong if there is no answer. A proxy in between is looked at again, for what it says.
+    async fn unanswered(&self, url: &Url, error: reqwest::Error) -> Unfetched {
+        if error.is_connect()
+            && self.network.proxies.shown(url).is_some()
+            && let Some(obstacle) = self.network.obstacle(url, self.patience).await
+        {
+            return Unfetched::Broken { host: host(url), reason: Text::new(&obstacle.to_string()) };
+        }
+        broken(&host(url), error)
+    }
+
     fn request(&self, url: &Url) -> Result<RequestBuilder, Unfetched> {
-        let request =
-            client(url, self.patience).map_err(|reason| Unfetched::Broken { host: host(url), reason: Text::new(&reason) })?;
+        let request = self.client().map_err(|reason| Unfetched::Broken { host: host(url), reason: Text::new(&reason) })?;
         let request = request.get(url.clone());
         // A login is for the plan's own server; where that sends us on to is somebody else.
         if url.origin() != self.url.origin() {
@@ -199,20 +225,6 @@ impl Download {
             }
         })
     }
-}
-
-/// A client with connections of its own, which follows nothing by itself. To this machine no proxy is asked.
-fn client(url: &Url, patience: Duration) -> Result<reqwest::Client, String> {
-    let tls = Trust::new(&[]).client().map_err(|reason| format!("TLS could not be set up: {reason}"))?;
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("canship/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .connect_timeout(patience)
-        .tls_backend_preconfigured(tls);
-    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
-    builder.build().map_err(|reason| reason.to_string())
 }
 
 fn host(url: &Url) -> Text {

@@ -23,6 +23,9 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
             drill.bus.scrub_with(vault.scrubber());
             drill.journal.scrub_with(vault.scrubber());
             drop(drill.board.vault.set(Arc::clone(&vault)));
+            if let Some(variable) = drill.network.proxies.too_short() {
+                scope.found(short_of_proxy(variable));
+            }
             if drill.is_rehearsal() {
                 rehearsal::tell(drill, scope);
                 check_spare(drill, scope, builder, room).await;
@@ -36,6 +39,12 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
             Some(())
         })
         .await;
+}
+
+/// What of a proxy's address cannot be kept out of the output must not get into it.
+fn short_of_proxy(variable: &str) -> Finding {
+    let summary = format!("the password in `{variable}` has fewer than four characters: it cannot be kept out of the output");
+    Finding::new(Rule::SecretTooShort, Phase::Probe, summary, "use a longer password at the proxy")
 }
 
 async fn secrets(drill: &Drill, scope: &Scope) -> BTreeMap<crate::plan::SecretName, crate::secret::Secret> {
@@ -76,7 +85,7 @@ async fn check_tag_place(drill: &Drill, scope: &Scope) {
     }
     scope
         .check(CheckKind::TagPlace, place_name(drill.plan.tag_at), async |check| {
-            let reached = probe::tag_place(&drill.git, &drill.plan, &drill.folder).await;
+            let reached = probe::tag_place(&drill.git, &drill.plan, &drill.folder, &drill.network).await;
             drop(drill.board.tag_place.set(reached.as_ref().err().map(|finding| finding.severity)));
             if let Err(finding) = reached {
                 check.found(finding);
@@ -131,6 +140,9 @@ fn is_of_the_whole_registry(rule: Rule) -> bool {
             | Rule::CertificateSelfSigned
             | Rule::CertificateUntrusted
             | Rule::CertificateInvalid
+            | Rule::ProxyUnauthorized
+            | Rule::ProxyForbidden
+            | Rule::ProxyUnavailable
     )
 }
 
@@ -148,7 +160,7 @@ async fn check_push_right<'n>(
             let proof = async {
                 let repository = probe::repository(name)?;
                 let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await?;
-                let client = Client::new(repository, credentials, &drill.plan.timeouts)
+                let client = Client::new(repository, credentials, &drill.plan.timeouts, &drill.network)
                     .map_err(|error| registry::finding(&error, Phase::Probe, Role::Target(target.login.as_ref())))?;
                 // Noted before it opens an upload: a signal may come before it has cancelled it.
                 outside.will_push(client.clone());

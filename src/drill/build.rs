@@ -13,10 +13,10 @@ use super::{
     scope::Scope,
     steps::{self, Ran},
     vault::Vault,
-    version,
+    version, ways,
 };
 use crate::{
-    archive::Unpacked,
+    archive::{Fill, Unpacked},
     plan::{Step, Version},
     record::{Artifact, EventKind, Finding, Phase, RoomFacts, Rule, StepId},
     registry::Platform,
@@ -76,7 +76,7 @@ pub(super) async fn open(scope: &Scope, waiting: &mut Option<Opening>) -> Option
 }
 
 async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, inputs: &Inputs<'_>) -> Option<Built> {
-    fill(scope, room, inputs.checkout).await?;
+    fill(drill, scope, room, inputs.checkout).await?;
     (inputs.on_filled)();
     let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
     if let Version::Command(command) = &drill.plan.source.version {
@@ -97,9 +97,9 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
 }
 
 /// Streams the source into a room.
-pub(super) async fn fill(scope: &Scope, room: &mut dyn Room, checkout: &Checkout) -> Option<()> {
-    let filled = room.fill(checkout.content()).await;
-    filled.map_err(|problem| scope.found(spare::finding(&problem, scope.of()))).ok().map(drop)
+pub(super) async fn fill(drill: &Drill, scope: &Scope, room: &mut dyn Room, checkout: &Checkout) -> Option<()> {
+    let filled = furnish(drill, room, checkout.content()).await;
+    filled.map_err(|problem| scope.found(spare::finding(&problem, scope.of()))).ok()
 }
 
 /// The plan's build steps, with the commit's time as the time that a reproducible build takes, unless they set another.
@@ -109,6 +109,12 @@ pub(super) fn steps(drill: &Drill, checkout: &Checkout) -> Vec<Step> {
         step.env.entry("SOURCE_DATE_EPOCH".to_owned()).or_insert_with(|| checkout.source_date().to_string());
     }
     steps
+}
+
+/// Fills the room, and surrounds it with what leads to servers.
+pub(super) async fn furnish(drill: &Drill, room: &mut dyn Room, content: Fill) -> Result<(), SpareError> {
+    room.fill(content).await?;
+    room.lead(drill.ways.clone()).await
 }
 
 /// Runs steps one after the other until one does not do what it should; none then.
@@ -134,7 +140,9 @@ pub(super) async fn run_all(
         match steps::run(drill, room, (id, step), vault, left(deadline)).await {
             Ok(Ran { end, .. }) if end.is_success() => {}
             Ok(ran) => {
-                scope.found(cause::finding(&drill.plan.build.limits, (id, step), ran));
+                // A step that lacks a way out fails in words of its own.
+                let lacks = ways::withheld(drill).unwrap_or_default();
+                scope.found(cause::finding(&drill.plan.build.limits, (id, step), ran).with_evidence(lacks));
                 return None;
             }
             Err(problem) => {

@@ -28,6 +28,7 @@ pub(super) async fn fetch(drill: &Drill, scope: &Scope) -> Option<Arc<Checkout>>
     let checkout = match fetched {
         Ok(checkout) => checkout,
         Err(error) => {
+            let error = source::look_again(error, &drill.network, drill.plan.timeouts.api).await;
             scope.found(source::finding(&error));
             return None;
         }

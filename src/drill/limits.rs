@@ -1,6 +1,6 @@
 //! What this drill can never prove: said with every answer, and never a reason for a worse verdict.
 
-use super::{Drill, rehearsal};
+use super::{Drill, rehearsal, ways};
 use crate::{
     plan::{Plan, TagAt, Target},
     record::EventKind,
@@ -20,6 +20,7 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, (room, notes): (&RoomPlan
         limits.push("there is no mirror: that the source can be had while its origin is out was not shown".to_owned());
     }
     limits.extend(if drill.is_rehearsal() { rehearsal::limits(drill) } else { of_publishing(plan) });
+    limits.extend(ways::limits(drill));
     limits.extend(plan.unverified.iter().cloned().chain(notes));
     for limit in limits {
         drill.bus.emit(EventKind::Limited { limit: limit.into() });

@@ -38,6 +38,7 @@ mod steps;
 mod tag;
 mod vault;
 mod version;
+mod ways;
 
 use std::{path::PathBuf, pin::pin, sync::Arc};
 
@@ -53,6 +54,7 @@ use self::{
     scope::Scope,
 };
 use crate::{
+    network::{Expiring, Network, Ways},
     plan::{self, Loaded, Plan},
     probe,
     record::{
@@ -80,6 +82,8 @@ pub struct Setup {
     pub builder: Arc<dyn Spare>,
     /// The git of this machine.
     pub git: Git,
+    /// How servers are reached.
+    pub network: Network,
     /// The file in which Docker keeps logins, if it has a place.
     pub docker_config: Option<PathBuf>,
     /// The drill's journal: its id, and what it puts outside. The caller ends it.
@@ -138,6 +142,9 @@ struct Drill {
     folder: PathBuf,
     workspace: PathBuf,
     git: Git,
+    network: Network,
+    /// What every room is given to reach servers with.
+    ways: Ways,
     docker_config: Option<PathBuf>,
     bus: Bus,
     board: Board,
@@ -150,7 +157,7 @@ struct Drill {
 impl Drill {
     /// What logins are looked up with.
     fn keys(&self) -> probe::Keys<'_> {
-        probe::Keys { docker: self.docker_config.as_deref(), timeouts: &self.plan.timeouts }
+        probe::Keys { docker: self.docker_config.as_deref(), timeouts: &self.plan.timeouts, network: &self.network }
     }
 
     /// Runs a phase until it ends or a signal comes; none if it did not do its work.
@@ -178,8 +185,24 @@ pub async fn run(setup: Setup) -> Option<Done> {
     bus.emit(EventKind::DrillStarted(facts));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { journal, workspace, git, docker_config, interrupts, mode, builds, more_secrets, .. } = setup;
-    let drill = Drill { journal, plan, folder, workspace, git, docker_config, bus, board, interrupts, mode, builds, more_secrets };
+    let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, more_secrets, .. } = setup;
+    let ways = ways::of(&network, &setup.spare.kind);
+    let drill = Drill {
+        journal,
+        plan,
+        folder,
+        workspace,
+        git,
+        network,
+        ways,
+        docker_config,
+        bus,
+        board,
+        interrupts,
+        mode,
+        builds,
+        more_secrets,
+    };
 
     let ended = CancellationToken::new();
     let drilling = async {
@@ -199,6 +222,7 @@ async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registri
     let shipping = async { tokio::join!(access::probe(drill, &outside, (&**builder, &room)), ship::ship(drill, &rooms, &outside)) };
     deadline::within(drill, shipping).await;
     judge_time(drill);
+    judge_certificates(drill);
     limits::tell(drill, &**builder, (&room, notes));
     let mut told = tell_signal(drill);
     {
@@ -233,6 +257,15 @@ fn judge_time(drill: &Drill) {
         let summary = format!("shipping took {}, more than the target of {}", Measure(took), Measure(target));
         let advice = "look at the slowest phases and steps: warm what may be warm, and split what can run side by side";
         drill.bus.emit(EventKind::Found(Finding::new(Rule::OverTarget, Phase::Smoke, summary, advice)));
+    }
+}
+
+/// Tells the servers whose certificate has to be renewed soon.
+fn judge_certificates(drill: &Drill) {
+    for Expiring { server, until } in drill.network.trust.expiring() {
+        let summary = format!("the certificate of `{server}` expires soon, at {until}: from then on nothing ships through it");
+        let advice = format!("renew the certificate of `{server}`, and see why that does not happen by itself in time");
+        drill.bus.emit(EventKind::Found(Finding::new(Rule::CertificateExpiring, Phase::Probe, summary, advice)));
     }
 }
 

@@ -46,6 +46,7 @@ async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended
         plan: &drill.plan,
         folder: &drill.folder,
         git: &drill.git,
+        network: &drill.network,
         docker_config: drill.docker_config.as_deref(),
         password: &password,
     };

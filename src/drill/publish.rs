@@ -95,7 +95,7 @@ async fn there_and_back(
     let image = image(drill, built, target.base.as_deref()).await?;
 
     drill.board.registries_cleaned.wait().await;
-    let client = Client::new(repository.clone(), credentials.clone(), timeouts).map_err(finding)?;
+    let client = Client::new(repository.clone(), credentials.clone(), timeouts, &drill.network).map_err(finding)?;
     outside.will_push(client.clone());
     let tag = registry::tag_of(drill.journal.drill());
     let pushed = client.push(&image, &tag, &scope.progress("pushing")).await.map_err(finding)?;
@@ -108,7 +108,7 @@ async fn there_and_back(
     }));
 
     // Connections and tokens of its own: what comes back came from the registry, not from what pushing left behind.
-    let fresh = Client::new(repository, credentials, timeouts).map_err(finding)?;
+    let fresh = Client::new(repository, credentials, timeouts, &drill.network).map_err(finding)?;
     let into = folder(&drill.workspace.join(format!("returned-{at}"))).await?;
     let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &scope.progress("pulling back")).await.map_err(finding)?;
     scope.emit(EventKind::ImagePulled(PulledFacts {

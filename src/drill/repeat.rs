@@ -39,7 +39,7 @@ pub(super) async fn repeat(drill: &Drill, rooms: &Rooms, inputs: Inputs<'_>) {
 }
 
 async fn again(drill: &Drill, scope: &Scope, room: &mut dyn Room, (checkout, vault, built): Inputs<'_>) -> Option<()> {
-    build::fill(scope, room, checkout).await?;
+    build::fill(drill, scope, room, checkout).await?;
     let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
     build::run_all(drill, scope, room, (&build::steps(drill, checkout), vault), deadline).await?;
     let Collected { folder, complete, .. } = build::collect(drill, scope, room, (vault, "artifacts-again")).await?;

@@ -21,7 +21,7 @@ pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>
                 .phase(Phase::Smoke, async |scope| {
                     opened = build::open(scope, &mut waiting).await;
                     let room = opened.as_mut()?;
-                    if let Err(problem) = room.fill(returned).await {
+                    if let Err(problem) = build::furnish(drill, &mut **room, returned).await {
                         scope.found(spare::finding(&problem, Phase::Smoke));
                         return None;
                     }

@@ -29,7 +29,7 @@ use super::{
     store_error::{StoreError, StoreFault},
 };
 use crate::{
-    network::Trust,
+    network::Network,
     plan::{Addressing, Store, Timeouts},
     record::{Brief, Damaged, DrillId, Shelf, Sink, Text},
     secret::{Scrubber, Secret},
@@ -56,6 +56,8 @@ pub struct Access {
     pub region: Option<String>,
     /// What opens it, or why that is not there.
     pub key: Result<Key, String>,
+    /// How it is reached.
+    pub network: Network,
 }
 
 /// What opens a store.
@@ -297,7 +299,7 @@ fn open(plan: &Store, access: Access, timeouts: &Timeouts) -> Result<AmazonS3, (
             retry_timeout: timeouts.api,
             backoff: object_store::BackoffConfig { init_backoff: Duration::from_millis(200), ..Default::default() },
         })
-        .with_http_connector(Ready(client(timeouts).map_err(|reason| broken(&*reason))?));
+        .with_http_connector(Ready(client(&access.network, timeouts).map_err(|reason| broken(&*reason))?));
     if let Some(session) = &key.session {
         builder = builder.with_token(session.expose());
     }
@@ -318,17 +320,15 @@ fn with_bucket(endpoint: &str, bucket: &str) -> Result<String, url::ParseError> 
 }
 
 /// A client that follows no redirect: a session's token would go along.
-fn client(timeouts: &Timeouts) -> Result<reqwest::Client, Box<dyn std::error::Error>> {
-    let mut tls = Trust::new(&[]).client()?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let client = reqwest::Client::builder()
+fn client(network: &Network, timeouts: &Timeouts) -> Result<reqwest::Client, Box<dyn std::error::Error>> {
+    let client = network
+        .client()?
         .user_agent(concat!("canship/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(timeouts.api)
-        .read_timeout(timeouts.api)
-        .tls_backend_preconfigured(tls);
+        .read_timeout(timeouts.api);
     Ok(client.build()?)
 }
 

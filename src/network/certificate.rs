@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use x509_cert::{
     certificate::TbsCertificate,
     der::{Decode as _, Encode as _, oid::db::rfc5280::ID_KP_SERVER_AUTH},
@@ -14,7 +14,10 @@ use x509_cert::{
 use crate::record::Text;
 
 /// The longest name that is shown whole, in characters.
-const LONGEST: usize = 120;
+const LONGEST: usize = 200;
+
+/// So long before its end a certificate should have been renewed.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Names of hosts that are shown.
 const SHOWN: usize = 6;
@@ -58,6 +61,14 @@ impl Certificate {
             is_authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
             is_for_servers: usage.is_none_or(|(_, usage)| usage.0.contains(&ID_KP_SERVER_AUTH)),
         })
+    }
+
+    /// Whether it has to be renewed soon: less than two weeks and less than a quarter of its time are left. Certificates
+    /// of a few days, which renew themselves, are so for their last quarter only.
+    #[must_use]
+    pub fn expires_soon(&self, now: Timestamp) -> bool {
+        let whole = self.not_after.duration_since(self.not_before);
+        self.not_after.duration_since(now) < SOON.min(whole / 4)
     }
 
     /// The hosts that it is for, as people read them.

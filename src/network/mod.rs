@@ -1,17 +1,63 @@
-//! How canship reaches servers: whom it trusts, and what is wrong with a certificate it was shown.
+//! How canship reaches servers: whom it trusts, through which proxy it goes, and what is in the way.
 //!
 //! Invariants: there is one TLS stack with one provider, and every connection of canship's own is verified by
-//! [`Trust`]; a private authority is added to the system's, never put in their place; nothing of a certificate is shown
-//! before it was made harmless.
+//! [`Trust`]; a private authority is added to the system's, never put in their place; what goes to a server over TLS
+//! goes through a proxy's tunnel only, so that a proxy sees neither logins nor content; this machine's loopback is never
+//! sought through a proxy; nothing of a certificate or of a proxy's words is shown before it was made harmless, and a
+//! proxy's login is a secret.
 
+mod authorities;
 mod certificate;
 mod fault;
+mod obstacle;
+mod proxy;
+mod proxy_fault;
 mod trust;
 mod verifier;
 
+use reqwest::ClientBuilder;
+
+pub use authorities::authorities;
 pub use certificate::Certificate;
 pub use fault::{CertificateFault, Wrong, certificate_fault};
-pub use trust::Trust;
+pub use obstacle::Obstacle;
+pub use proxy::{Loopback, Proxies, ProxyVariables, Ways, WrongProxy};
+pub use proxy_fault::{ProxyFault, ProxyWrong};
+pub use trust::{Expiring, Trust};
+
+/// What every connection of one drill is made with. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Whom it trusts.
+    pub trust: Trust,
+    /// Through which proxies it goes.
+    pub proxies: Proxies,
+}
+
+impl Network {
+    /// An HTTP client to be.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn client(&self) -> Result<ClientBuilder, rustls::Error> {
+        let mut tls = self.trust.client()?;
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+        let proxies = self.proxies.clone();
+        Ok(client.proxy(reqwest::Proxy::custom(move |url| proxies.of(url).map(|server| server.exposed().to_owned()))))
+    }
+}
+
+/// Whether the URL's host is this machine, without asking any name server.
+#[must_use]
+pub fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,11 @@
 //! The platform's verifier, whose refusals say what is wrong with the certificate.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use jiff::Timestamp;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
     client::{
@@ -15,9 +19,10 @@ use rustls::{
 };
 
 use super::{
-    certificate::Certificate,
+    certificate::{Certificate, short},
     fault::{CertificateFault, Shown, moment},
 };
+use crate::record::Text;
 
 /// Passes every question on to the platform's verifier, and keeps its answer, with one exception: a certificate that
 /// was itself named as trusted, byte for byte, is so also if it bears the mark of an authority, as self-signed ones
@@ -28,6 +33,8 @@ pub(super) struct Verifier {
     platform: Option<Arc<dyn ServerCertVerifier>>,
     private: Vec<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
+    /// Hosts whose certificate was taken, but has to be renewed soon.
+    expiring: Mutex<BTreeMap<Text, Timestamp>>,
 }
 
 impl Verifier {
@@ -51,7 +58,23 @@ impl Verifier {
         private: &[CertificateDer<'static>],
         provider: &Arc<CryptoProvider>,
     ) -> Self {
-        Self { platform, private: private.to_vec(), algorithms: provider.signature_verification_algorithms }
+        let algorithms = provider.signature_verification_algorithms;
+        Self { platform, private: private.to_vec(), algorithms, expiring: Mutex::default() }
+    }
+
+    /// The hosts whose certificate was taken and has to be renewed soon, with its last moment.
+    pub(super) fn expiring(&self) -> BTreeMap<Text, Timestamp> {
+        self.expiring.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn taken(&self, shown: &Shown<'_>) -> ServerCertVerified {
+        if let (Some(own), Some(now)) = (Certificate::read(shown.end), moment(shown.now))
+            && own.expires_soon(now)
+        {
+            let server = short(&shown.server.to_str());
+            self.expiring.lock().unwrap_or_else(PoisonError::into_inner).insert(server, own.not_after);
+        }
+        ServerCertVerified::assertion()
     }
 
     /// Whether the certificate was itself named as trusted, and is valid for this host now.
@@ -83,13 +106,13 @@ impl ServerCertVerifier for Verifier {
         let refused = match platform.verify_server_cert(end, chain, server, ocsp, now) {
             // What has no name of its own is how the mark of an authority is refused.
             Err(Error::InvalidCertificate(refused @ CertificateError::Other(_))) => match self.is_trusted_itself(&shown) {
-                Ok(true) => return Ok(ServerCertVerified::assertion()),
+                Ok(true) => return Ok(self.taken(&shown)),
                 Ok(false) => refused,
                 Err(Error::InvalidCertificate(refused)) => refused,
                 Err(other) => return Err(other),
             },
             Err(Error::InvalidCertificate(refused)) => refused,
-            answer => return answer,
+            answer => return answer.map(|_| self.taken(&shown)),
         };
         Err(told(CertificateFault::new(&refused, &shown)))
     }

@@ -14,7 +14,7 @@ use super::{
     problem::{Flaw, Invalid, Source},
     raw::RawPlan,
     resolve,
-    settings::{self, Setting},
+    settings::{self, Setting, SettingOrigin},
     token,
     tree::{self, Place},
     yaml_error,
@@ -43,6 +43,16 @@ impl Loaded {
     #[must_use]
     pub fn show(&self) -> String {
         settings::show(&self.settings, &self.name)
+    }
+
+    /// Where a value is written, as `canship.yaml:3:8`; the file's name alone if it is not.
+    #[must_use]
+    pub fn written_at(&self, path: &str) -> String {
+        let setting = self.settings.iter().find(|setting| setting.path == path);
+        match setting.map(|setting| setting.origin) {
+            Some(SettingOrigin::Written { line, column }) => format!("{}:{line}:{column}", self.name),
+            _ => self.name.clone(),
+        }
     }
 
     /// The same for programs.

@@ -31,6 +31,8 @@ pub struct Plan {
     pub harmless: BTreeSet<SecretName>,
     /// What the primary path has released of the version that is drilled.
     pub released: Vec<Release>,
+    /// Files with the certificates of private authorities, in PEM form; relative to the plan's folder.
+    pub trust: Vec<PathBuf>,
     /// The spare paths, in the plan's order; never empty.
     pub spares: Vec<Spare>,
     /// Where the records of drills are kept.

@@ -45,6 +45,10 @@ pub(super) struct RawPlan {
     #[serde(default)]
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }))]
     pub(super) secrets: BTreeMap<String, RawSecret>,
+    /// Files in PEM form, relative to the plan, with certificates of private authorities that are trusted beside the
+    /// system's: for registries, git, and the tools of every step.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub(super) trust: Option<Vec<String>>,
     /// The CI that usually ships (not verified by this version), and what it has released, to compare with.
     pub(super) primary: Option<RawPrimary>,
     /// The spare paths. One clean room named `container` if absent.

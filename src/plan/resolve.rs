@@ -41,6 +41,7 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
     let tag_at = tag_at(&mut checks, &at.key("tag_at"), raw, source.mirror.is_some());
     let publish = resolve_publish::targets(&mut checks, &at.key("publish"), &raw.publish);
     let secrets = secrets(&mut checks, &at.key("secrets"), &raw.secrets);
+    let trust = trust(&mut checks, &at.key("trust"), raw.trust.as_deref());
     resolve_later::keys(&mut checks, &at, raw);
     let released = resolve_release::released(&mut checks, &at, raw, &build);
     let harmless = resolve_release::harmless(&mut checks, &at, raw);
@@ -59,6 +60,7 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
         secrets,
         harmless,
         released,
+        trust,
         spares,
         history,
         timeouts,
@@ -130,6 +132,12 @@ fn tag_at(checks: &mut Checks, at: &Cursor<'_>, raw: &RawPlan, has_mirror: bool)
         RawTagAt::Origin => TagAt::Origin,
         RawTagAt::Nowhere => TagAt::Nowhere,
     }
+}
+
+fn trust(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&[String]>) -> Vec<PathBuf> {
+    let Some(files) = raw else { return Vec::new() };
+    checks.lines(at, files);
+    files.iter().map(PathBuf::from).collect()
 }
 
 fn secrets(checks: &mut Checks, at: &Cursor<'_>, raw: &BTreeMap<String, RawSecret>) -> BTreeMap<SecretName, SecretSource> {

@@ -59,6 +59,7 @@ pub(super) fn list(plan: &Plan, root: &Node, source: &Source<'_>) -> Vec<Setting
         list.target(target, &at.key("publish").item(index));
     }
     list.secrets(plan, &at.key("secrets"));
+    list.paths(&plan.trust, &at.key("trust"));
     list.primary(plan, &at.key("primary"));
     list.spares(plan, &at.key("spares"));
     for key in ["outages", "people"] {

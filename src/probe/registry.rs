@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::{
+    network::Network,
     plan::{OciTarget, Timeouts},
     record::{Finding, Phase, Rule},
     registry::{self, Client, Credentials, ImageName, Repository, Role},
@@ -16,6 +17,8 @@ pub struct Keys<'k> {
     pub docker: Option<&'k Path>,
     /// How long a credential helper may take.
     pub timeouts: &'k Timeouts,
+    /// How registries are reached.
+    pub network: &'k Network,
 }
 
 /// The repository of this name; the plan's names were looked at when it was loaded.
@@ -84,7 +87,7 @@ pub async fn base_client(name: &str, keys: Keys<'_>) -> Result<(Client, ImageNam
         Finding::new(Rule::RegistryRefused, Phase::Probe, summary, "correct `base:` in the plan")
     })?;
     let credentials = saved(&image.repository, keys, Role::Base(name)).await?;
-    let client = Client::new(image.repository.clone(), credentials, keys.timeouts);
+    let client = Client::new(image.repository.clone(), credentials, keys.timeouts, keys.network);
     Ok((client.map_err(|error| registry::finding(&error, Phase::Probe, Role::Base(name)))?, image))
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::{
+    network::Network,
     plan::Plan,
     record::{Finding, Phase},
     source::{self, Git},
@@ -12,7 +13,8 @@ use crate::{
 ///
 /// # Errors
 /// The finding that it cannot be reached or read.
-pub async fn tag_place(git: &Git, plan: &Plan, folder: &Path) -> Result<(), Finding> {
-    let looked = source::look(git, folder, plan.source.mirror.as_deref(), plan.tag_at).await;
-    looked.map(drop).map_err(|error| source::tag_finding(&error, Phase::Probe))
+pub async fn tag_place(git: &Git, plan: &Plan, folder: &Path, network: &Network) -> Result<(), Finding> {
+    let Err(error) = source::look(git, folder, plan.source.mirror.as_deref(), plan.tag_at).await else { return Ok(()) };
+    let error = source::look_again(error, network, plan.timeouts.api).await;
+    Err(source::tag_finding(&error, Phase::Probe))
 }

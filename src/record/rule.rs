@@ -100,6 +100,14 @@ rules! {
     CertificateUntrusted = "certificate-untrusted", Blocker;
     /// A server's certificate is wrong in another way: revoked, not signed by its issuer, not for servers.
     CertificateInvalid = "certificate-invalid", Blocker;
+    /// A server's certificate expires soon.
+    CertificateExpiring = "certificate-expiring", Gap;
+    /// A proxy asks for a login that is missing, or does not accept the one there is.
+    ProxyUnauthorized = "proxy-unauthorized", Blocker;
+    /// A proxy does not let a server be reached.
+    ProxyForbidden = "proxy-forbidden", Blocker;
+    /// A proxy cannot be reached, or does not reach a server right now.
+    ProxyUnavailable = "proxy-unavailable", Unverified;
     /// What came back is not what was pushed.
     RegistryLied = "registry-lied", Blocker;
     /// No scratch repository: push and pull-back were not rehearsed.

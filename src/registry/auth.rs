@@ -20,10 +20,12 @@ use super::{
     Credentials, Fault, Repository,
     challenge::{self, Challenge},
     error::words,
-    repository::is_loopback,
     wire::Wire,
 };
-use crate::secret::{Scrubber, Secret};
+use crate::{
+    network::is_loopback,
+    secret::{Scrubber, Secret},
+};
 
 /// What a token is good for when its service does not say for how long.
 const SHORTEST: Duration = Duration::from_mins(1);

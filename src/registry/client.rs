@@ -9,7 +9,7 @@ use super::{
     auth::Scope,
     transport::{Call, Transport},
 };
-use crate::{plan::Timeouts, record::Leftover, state::Journal};
+use crate::{network::Network, plan::Timeouts, record::Leftover, state::Journal};
 
 /// Speaks to one repository of one registry, with connections and tokens of its own. Clones share them.
 #[derive(Clone, Debug)]
@@ -41,8 +41,13 @@ impl Client {
     ///
     /// # Errors
     /// TLS could not be set up.
-    pub fn new(repository: Repository, credentials: Credentials, timeouts: &Timeouts) -> Result<Self, RegistryError> {
-        let transport = Arc::new(Transport::new(repository, credentials, *timeouts)?);
+    pub fn new(
+        repository: Repository,
+        credentials: Credentials,
+        timeouts: &Timeouts,
+        network: &Network,
+    ) -> Result<Self, RegistryError> {
+        let transport = Arc::new(Transport::new(repository, credentials, *timeouts, network)?);
         Ok(Self { transport, ledger: Ledger::default() })
     }
 

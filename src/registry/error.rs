@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use super::Repository;
 use crate::{
-    network::{CertificateFault, certificate_fault},
+    network::{CertificateFault, ProxyFault, certificate_fault},
     record::{Measure, Text},
 };
 
@@ -79,6 +79,9 @@ pub enum Fault {
     /// The certificate that the registry, its token service or a proxy showed is not trusted; nothing was sent.
     #[error("{0}")]
     Certificate(CertificateFault),
+    /// A proxy did not lead to the registry or its token service; nothing was sent to them.
+    #[error("{0}")]
+    Proxy(Box<ProxyFault>),
     /// Nothing moved for too long.
     #[error("nothing moved for {}", Measure(*limit))]
     Stalled {
@@ -218,12 +221,16 @@ impl Fault {
 
     /// Whether anything could have been asked of the registry.
     pub(super) fn has_reached(&self) -> bool {
-        !matches!(self, Self::Unavailable { reached: false, .. } | Self::Certificate(_))
+        !matches!(self, Self::Unavailable { reached: false, .. } | Self::Certificate(_) | Self::Proxy(_))
     }
 
     /// Whether it may be different the next time.
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::Proxy(fault) => fault.may_pass(),
+            _ => false,
+        }
     }
 }
 

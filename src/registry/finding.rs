@@ -32,6 +32,7 @@ fn rule(fault: &Fault) -> Rule {
         Fault::NotFound { .. } | Fault::Refused { .. } | Fault::Protocol { .. } => Rule::RegistryRefused,
         Fault::RateLimited { .. } => Rule::RegistryRateLimited,
         Fault::Certificate(fault) => fault.rule(),
+        Fault::Proxy(fault) => fault.rule(),
         Fault::Unavailable { .. } | Fault::Stalled { .. } | Fault::Io { .. } => Rule::RegistryUnavailable,
         Fault::Lied { .. } => Rule::RegistryLied,
     }
@@ -77,7 +78,8 @@ fn advice(error: &RegistryError, role: Role<'_>) -> String {
             Measure(*asked),
             "an account with a higher limit is not held up"
         ),
-        Fault::Certificate(fault) => fault.advice("the system's store of certificates"),
+        Fault::Certificate(fault) => fault.advice("`trust:` of the plan"),
+        Fault::Proxy(fault) => fault.advice(),
         Fault::Unavailable { reached: true, .. } => {
             format!("look at the status page of `{host}` and drill again when it is well; {otherwise}")
         }

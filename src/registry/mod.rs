@@ -44,4 +44,4 @@ pub use ledger::Ledger;
 pub use left::{Inherited, tag_of};
 pub use pull::Pulled;
 pub use push::Pushed;
-pub use repository::{ImageName, InvalidName, Repository, Which, is_loopback};
+pub use repository::{ImageName, InvalidName, Repository, Which};

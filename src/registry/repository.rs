@@ -1,15 +1,14 @@
 //! Names of repositories and images, as they stand in a plan.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-    str::FromStr,
-};
+use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use oci_spec::distribution::Reference;
 use url::Url;
 
-use crate::record::{Digest, Text};
+use crate::{
+    network::is_loopback,
+    record::{Digest, Text},
+};
 
 /// A repository at a registry: `ghcr.io/acme/api`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,17 +58,6 @@ impl Repository {
     /// The key under which Docker keeps the login.
     pub(super) fn docker_key(&self) -> &str {
         if self.host == "docker.io" { "https://index.docker.io/v1/" } else { &self.host }
-    }
-}
-
-/// Whether the URL's host is this machine, without asking any name server.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
-        Some(url::Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-        None => false,
     }
 }
 

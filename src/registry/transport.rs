@@ -19,10 +19,12 @@ use super::{
     error::words,
     feed::{Broken, Settled, Source},
     pulse::Pulse,
-    repository::is_loopback,
     wire::{Patience, Tries, Wire},
 };
-use crate::plan::Timeouts;
+use crate::{
+    network::{Network, is_loopback},
+    plan::Timeouts,
+};
 
 const MAX_REDIRECTS: usize = 5;
 
@@ -84,10 +86,15 @@ pub(super) struct Stream<'a> {
 }
 
 impl Transport {
-    pub(super) fn new(repository: Repository, credentials: Credentials, timeouts: Timeouts) -> Result<Self, RegistryError> {
+    pub(super) fn new(
+        repository: Repository,
+        credentials: Credentials,
+        timeouts: Timeouts,
+        network: &Network,
+    ) -> Result<Self, RegistryError> {
         let failed = |fault| RegistryError::new(&repository, "setting up the client", fault);
         let origin = repository.origin().map_err(|e| failed(Fault::protocol(e.to_string())))?;
-        let wire = Wire::new(timeouts, repository.is_loopback()).map_err(failed)?;
+        let wire = Wire::new(timeouts, network).map_err(failed)?;
         let auth = Auth::new(credentials, &repository);
         Ok(Self { wire, auth, repository, origin })
     }
@@ -258,8 +265,13 @@ impl Transport {
         let request = request.header(CONTENT_TYPE, "application/octet-stream").body(body);
         let request = source.length().into_iter().fold(request, |request, length| request.header(CONTENT_LENGTH, length));
         let sent = tokio::select! {
-            sent = request.send() => sent.map_err(Fault::broken),
-            () = pulse.stopped(limit, progress) => Err(Fault::Stalled { limit }),
+            sent = request.send() => Some(sent),
+            () = pulse.stopped(limit, progress) => None,
+        };
+        let sent = match sent {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(error)) => Err(self.wire.fault(error).await),
+            None => Err(Fault::Stalled { limit }),
         };
         progress(pulse.moved());
         // An answer other than yes may come before all was taken. After a yes, or when the connection broke, it matters

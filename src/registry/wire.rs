@@ -19,7 +19,11 @@ use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use super::{Fault, auth::Scope, challenge, error::words};
-use crate::{network::Trust, plan::Timeouts, secret::Scrubber};
+use crate::{
+    network::{Network, Obstacle},
+    plan::Timeouts,
+    secret::Scrubber,
+};
 
 /// The longest answer that is read as text: refusals and tokens.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -34,27 +38,41 @@ const WAITS: u32 = 5;
 #[derive(Debug)]
 pub(super) struct Wire {
     http: reqwest::Client,
+    network: Network,
     pub(super) timeouts: Timeouts,
 }
 
 impl Wire {
-    /// A client with connections of its own. To a loopback registry no proxy is asked.
-    pub(super) fn new(timeouts: Timeouts, loopback: bool) -> Result<Self, Fault> {
+    /// A client with connections of its own.
+    pub(super) fn new(timeouts: Timeouts, network: &Network) -> Result<Self, Fault> {
         let unusable = |reason: rustls::Error| Fault::protocol(format!("TLS could not be set up: {reason}"));
-        let mut tls = Trust::new(&[]).client().map_err(unusable)?;
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let builder = reqwest::Client::builder()
+        let builder = network
+            .client()
+            .map_err(unusable)?
             .user_agent(concat!("canship/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(timeouts.api)
             .pool_idle_timeout(Duration::from_secs(20))
-            .tcp_nodelay(true)
-            .tls_backend_preconfigured(tls);
-        let builder = if loopback { builder.no_proxy() } else { builder };
+            .tcp_nodelay(true);
         let http = builder.build().map_err(Fault::broken)?;
-        Ok(Self { http, timeouts })
+        Ok(Self { http, network: network.clone(), timeouts })
+    }
+
+    /// What is wrong if a request or its answer broke off. Looks again at a proxy that was in between: the HTTP client
+    /// keeps to itself what that said.
+    pub(super) async fn fault(&self, error: reqwest::Error) -> Fault {
+        let proxied = error.url().filter(|url| self.network.proxies.shown(url).is_some()).cloned();
+        let fault = Fault::broken(error);
+        match (&fault, proxied) {
+            (Fault::Unavailable { reached: false, .. }, Some(url)) => match self.network.obstacle(&url, self.timeouts.api).await {
+                Some(Obstacle::Proxy(proxy)) => Fault::Proxy(Box::new(proxy)),
+                Some(Obstacle::Certificate(certificate)) => Fault::Certificate(certificate),
+                None => fault,
+            },
+            _ => fault,
+        }
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
@@ -64,7 +82,10 @@ impl Wire {
     /// Sends a request without a body worth speaking of and waits for the head of the answer.
     pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Fault> {
         let limit = self.timeouts.api;
-        timeout(limit, request.send()).await.map_err(|_| Fault::Stalled { limit })?.map_err(Fault::broken)
+        match timeout(limit, request.send()).await.map_err(|_| Fault::Stalled { limit })? {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.fault(error).await),
+        }
     }
 
     /// Reads a whole answer of at most `most` bytes.

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::record::{Measure, Text};
+use crate::{
+    network::Obstacle,
+    record::{Measure, Text},
+};
 
 /// Why the source or its tag is not to be had. Words are git's or the server's own, without credentials.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +60,16 @@ pub enum SourceError {
     Unreachable {
         /// The repository.
         url: Text,
+        /// Git's words.
+        words: Text,
+    },
+    /// Something stands in the way to the server.
+    #[error("`{url}` cannot be reached: {obstacle}")]
+    Obstructed {
+        /// The repository.
+        url: Text,
+        /// What.
+        obstacle: Box<Obstacle>,
         /// Git's words.
         words: Text,
     },
@@ -170,6 +183,7 @@ impl SourceError {
             | Self::Unauthorized { words, .. }
             | Self::Refused { words, .. }
             | Self::Unreachable { words, .. }
+            | Self::Obstructed { words, .. }
             | Self::Failed { words, .. } => Some(words),
             Self::GitMissing(_) | Self::NoSuchRef { .. } | Self::Timeout { .. } | Self::NoPlace(_) => None,
         }

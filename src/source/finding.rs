@@ -1,12 +1,19 @@
 //! How the failures of git read as findings.
 
 use super::{Note, SourceError};
-use crate::record::{Finding, Phase, Rule};
+use crate::{
+    network::Obstacle,
+    record::{Finding, Phase, Rule},
+};
 
 /// The finding that the source is not to be had, with what to do about it.
 #[must_use]
 pub fn finding(error: &SourceError) -> Finding {
     let (rule, advice) = match error {
+        SourceError::Obstructed { obstacle, words, .. } => {
+            let summary = format!("the source cannot be fetched: {error}");
+            return obstructed(obstacle, Phase::Fetch, summary).with_evidence(words.clone());
+        }
         SourceError::GitMissing(_) => (Rule::SourceUnavailable, "install git on this machine"),
         SourceError::NotARepository { .. } => {
             (Rule::SourceUnavailable, "keep the plan in the repository it speaks of, or name a `source.mirror`")
@@ -33,6 +40,9 @@ pub fn finding(error: &SourceError) -> Finding {
 #[must_use]
 pub fn tag_finding(error: &SourceError, phase: Phase) -> Finding {
     let (rule, advice) = match error {
+        SourceError::Obstructed { obstacle, words, .. } => {
+            return obstructed(obstacle, phase, format!("the tag cannot be placed: {error}")).with_evidence(words.clone());
+        }
         SourceError::Refused { .. } => (
             Rule::TagRefused,
             "grant whoever releases from this spare the right to create tags there, or set `tag_at:` to where it has it",
@@ -52,6 +62,10 @@ pub fn tag_finding(error: &SourceError, phase: Phase) -> Finding {
         | SourceError::Failed { .. } => (Rule::TagUnreachable, "run the git command by hand to see more, then drill again"),
     };
     Finding::new(rule, phase, format!("the tag cannot be placed: {error}"), advice)
+}
+
+fn obstructed(obstacle: &Obstacle, phase: Phase, summary: String) -> Finding {
+    Finding::new(obstacle.rule(), phase, summary, obstacle.advice("`trust:` of the plan"))
 }
 
 /// What a note means for the release: a finding, or a limit of what was drilled.

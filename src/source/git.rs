@@ -26,6 +26,10 @@ const KEPT: &[&str] = &[
     "GIT_EXEC_PATH",
     "GIT_HTTP_PROXY_AUTHMETHOD",
     "GIT_PROXY_COMMAND",
+    "GIT_PROXY_SSL_CAINFO",
+    "GIT_PROXY_SSL_CERT",
+    "GIT_PROXY_SSL_CERT_PASSWORD_PROTECTED",
+    "GIT_PROXY_SSL_KEY",
     "GIT_SSH",
     "GIT_SSH_COMMAND",
     "GIT_SSH_VARIANT",
@@ -73,7 +77,8 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// Of git's variables, those that stay without access: whom to trust, and where git's own programs are.
-const KEPT_WITHOUT_ACCESS: &[&str] = &["GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_NO_VERIFY"];
+const KEPT_WITHOUT_ACCESS: &[&str] =
+    &["GIT_EXEC_PATH", "GIT_PROXY_SSL_CAINFO", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_NO_VERIFY"];
 
 /// No configuration of the user's or the system's, and no folder in which curl or ssh could look for more.
 const WITHOUT_ACCESS: &[(&str, &str)] =

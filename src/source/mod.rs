@@ -6,6 +6,7 @@
 //! [`fetch()`], but for the drill's tag, by [`DrillTag::push`] and [`DrillTag::remove`]. No URL that is shown has
 //! credentials in it. The user's credential helpers and ssh configuration stay in use.
 
+mod again;
 mod behind;
 mod checkout;
 mod content;
@@ -22,6 +23,7 @@ mod submodule;
 mod tag;
 mod version;
 
+pub use again::look_again;
 pub use checkout::Checkout;
 pub use error::SourceError;
 pub use fetch::{FetchPlan, Reach, fetch};

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 
 use crate::{
     archive::{Fill, Refused, Unpacked},
+    network::Ways,
     plan::BuildImage,
     record::{Claim, DrillId, Leftover, RoomFacts, StepEnd, Stream, Text},
     secret::Secret,
@@ -84,6 +85,19 @@ pub struct RoomStep {
     pub time: Duration,
 }
 
+impl RoomStep {
+    /// The step led out by these ways; `file` is where the authorities lie. Its own variables outrank that.
+    fn led(mut self, ways: &Ways, file: Option<&str>) -> Self {
+        let is_own = |name: &str| self.env.iter().any(|(own, _)| own == name) || self.secrets.iter().any(|(own, _)| own == name);
+        let more = ways.variables(file, is_own);
+        self.secrets.extend(more);
+        self
+    }
+}
+
+/// The file of the authorities, beside the working folder so that it is no part of what is built.
+const AUTHORITIES: &str = "authorities.pem";
+
 /// Takes a step's output as it comes: any bytes, split anywhere.
 pub type OnOutput<'a> = &'a mut (dyn FnMut(Stream, &[u8]) + Send);
 
@@ -98,6 +112,13 @@ pub trait Room: Send {
     /// # Errors
     /// The content could not be read, or the room did not take it.
     async fn fill(&mut self, content: Fill) -> Result<u64, SpareError>;
+
+    /// Puts the authorities into a file of the room, beside the working folder. From now on every step finds the
+    /// ways in its environment.
+    ///
+    /// # Errors
+    /// The room did not take the file.
+    async fn lead(&mut self, ways: Ways) -> Result<(), SpareError>;
 
     /// Runs one step in the working folder and waits for its end. A step over its limit ends the room: later steps
     /// are an error.

@@ -5,6 +5,7 @@ use std::{env, fs, path::PathBuf};
 
 use canship::{
     history::{Access, Bucket, Folder, History as _, Key, Whereabouts},
+    network::{Network, Proxies, Trust},
     plan::{Addressing, Store, Timeouts},
     record::{DrillId, Verdict},
     secret::Secret,
@@ -197,7 +198,8 @@ fn bucket(real: &Real, prefix: &str, spool: PathBuf) -> Bucket {
         key: None,
     };
     let key = Key { id: Secret::new(real.key.0.clone()), secret: Secret::new(real.key.1.clone()), session: None };
-    let access = Access { endpoint: Some(real.address.clone()), region: None, key: Ok(key) };
+    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+    let access = Access { endpoint: Some(real.address.clone()), region: None, key: Ok(key), network };
     Bucket::new(&store, access, Folder::new(spool), &Timeouts { api: LONG, retry_after_max: LONG })
 }
 

@@ -8,8 +8,8 @@ use super::code;
 /// The floors, lowest first. A module imports from lower floors only, or from its own if that does not import back.
 const FLOORS: &[&[&str]] = &[
     &["record"],
-    &["plan", "process", "network"],
-    &["archive", "secret", "state"],
+    &["plan", "process"],
+    &["archive", "secret", "network", "state"],
     &["source", "registry", "history"],
     &["spare", "probe", "compare"],
     &["drill"],

@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use canship::{
+    network::{Network, Proxies, Trust},
     plan::Timeouts,
     record::Digest,
     registry::{Client, Credentials, Image, Platform, Repository},
@@ -36,7 +37,8 @@ impl Released {
         runtime.block_on(async {
             let timeouts = Timeouts { api: std::time::Duration::from_mins(1), retry_after_max: std::time::Duration::ZERO };
             let repository: Repository = name.parse().unwrap();
-            let client = Client::new(repository, Credentials::Anonymous, &timeouts).unwrap();
+            let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+            let client = Client::new(repository, Credentials::Anonymous, &timeouts, &network).unwrap();
             client.push(&image().await, "v1.2.3", &|_| {}).await.unwrap();
         });
         Self(name)

@@ -18,6 +18,8 @@ use super::Project;
 pub(crate) struct Canship {
     arguments: Vec<OsString>,
     variables: Vec<(String, OsString)>,
+    /// A command that runs it, as `nsenter` does.
+    wrapper: Vec<String>,
     own: tempfile::TempDir,
 }
 
@@ -40,7 +42,7 @@ impl Canship {
         for folder in ["home", "tmp"] {
             fs::create_dir(own.path().join(folder)).unwrap();
         }
-        Self { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), own }
+        Self { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), wrapper: Vec::new(), own }
     }
 
     /// A drill of this project.
@@ -60,6 +62,13 @@ impl Canship {
         self
     }
 
+    /// Runs it by this command.
+    #[must_use]
+    pub(crate) fn wrapped(mut self, wrapper: Vec<String>) -> Self {
+        self.wrapper = wrapper;
+        self
+    }
+
     /// The folder that the call has for its temporary files.
     pub(crate) fn temporary(&self) -> PathBuf {
         self.own.path().join("tmp")
@@ -72,7 +81,11 @@ impl Canship {
 
     /// The call itself, to start it in another way.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_canship"));
+        let program = env!("CARGO_BIN_EXE_canship");
+        let mut command = Command::new(self.wrapper.first().map_or(program, String::as_str));
+        if !self.wrapper.is_empty() {
+            command.args(&self.wrapper[1..]).arg(program);
+        }
         command.args(&self.arguments).env_clear().stdin(Stdio::null()).current_dir(self.own.path());
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.own.path().join("home"));
         command.env("TMPDIR", self.temporary());

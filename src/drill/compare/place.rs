@@ -123,7 +123,8 @@ impl Work<'_> {
         let looked_into = inside.is_some() || (is_archive(url.path()) && !is_archive(name));
         let wanted = self.wanted(name, inside)?;
         let access = self.access(access)?;
-        let download = Download { url, access, patience: self.drill.plan.timeouts.api };
+        let (patience, network) = (self.drill.plan.timeouts.api, self.drill.network.clone());
+        let download = Download { url, access, patience, network };
         let fetched = download.fetch(self.folder, &self.bounds).await.map_err(|error| unfetched(&error))?;
         self.compare_each(vec![name.to_owned()], move |_, store, bounds| {
             let Fetched { at, size, digest } = &fetched;
@@ -183,7 +184,8 @@ impl Work<'_> {
         let password = login.map(|login| self.secret(&login.password)).transpose()?;
         let credentials = probe::credentials(repository, &target, password, self.drill.keys()).await;
         let credentials = credentials.map_err(|finding| Unmatched::new(finding.summary.one_line(), finding.advice.one_line()))?;
-        Client::new(repository.clone(), credentials, &self.drill.plan.timeouts).map_err(|error| unpulled(&error, login))
+        let (timeouts, network) = (&self.drill.plan.timeouts, &self.drill.network);
+        Client::new(repository.clone(), credentials, timeouts, network).map_err(|error| unpulled(&error, login))
     }
 
     fn access(&self, access: &ReleaseAccess) -> Result<Access, Unmatched> {

@@ -19,6 +19,7 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use self::known::Known;
 use super::{clock::Clock, deadline};
 use crate::{
+    network::Network,
     plan::{OciTarget, Plan},
     record::{Cleaning, DrillId, Leftover, Text},
     secret::Secret,
@@ -56,6 +57,8 @@ pub struct Ground<'g> {
     pub folder: &'g Path,
     /// The git of this machine.
     pub git: &'g Git,
+    /// How servers are reached.
+    pub network: &'g Network,
     /// The file in which Docker keeps logins, if it has a place.
     pub docker_config: Option<&'g Path>,
     /// The password of a target's login, if it is there.

@@ -89,7 +89,7 @@ async fn clean(ground: &Ground<'_>, known: &Known, mode: Mode, (name, repository
 }
 
 async fn client(ground: &Ground<'_>, name: &str, target: Option<&OciTarget>) -> Result<Client, String> {
-    let keys = probe::Keys { docker: ground.docker_config, timeouts: &ground.plan.timeouts };
+    let keys = probe::Keys { docker: ground.docker_config, timeouts: &ground.plan.timeouts, network: ground.network };
     let found = async {
         let repository = probe::repository(name)?;
         let credentials = match target {
@@ -102,7 +102,7 @@ async fn client(ground: &Ground<'_>, name: &str, target: Option<&OciTarget>) -> 
         Ok::<_, crate::record::Finding>((repository, credentials))
     };
     let (repository, credentials) = found.await.map_err(|finding| finding.summary.to_string())?;
-    Client::new(repository, credentials, &ground.plan.timeouts).map_err(|error| error.to_string())
+    Client::new(repository, credentials, &ground.plan.timeouts, ground.network).map_err(|error| error.to_string())
 }
 
 /// Takes over the tags of drills that live no more, each with all that only it leads to.

@@ -57,6 +57,23 @@ pub(super) async fn fill(connection: &Connection, container: &str, content: Fill
     }
 }
 
+/// Puts one file beside the folder in which steps run; they may read it.
+pub(super) async fn put(connection: &Connection, container: &str, name: &str, content: &[u8]) -> Result<(), SpareError> {
+    let failure = |reason: String| SpareError::Failed { what: format!("putting `{name}` into the clean room"), reason };
+    let archive = archive_of(name, content).map_err(|reason| failure(reason.to_string()))?;
+    let options = UploadToContainerOptionsBuilder::default().path(WORK).build();
+    let uploaded = connection.docker.upload_to_container(container, Some(options), bollard::body_full(archive.into())).await;
+    uploaded.map_err(|reason| failure(words(&reason)))
+}
+
+fn archive_of(name: &str, content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut archive = Vec::new();
+    let mut writer = Writer::new(&mut archive, "", OWNER);
+    writer.file(name.as_ref(), content.len() as u64, false, content)?;
+    writer.finish()?;
+    Ok(archive)
+}
+
 /// The end of the channel that the connection reads. When dropped, it ends the thread that fills the channel: the
 /// connection itself may hold its end for as long as an engine that hangs.
 struct Body(Arc<Mutex<mpsc::Receiver<io::Result<Bytes>>>>);

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use bollard::{container::AttachContainerResults, query_parameters::KillContainerOptionsBuilder};
 
 use super::{
-    super::{OnOutput, Room, RoomPlan, RoomStep, SpareError},
+    super::{AUTHORITIES, OnOutput, Room, RoomPlan, RoomStep, SpareError},
     collect,
     connect::{Connection, failed, status},
-    create::{Disk, container_name},
+    create::{Disk, WORK, container_name},
     fill,
     held::Limit,
     remove,
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     archive::{Fill, Unpacked},
+    network::Ways,
     record::{ImageFacts, Leftover, RoomFacts, StepEnd},
 };
 
@@ -38,13 +39,15 @@ pub(super) struct ContainerRoom {
     started: Started,
     /// Whether the folders are there in which steps run; they come with the first filling.
     has_folders: bool,
+    ways: Ways,
     /// Why the room is no more.
     ended: Option<String>,
 }
 
 impl ContainerRoom {
     pub(super) fn new(connection: Arc<Connection>, plan: RoomPlan, image: ImageFacts, container: String, started: Started) -> Self {
-        Self { connection, plan, image, container, started, has_folders: false, ended: None }
+        let ways = Ways::default();
+        Self { connection, plan, image, container, started, has_folders: false, ways, ended: None }
     }
 
     /// The limits of the plan that this room is not held to.
@@ -132,8 +135,19 @@ impl Room for ContainerRoom {
         Ok(bytes)
     }
 
+    async fn lead(&mut self, ways: Ways) -> Result<(), SpareError> {
+        self.alive()?;
+        if let Some(authorities) = &ways.authorities {
+            fill::put(&self.connection, &self.container, AUTHORITIES, authorities.as_bytes()).await?;
+        }
+        self.ways = ways;
+        Ok(())
+    }
+
     async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError> {
         self.furnish().await?;
+        let file = self.ways.authorities.as_ref().map(|_| format!("{WORK}/{AUTHORITIES}"));
+        let step = step.led(&self.ways, file.as_deref());
         let mut beginning = Beginning::default();
         let mut take = |stream, chunk: &[u8]| beginning.take(stream, chunk, output);
         let running = step::run(&self.connection, &self.container, &step, &mut take);

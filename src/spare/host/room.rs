@@ -23,10 +23,11 @@ use super::{
 };
 use crate::{
     archive::{self, Fill, Refused, Unpacked, Writer},
+    network::Ways,
     plan::Limits,
     process::Child,
     record::{Leftover, RoomFacts, StepEnd, Stream, Text},
-    spare::{OnOutput, Room, RoomStep, SpareError},
+    spare::{AUTHORITIES, OnOutput, Room, RoomStep, SpareError},
 };
 
 /// A room on this machine.
@@ -40,6 +41,7 @@ pub(super) struct HostRoom {
     group: Arc<Group>,
     watch: Watch,
     facts: RoomFacts,
+    ways: Ways,
     ended: Option<String>,
 }
 
@@ -55,7 +57,7 @@ impl HostRoom {
     pub(super) fn new((folder, path): (PathBuf, OsString), limits: &Limits, group: Arc<Group>, facts: RoomFacts) -> Self {
         let unheld = (!group.bounds(Bound::Processes)).then_some(limits.pids);
         let watch = Watch::new(folder.clone(), limits.disk, unheld);
-        Self { folder, path, disk: limits.disk, group, watch, facts, ended: None }
+        Self { folder, path, disk: limits.disk, group, watch, facts, ways: Ways::default(), ended: None }
     }
 
     fn source(&self) -> PathBuf {
@@ -139,10 +141,22 @@ impl Room for HostRoom {
         }
     }
 
+    async fn lead(&mut self, ways: Ways) -> Result<(), SpareError> {
+        if let Some(authorities) = &ways.authorities {
+            let file = self.folder.join(AUTHORITIES);
+            let written = tokio::fs::write(&file, authorities.as_bytes()).await;
+            written.map_err(|reason| failed(format!("writing `{}`", file.display()), &reason))?;
+        }
+        self.ways = ways;
+        Ok(())
+    }
+
     async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError> {
         if let Some(reason) = &self.ended {
             return Err(SpareError::Ended { reason: reason.clone() });
         }
+        let file = self.ways.authorities.as_ref().map(|_| self.folder.join(AUTHORITIES));
+        let step = step.led(&self.ways, file.as_deref().and_then(Path::to_str));
         let broken = |reason: io::Error| failed("running the step".to_owned(), &reason);
         let began = self.group.counts();
         let mut child = self.start(&step).await.map_err(broken)?;

@@ -7,6 +7,7 @@ pub(crate) mod token;
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use canship::{
+    network::{Network, Proxies, Trust},
     plan::Timeouts,
     registry::{Client, Credentials, Image, Platform},
     secret::Secret,
@@ -23,7 +24,8 @@ pub(crate) fn login(password: &str) -> Credentials {
 }
 
 pub(crate) fn client(address: &str, name: &str, credentials: Credentials, timeouts: &Timeouts) -> Client {
-    Client::new(format!("{address}/{name}").parse().unwrap(), credentials, timeouts).unwrap()
+    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+    Client::new(format!("{address}/{name}").parse().unwrap(), credentials, timeouts, &network).unwrap()
 }
 
 pub(crate) fn platform() -> Platform {

@@ -35,14 +35,19 @@ impl Registry {
     }
 
     pub(crate) fn start(auth: &Auth<'_>) -> Self {
-        // The port is free only until somebody else takes it.
-        (0..5).find_map(|_| Self::try_start(auth)).expect("no registry could be started")
+        Self::start_at("127.0.0.1", auth, None)
     }
 
-    fn try_start(auth: &Auth<'_>) -> Option<Self> {
+    /// One at this address of this machine; with TLS if it has a certificate and a key.
+    pub(crate) fn start_at(ip: &str, auth: &Auth<'_>, tls: Option<(&Path, &Path)>) -> Self {
+        // The port is free only until somebody else takes it.
+        (0..5).find_map(|_| Self::try_start(ip, auth, tls)).expect("no registry could be started")
+    }
+
+    fn try_start(ip: &str, auth: &Auth<'_>, tls: Option<(&Path, &Path)>) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+        let port = TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap().port();
+        let address = format!("{ip}:{port}");
         let auth = match auth {
             Auth::Open => String::new(),
             Auth::Htpasswd => {
@@ -56,11 +61,14 @@ impl Registry {
                 certificate.display()
             ),
         };
+        let tls = tls.map_or_else(String::new, |(certificate, key)| {
+            format!(", tls: {{ certificate: {}, key: {} }}", certificate.display(), key.display())
+        });
         let config = format!(
             "version: 0.1\nlog: {{ level: error, accesslog: {{ disabled: true }} }}\n\
              storage: {{ filesystem: {{ rootdirectory: {}/data }}, delete: {{ enabled: true }}, \
              maintenance: {{ uploadpurging: {{ enabled: false }} }} }}\n\
-             http: {{ addr: \"{address}\" }}\n{auth}",
+             http: {{ addr: \"{address}\"{tls} }}\n{auth}",
             folder.path().display()
         );
         let file = folder.path().join("config.yml");
