@@ -1,7 +1,6 @@
 //! Every limit of the plan, reached on purpose and just not, on every spare: each ends with a finding that names the
 //! limit and the step, and leaves nothing running.
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 #[path = "../support/mod.rs"]
 mod support;
