@@ -31,7 +31,10 @@ use canship::{
     plan::{BuildImage, Limits},
     record::{Claim, DrillId, HostId, StepEnd, Stream},
     secret::Secret,
-    spare::{Room, RoomPlan, RoomStep, Spare as _, SpareError, container::Engine},
+    spare::{
+        Room, RoomPlan, RoomStep, Spare as _, SpareError,
+        container::{Engine, Located, Surroundings},
+    },
 };
 use engines::On;
 use futures_util::StreamExt as _;
@@ -56,7 +59,11 @@ fn run_on<T: Future<Output = ()>>(on: On, test: impl FnOnce() -> T) {
 }
 
 fn engine() -> Engine {
-    Engine::new(Some(ON.get().address()), None)
+    at(&ON.get().address())
+}
+
+fn at(address: &str) -> Engine {
+    Engine::new(Located::new(Some(address), Surroundings::default()))
 }
 
 fn docker() -> Docker {
@@ -257,9 +264,8 @@ async fn an_engine_that_is_not_there_is_told_at_once() {
     let plan = plan();
     let began = Instant::now();
     for (address, words) in [("unix:///nowhere/docker.sock", "no socket"), ("tcp://127.0.0.1:9", "refused")] {
-        let engine = Engine::new(Some(address.to_owned()), None);
-        match engine.look(&plan).await {
-            Err(SpareError::Unreachable { address: told, reason }) => {
+        match at(address).look(&plan).await {
+            Err(SpareError::Unreachable { address: told, reason, .. }) => {
                 assert_eq!(told, address);
                 assert!(reason.contains(words), "{reason}");
             }
@@ -270,9 +276,9 @@ async fn an_engine_that_is_not_there_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn engines_that_are_reached_in_other_ways_are_named_as_not_supported() {
-    let looked = Engine::new(None, Some(String::from("ssh://build@spare.example"))).look(&plan()).await;
-    assert!(matches!(&looked, Err(SpareError::Unsupported(words)) if words.contains("ssh://build@spare.example")), "{looked:?}");
+async fn an_address_of_no_known_kind_is_named() {
+    let looked = at("npipe:////./pipe/docker_engine").look(&plan()).await;
+    assert!(matches!(&looked, Err(SpareError::Unlocated { reason, .. }) if reason.contains("npipe:////./pipe")), "{looked:?}");
 }
 
 async fn steps_run_without_rights_as_seen_from_inside() {

@@ -45,7 +45,7 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
     let secrets = logins(loaded).await;
     let scrubber = Scrubber::new(secrets.values().chain(network.proxies.secrets()));
     let password = |target: &OciTarget| secrets.get(&target.login.as_ref()?.password).cloned();
-    let surroundings = place::surroundings(&state);
+    let surroundings = place::surroundings(&state, &loaded.plan);
     let folder = tempfile::tempdir_in(environment::temporary())
         .map_err(|reason| Failure::failed("nothing was removed: no folder for temporary files could be made", &reason))?;
     let ways = network::of_git(&network, folder.path())?;

@@ -63,7 +63,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let spare = choose(&order)?.clone();
     if order.mode == Mode::Rehearsal {
-        refuse_access(&spare)?;
+        refuse_access(&spare, &order.loaded.plan)?;
     }
     let reports = Reports::open(order.outputs)?;
     let network = network::network(&order.loaded)?;
@@ -80,6 +80,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let git = place::git(&order.loaded.plan, place.journal.drill(), hidden, ways);
     let of_history = kept.iter().flat_map(|kept| &kept.secrets);
     let more_secrets = of_history.chain(network.proxies.secrets()).cloned().collect();
+    let surroundings = place::surroundings(&place.state, &order.loaded.plan);
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
         git: if order.mode == Mode::Rehearsal { git.without_access() } else { git },
@@ -90,7 +91,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         builder,
         journal: Arc::clone(&place.journal),
         registries: order.registries,
-        surroundings: place::surroundings(&place.state),
+        surroundings,
         workspace: place.folder("drill")?,
         sinks: sinks(order.outputs, kept.as_ref())?,
         interrupts: interrupts.clone(),
@@ -132,7 +133,7 @@ pub(super) fn spare_of<'l>(loaded: &'l Loaded, name: &str) -> Result<&'l plan::S
 }
 
 /// Refuses a rehearsal on a spare that is reached or worked on with what gives the user access.
-fn refuse_access(spare: &plan::Spare) -> Result<(), Failure> {
+fn refuse_access(spare: &plan::Spare, plan: &plan::Plan) -> Result<(), Failure> {
     let refused = |why: &str| {
         let what = "the drill did not start and nothing was changed";
         Failure::refused(format!(
@@ -143,10 +144,10 @@ fn refuse_access(spare: &plan::Spare) -> Result<(), Failure> {
     };
     match &spare.kind {
         SpareKind::Host => Err(refused("steps on this machine have the rights and the logins of the user")),
-        SpareKind::Container { engine } => match engine.clone().or_else(environment::docker_host) {
-            Some(address) if address.starts_with("ssh:") => Err(refused("ssh uses the keys of the user")),
-            _ => Ok(()),
-        },
+        SpareKind::Container { engine } if place::locate(engine.as_deref(), plan).place().address.as_str().starts_with("ssh:") => {
+            Err(refused("ssh uses the keys of the user"))
+        }
+        SpareKind::Container { .. } => Ok(()),
         SpareKind::Runner => Ok(()),
     }
 }
@@ -158,7 +159,7 @@ fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc
             Err(Failure::refused("the drill did not start and nothing was changed: this version cannot build a `dockerfile:`")
                 .advise("name an `image:` that has the build's tools"))
         }
-        SpareKind::Container { engine } => Ok(Arc::new(container::Engine::new(engine.clone(), environment::docker_host()))),
+        SpareKind::Container { engine } => Ok(Arc::new(container::Engine::new(place::locate(engine.as_deref(), &loaded.plan)))),
         SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
         SpareKind::Runner => Err(Failure::refused(format!(
             "the drill did not start and nothing was changed: this version cannot drill the spare runner `{}`",

@@ -4,9 +4,10 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     path::PathBuf,
+    time::Duration,
 };
 
-use crate::network::ProxyVariables;
+use crate::{network::ProxyVariables, spare::container::Surroundings};
 
 use crate::secret::Secret;
 
@@ -35,10 +36,24 @@ const GITHUB_STEP_SUMMARY: Variable =
     Variable { name: "GITHUB_STEP_SUMMARY", purpose: "a file that the Markdown report is appended to, as GitHub Actions sets it" };
 const DOCKER_HOST: Variable =
     Variable { name: "DOCKER_HOST", purpose: "the address of the container engine, unless the spare names one" };
+const DOCKER_CONTEXT: Variable = Variable {
+    name: "DOCKER_CONTEXT",
+    purpose: "the Docker context that names the engine, if neither the spare nor `DOCKER_HOST` does",
+};
+const DOCKER_TLS_VERIFY: Variable = Variable {
+    name: "DOCKER_TLS_VERIFY",
+    purpose: "if set and not empty, an engine at `tcp://` is reached by TLS and must prove who it is",
+};
+const DOCKER_CERT_PATH: Variable = Variable {
+    name: "DOCKER_CERT_PATH",
+    purpose: "the folder with `ca.pem`, `cert.pem` and `key.pem` for `DOCKER_TLS_VERIFY`; without it the one of `DOCKER_CONFIG`",
+};
 const DOCKER_CONFIG: Variable = Variable {
     name: "DOCKER_CONFIG",
-    purpose: "the folder with Docker's `config.json`, which knows logins; without it `~/.docker`",
+    purpose: "the folder with Docker's `config.json`, which knows logins and the current context; without it `~/.docker`",
 };
+const XDG_RUNTIME_DIR: Variable =
+    Variable { name: "XDG_RUNTIME_DIR", purpose: "where sockets of this user's own engines are; without it `/run/user/<uid>`" };
 const HOME: Variable = Variable { name: "HOME", purpose: "where `~` is" };
 const LANG: Variable = Variable { name: "LANG", purpose: "as `LC_ALL`, where neither that nor `LC_CTYPE` is set" };
 const LC_ALL: Variable =
@@ -71,7 +86,7 @@ const XDG_STATE_HOME: Variable = Variable {
 };
 
 /// Every variable, in the order of the README's table.
-pub const VARIABLES: [Variable; 25] = [
+pub const VARIABLES: [Variable; 29] = [
     ALL_PROXY,
     AWS_ACCESS_KEY_ID,
     AWS_DEFAULT_REGION,
@@ -80,8 +95,11 @@ pub const VARIABLES: [Variable; 25] = [
     AWS_REGION,
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
+    DOCKER_CERT_PATH,
     DOCKER_CONFIG,
+    DOCKER_CONTEXT,
     DOCKER_HOST,
+    DOCKER_TLS_VERIFY,
     GITHUB_STEP_SUMMARY,
     GIT_SSL_CAINFO,
     HOME,
@@ -96,6 +114,7 @@ pub const VARIABLES: [Variable; 25] = [
     SSL_CERT_DIR,
     SSL_CERT_FILE,
     TMPDIR,
+    XDG_RUNTIME_DIR,
     XDG_STATE_HOME,
 ];
 
@@ -116,15 +135,29 @@ pub(super) fn state() -> StatePlace {
     StatePlace { path: temporary().join(name), is_makeshift: true }
 }
 
-/// Where the container engine is, if the user says so.
-pub(super) fn docker_host() -> Option<String> {
-    set(DOCKER_HOST).and_then(|address| address.into_string().ok())
+/// What decides how an engine is reached. What is not text is kept as well as text can hold it, so that it is told.
+pub(super) fn surroundings(secrets: &[&str], patience: Duration) -> Surroundings {
+    let text = |variable| set(variable).map(|value| value.to_string_lossy().into_owned());
+    Surroundings {
+        docker_host: text(DOCKER_HOST),
+        docker_context: text(DOCKER_CONTEXT),
+        docker_config: docker_folder(),
+        tls_verify: set(DOCKER_TLS_VERIFY).is_some(),
+        cert_path: set(DOCKER_CERT_PATH).map(PathBuf::from),
+        runtime: set(XDG_RUNTIME_DIR).map(PathBuf::from),
+        temporary: temporary(),
+        environment: without(secrets),
+        patience,
+    }
 }
 
 /// The file in which Docker keeps logins.
 pub(super) fn docker_config() -> Option<PathBuf> {
-    let folder = set(DOCKER_CONFIG).map(PathBuf::from).or_else(|| Some(PathBuf::from(set(HOME)?).join(".docker")))?;
-    Some(folder.join("config.json"))
+    docker_folder().map(|folder| folder.join("config.json"))
+}
+
+fn docker_folder() -> Option<PathBuf> {
+    set(DOCKER_CONFIG).map(PathBuf::from).or_else(|| Some(PathBuf::from(set(HOME)?).join(".docker")))
 }
 
 /// What is said of proxies.
@@ -198,8 +231,8 @@ pub(super) fn temporary() -> PathBuf {
     set(TMPDIR).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
 }
 
-/// All of it but these, for git: the user's keys, proxies and credential helpers stay in use, and no secret of the plan
-/// goes to what git starts.
+/// All of it but these, for git and ssh: the user's keys, proxies and credential helpers stay in use, and no secret of the
+/// plan goes to what they start.
 pub(super) fn without(variables: &[&str]) -> Vec<(OsString, OsString)> {
     env::vars_os().filter(|(name, _)| !variables.iter().any(|variable| name == variable)).collect()
 }

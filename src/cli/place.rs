@@ -16,7 +16,10 @@ use crate::{
     plan::{Plan, SecretSource},
     record::{Claim, DrillId},
     source::Git,
-    spare::{container, host},
+    spare::{
+        container::{self, Engine, Located},
+        host,
+    },
     state::{Entry, Item, Journal, State, StateError},
 };
 
@@ -59,9 +62,27 @@ impl Place {
 }
 
 /// Where leftovers of earlier drills are looked for.
-pub(super) fn surroundings(state: &State) -> Surroundings {
-    let engines = |address| container::Engine::new(address, environment::docker_host());
+pub(super) fn surroundings(state: &State, plan: &Plan) -> Surroundings {
+    let around = around(plan);
+    let engines = move |address: Option<String>| Engine::new(Located::new(address.as_deref(), around.clone()));
     Surroundings { state: state.clone(), temporary: environment::temporary(), engines: Arc::new(engines) }
+}
+
+/// The engine that is meant by what a spare of the plan names, or by its silence.
+pub(super) fn locate(engine: Option<&str>, plan: &Plan) -> Located {
+    Located::new(engine, around(plan))
+}
+
+/// What decides how an engine is reached. `ssh` gets no more of the environment than git.
+fn around(plan: &Plan) -> container::Surroundings {
+    let hidden: Vec<_> = secret_variables(plan).chain(environment::AWS_KEY).collect();
+    environment::surroundings(&hidden, plan.timeouts.api)
+}
+
+/// The variables that the plan takes secrets from.
+fn secret_variables(plan: &Plan) -> impl Iterator<Item = &str> {
+    let sources = plan.secrets.values();
+    sources.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None })
 }
 
 /// The git of this machine, for a drill of this plan: what it starts gets none of the plan's secrets, and is known by the
@@ -72,9 +93,7 @@ pub(super) fn git<'h>(
     hidden: impl IntoIterator<Item = &'h str>,
     ways: Vec<(OsString, OsString)>,
 ) -> Git {
-    let secrets = plan.secrets.values();
-    let secrets = secrets.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None });
-    let mut variables = environment::without(&secrets.chain(hidden).collect::<Vec<_>>());
+    let mut variables = environment::without(&secret_variables(plan).chain(hidden).collect::<Vec<_>>());
     variables.retain(|(name, _)| !environment::is_of_proxies(name) && !ways.iter().any(|(other, _)| other == name));
     variables.extend(ways);
     variables.push((host::DRILL_MARKER.into(), drill.as_str().into()));

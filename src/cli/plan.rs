@@ -5,18 +5,33 @@ use std::path::Path;
 use super::{
     Failure,
     arguments::{PlanFormat, PlanOptions},
-    output,
+    output, place,
 };
 use crate::{
-    plan::{self, Loaded},
+    plan::{self, Loaded, SpareKind},
     record::Exit,
 };
 
 pub(super) fn run(options: &PlanOptions) -> Result<Exit, Failure> {
-    let loaded = load_plan(&options.plan.plan)?;
+    let mut loaded = load_plan(&options.plan.plan)?;
+    name_engines(&mut loaded);
     match options.format {
         PlanFormat::Text => output::result(&loaded.show()),
         PlanFormat::Json => output::result(&format!("{:#}\n", loaded.to_json())),
+    }
+}
+
+/// Where the plan names no engine, says which one is meant here and now.
+fn name_engines(loaded: &mut Loaded) {
+    for (at, spare) in loaded.plan.spares.iter().enumerate() {
+        if !matches!(spare.kind, SpareKind::Container { engine: None }) {
+            continue;
+        }
+        let place = place::locate(None, &loaded.plan).place();
+        let path = format!("spares[{at}].container.engine");
+        for setting in loaded.settings.iter_mut().filter(|setting| setting.path == path) {
+            setting.value = format!("({}: {})", place.address.one_line(), place.way.one_line());
+        }
     }
 }
 

@@ -270,7 +270,7 @@ fn judge_certificates(drill: &Drill) {
 }
 
 fn facts(setup: &Setup) -> DrillFacts {
-    let Setup { loaded, plan_file, spare, .. } = setup;
+    let Setup { loaded, plan_file, .. } = setup;
     DrillFacts {
         log: LOG_VERSION,
         drill: setup.journal.drill().clone(),
@@ -278,22 +278,22 @@ fn facts(setup: &Setup) -> DrillFacts {
         release: loaded.plan.release.as_str().into(),
         plan: plan_file.as_str().into(),
         plan_digest: loaded.digest.clone(),
-        spare: spare_facts(spare),
+        spare: spare_facts(&setup.spare, &*setup.builder),
         target: loaded.plan.target,
         seal: Seal::Open,
         mode: setup.mode,
     }
 }
 
-fn spare_facts(spare: &plan::Spare) -> SpareFacts {
+fn spare_facts(spare: &plan::Spare, builder: &dyn Spare) -> SpareFacts {
+    let engine = builder.place();
+    let is_elsewhere = engine.as_ref().is_some_and(|place| !place.address.as_str().starts_with("unix:"));
     let (kind, independence) = match &spare.kind {
         // An engine elsewhere is somebody's machine: whose, the plan does not say, so nothing better is claimed.
-        plan::SpareKind::Container { engine: Some(address) } if !address.starts_with("unix:") => {
-            (SpareKind::Container, Independence::OtherVendor)
-        }
+        plan::SpareKind::Container { .. } if is_elsewhere => (SpareKind::Container, Independence::OtherVendor),
         plan::SpareKind::Container { .. } => (SpareKind::Container, Independence::NoVendor),
         plan::SpareKind::Runner => (SpareKind::Runner, Independence::SameControlPlane),
         plan::SpareKind::Host => (SpareKind::Host, Independence::NoVendor),
     };
-    SpareFacts { name: spare.name.as_str().into(), kind, independence }
+    SpareFacts { name: spare.name.as_str().into(), kind, independence, engine }
 }

@@ -153,7 +153,12 @@ impl EventKind {
     /// Shows `visit` every text in the event: all that came from outside, so that a secret can be taken out of it.
     pub fn for_each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
         match self {
-            Self::DrillStarted(facts) => each([&mut facts.release, &mut facts.plan, &mut facts.spare.name], visit),
+            Self::DrillStarted(facts) => {
+                each([&mut facts.release, &mut facts.plan, &mut facts.spare.name], visit);
+                if let Some(engine) = &mut facts.spare.engine {
+                    each([&mut engine.address, &mut engine.way], visit);
+                }
+            }
             Self::PhaseStarted { .. }
             | Self::StepOutputLeftOut { .. }
             | Self::StepFinished { .. }

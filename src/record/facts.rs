@@ -43,6 +43,18 @@ pub struct SpareFacts {
     pub kind: SpareKind,
     /// What it depends on.
     pub independence: Independence,
+    /// Where its engine is sought; none for a spare without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EnginePlace>,
+}
+
+/// Where an engine is sought, before it was asked anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnginePlace {
+    /// Its address; `unknown` if what names it is wrong.
+    pub address: Text,
+    /// Who says so: the plan, a variable, a Docker context, nobody.
+    pub way: Text,
 }
 
 /// The kinds of spare.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::record::{
-    Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, Exit, Finding, Grade, ImageFacts,
-    Independence, LeftOut, Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal, Severity, Signal,
-    SourceFacts, SpareFacts, SpareKind, Status, StepEnd, StepRecord, Text, Verdict,
+    Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, EnginePlace, Exit, Finding, Grade,
+    ImageFacts, Independence, LeftOut, Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal,
+    Severity, Signal, SourceFacts, SpareFacts, SpareKind, Status, StepEnd, StepRecord, Text, Verdict,
 };
 
 /// The verdict as a headline.
@@ -100,7 +100,13 @@ pub(super) fn spare(spare: &SpareFacts, seal: Seal) -> String {
     let network = match seal {
         Seal::Open => "network not sealed",
     };
-    format!("{kind}, {depends}, {network}")
+    let engine = spare.engine.as_ref().map(|place| format!(" on the engine at {}", engine_place(place))).unwrap_or_default();
+    format!("{kind}{engine}, {depends}, {network}")
+}
+
+/// Where an engine is sought, and why there.
+fn engine_place(place: &EnginePlace) -> String {
+    format!("`{}` ({})", place.address.one_line(), place.way.one_line())
 }
 
 pub(super) fn engine(engine: &EngineFacts) -> String {

@@ -7,10 +7,8 @@ use crate::record::{Finding, Phase, Rule};
 #[must_use]
 pub fn finding(error: &SpareError, phase: Phase) -> Finding {
     let (rule, advice) = match error {
-        SpareError::Unreachable { .. } => (
-            Rule::EngineUnreachable,
-            "start the engine there, correct `engine:` or DOCKER_HOST, or drill another spare with --spare",
-        ),
+        SpareError::Unreachable { advice, rule, .. } => (*rule, advice.as_str()),
+        SpareError::Unlocated { advice, .. } => (Rule::EngineUnreachable, advice.as_str()),
         SpareError::NoImage { .. } => {
             (Rule::ImageMissing, "load the image on the engine, or name one that it can pull, also when its usual registry is out")
         }

@@ -18,7 +18,7 @@ use crate::{
     archive::{Fill, Refused, Unpacked},
     network::Ways,
     plan::BuildImage,
-    record::{Claim, DrillId, Leftover, RoomFacts, StepEnd, Stream, Text},
+    record::{Claim, DrillId, EnginePlace, Leftover, RoomFacts, Rule, StepEnd, Stream, Text},
     secret::Secret,
 };
 
@@ -59,6 +59,11 @@ pub trait Spare: Send + Sync {
         plan: &RoomPlan,
         progress: &(dyn Fn(&str, u64, Option<u64>) + Send + Sync),
     ) -> Result<Box<dyn Room>, SpareError>;
+
+    /// Where the engine is sought that rooms are made on, if it has one. Asks nobody.
+    fn place(&self) -> Option<EnginePlace> {
+        None
+    }
 
     /// The address of the engine that rooms are made on, as a journal keeps it; none if it is no engine.
     fn engine(&self) -> Option<String> {
@@ -147,6 +152,18 @@ pub enum SpareError {
         address: String,
         /// What was seen.
         reason: String,
+        /// What to do about it.
+        advice: String,
+        /// What kind of finding that is.
+        rule: Rule,
+    },
+    /// What names the engine is wrong.
+    #[error("it is not known where the container engine is: {reason}")]
+    Unlocated {
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it.
+        advice: String,
     },
     /// The image is not there and could not be pulled.
     #[error("image `{image}` is not on the engine and could not be pulled: {reason}")]

@@ -53,8 +53,16 @@ const OWNED: &[Owned] = &[
         what: "starts a program",
         words: &["Command::new(", "CommandWrap::with_new("],
         except: &["clap::Command::new("],
-        // git, the commands that hold secrets, the steps of a host spare, and git again to make the demo's project.
-        owners: &["source/git.rs", "secret/", "spare/host.rs", "spare/host/", "cli/demo.rs", "cli/demo/"],
+        // git, the commands that hold secrets, the steps of a host spare, ssh, and git again to make the demo's project.
+        owners: &[
+            "source/git.rs",
+            "secret/",
+            "spare/host.rs",
+            "spare/host/",
+            "cli/demo.rs",
+            "cli/demo/",
+            "spare/container/connect/ssh/",
+        ],
     },
 ];
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use canship::record::{
     Artifact, CheckKind, Cleaning, ComparedWith, ComparisonFacts, ComparisonResult, Difference, DifferenceKind, Digest, DrillFacts,
-    DrillId, EngineFacts, Event, EventKind, Finding, ImageFacts, Independence, LOG_VERSION, LeftOut, Leftover, Mode, Origin,
-    Outcome, Phase, PulledFacts, PushedFacts, RoomFacts, Rule, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd, StepId,
-    Stream, TagFacts, Text,
+    DrillId, EngineFacts, EnginePlace, Event, EventKind, Finding, ImageFacts, Independence, LOG_VERSION, LeftOut, Leftover, Mode,
+    Origin, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts, Rule, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd,
+    StepId, Stream, TagFacts, Text,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -68,7 +68,12 @@ pub(crate) fn facts() -> DrillFacts {
         release: "acme-api".into(),
         plan: "canship.yaml".into(),
         plan_digest: Digest::from_sha256(&[0x11; 32]),
-        spare: SpareFacts { name: "laptop".into(), kind: SpareKind::Container, independence: Independence::NoVendor },
+        spare: SpareFacts {
+            name: "laptop".into(),
+            kind: SpareKind::Container,
+            independence: Independence::NoVendor,
+            engine: Some(EnginePlace { address: "unix:///var/run/docker.sock".into(), way: "named by DOCKER_HOST".into() }),
+        },
         target: Duration::from_mins(30),
         seal: Seal::Open,
         mode: Mode::Drill,
@@ -402,7 +407,12 @@ pub(crate) fn everything(text: &str) -> Drill {
     let smoke = StepId { phase: Phase::Smoke, number: 1 };
     let finding = Finding::new(Rule::BuildStepFailed, Phase::Build, text(), text()).with_evidence(text());
     let gap = Finding::new(Rule::NoSmoke, Phase::Smoke, text(), text()).with_evidence(text()).with_evidence(text());
-    let spare = SpareFacts { name: text(), kind: SpareKind::Host, independence: Independence::OtherVendor };
+    let spare = SpareFacts {
+        name: text(),
+        kind: SpareKind::Host,
+        independence: Independence::OtherVendor,
+        engine: Some(EnginePlace { address: text(), way: text() }),
+    };
     let drill_facts = DrillFacts { release: text(), plan: text(), spare, canship: text().to_string(), ..facts() };
     let engine = EngineFacts { name: text(), version: text(), api: text(), platform: text(), address: text() };
     let image = ImageFacts { name: text(), id: text(), warm: false };

@@ -2,7 +2,7 @@
 
 mod project;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Failure,
@@ -16,7 +16,10 @@ use crate::{
     plan::{self, BuildImage},
     record::{Exit, Mode},
     registry::{Embedded, Rights},
-    spare::{RoomPlan, Spare as _, container},
+    spare::{
+        RoomPlan, Spare as _,
+        container::{self, Located},
+    },
 };
 
 /// Images that have what the demo's project needs, a shell and its tools; the first one that the engine has is used.
@@ -36,7 +39,10 @@ const KNOWN_IMAGES: [&str; 12] = [
 ];
 
 /// Nothing runs while images are looked for.
-const LOOK_LIMITS: plan::Limits = plan::Limits { time: std::time::Duration::ZERO, cpus: None, memory: None, pids: 0, disk: 0 };
+const LOOK_LIMITS: plan::Limits = plan::Limits { time: Duration::ZERO, cpus: None, memory: None, pids: 0, disk: 0 };
+
+/// How long connecting to the engine may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(options: &DemoOptions) -> Result<Exit, Failure> {
     drill::runtime()?.block_on(demo(options))
@@ -86,7 +92,7 @@ fn folder(options: &DemoOptions) -> Result<PathBuf, Failure> {
 
 /// A well-known image, if an engine answers and has one.
 async fn known_image() -> Option<String> {
-    let engine = Arc::new(container::Engine::new(None, environment::docker_host()));
+    let engine = container::Engine::new(Located::new(None, environment::surroundings(&[], PATIENCE)));
     for image in KNOWN_IMAGES {
         let plan = RoomPlan {
             drill: crate::record::DrillId::new(jiff::Timestamp::UNIX_EPOCH, 0),

@@ -39,8 +39,20 @@ pub(super) struct SpareView {
     kind: SpareKind,
     /// What it depends on.
     independence: Independence,
+    /// Where its engine was sought; null for a spare without one.
+    engine: Option<EnginePlaceView>,
     /// Whether the clean room was cut off from what the drill supposes to be out.
     network_sealed: bool,
+}
+
+/// Where an engine was sought, before it was asked anything.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EnginePlace")]
+struct EnginePlaceView {
+    /// Its address; `unknown` if what names it is wrong.
+    address: String,
+    /// Who says so: the plan, a variable, a Docker context, nobody.
+    way: String,
 }
 
 impl SpareView {
@@ -48,7 +60,15 @@ impl SpareView {
         let network_sealed = match seal {
             record::Seal::Open => false,
         };
-        Self { name: spare.name.to_string(), kind: spare.kind.into(), independence: spare.independence.into(), network_sealed }
+        let engine =
+            spare.engine.as_ref().map(|place| EnginePlaceView { address: place.address.to_string(), way: place.way.to_string() });
+        Self {
+            name: spare.name.to_string(),
+            kind: spare.kind.into(),
+            independence: spare.independence.into(),
+            engine,
+            network_sealed,
+        }
     }
 }
 

@@ -15,7 +15,6 @@ use jiff::Timestamp;
 use super::{
     super::SpareError,
     Engine,
-    client::client,
     connect::{Connection, failed, status, words},
     create::{DEADLINE_LABEL, DRILL_LABEL},
     remove::{REMOVAL, remove_container},
@@ -56,7 +55,7 @@ impl Labelled {
     /// What it is, for people.
     #[must_use]
     pub fn what(&self, engine: &Engine) -> Text {
-        let (name, at) = (&self.name, &engine.address);
+        let (name, at) = (&self.name, engine.located.place().address);
         match self.kind {
             Kind::Container => format!("container `{name}` with its volumes, on the engine at {at}"),
             Kind::Image => format!("image `{name}`, on the engine at {at}"),
@@ -129,7 +128,8 @@ impl Engine {
     }
 
     fn left(&self, thing: &Labelled, reason: &str) -> Cleaning {
-        let client = self.connection.get().map_or_else(|| String::from("docker"), |known| client(&known.facts));
+        let known = self.connection.get().map(|connection| connection.client.clone());
+        let client = known.unwrap_or_else(|| self.located.client());
         Cleaning::Left(Leftover { what: thing.what(self), reason: Text::new(reason), remedy: thing.by_hand(&client) })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::RoomPlan,
-    connect::Connection,
+    connect::{Connection, Exposure},
     create::{Disk, in_memory, processors},
     held::Limit,
     image,
@@ -27,11 +27,16 @@ pub(super) fn limits(plan: &RoomPlan, connection: Option<&Connection>, warm: boo
 
 fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>) {
     let (capacity, asked) = (&connection.capacity, &plan.limits);
-    if connection.is_plain_network {
-        limits.push(format!(
-            "the engine at {} is reached without encryption: source, artifacts and the secrets of steps can be read on the way",
-            connection.facts.address
-        ));
+    let address = &connection.facts.address;
+    match connection.exposure {
+        Exposure::Nobody => {}
+        Exposure::Impostors => limits.push(format!(
+            "the engine at {address} does not have to prove who it is (`SkipTLSVerify` of its Docker context): whoever stands in \
+             between can read source, artifacts and the secrets of steps, and change what is built"
+        )),
+        Exposure::Everybody => limits.push(format!(
+            "the engine at {address} is reached without encryption: source, artifacts and the secrets of steps can be read on the way"
+        )),
     }
     if processors(plan, capacity) != asked.cpus
         && let (Some(asked), Some(there)) = (asked.cpus, capacity.processors)
@@ -101,7 +106,8 @@ mod tests {
                 kernel: Some(String::from("6.1")),
                 in_memory: InMemory::Volume,
             },
-            is_plain_network: true,
+            exposure: Exposure::Everybody,
+            client: String::from("docker -H tcp://localhost:1"),
         }
     }
 

@@ -9,7 +9,6 @@
 //!   anonymous because only those go with their container). A deadline ends the room should that connection hang.
 //! - A secret is part of one exec's environment, never of a container's configuration, labels or arguments.
 
-mod client;
 mod collect;
 mod connect;
 mod create;
@@ -31,18 +30,15 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use self::{
-    connect::{Address, Connection},
-    create::Disk,
-    held::Limit,
-};
+pub use self::connect::{Located, Surroundings};
+use self::{connect::Connection, create::Disk, held::Limit};
 use super::{Room, RoomPlan, Spare, SpareError};
-use crate::record::{RoomFacts, Text};
+use crate::record::{EnginePlace, RoomFacts, Text};
 
 /// A container engine as a spare. Connects when it is first asked, once.
 #[derive(Debug)]
 pub struct Engine {
-    address: String,
+    located: Located,
     connection: OnceCell<Arc<Connection>>,
     /// Whether the image was there before this drill asked for it.
     warm: OnceLock<bool>,
@@ -51,21 +47,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The engine at `address` (the plan's), else at `docker_host` (the user's `DOCKER_HOST`), else at Docker's usual
-    /// socket. Does not connect yet, and an address of a kind that is not supported is told when it is used.
+    /// The engine that is meant. Does not connect yet; a flaw in what names it is told when it is used.
     #[must_use]
-    pub fn new(address: Option<String>, docker_host: Option<String>) -> Self {
-        let given = |address: &String| !address.is_empty();
-        let address = address.filter(given).or(docker_host.filter(given));
-        let address = address.unwrap_or_else(|| String::from(connect::DEFAULT_ADDRESS));
-        Self { address, connection: OnceCell::new(), warm: OnceLock::new(), lacking: OnceLock::new() }
+    pub fn new(located: Located) -> Self {
+        Self { located, connection: OnceCell::new(), warm: OnceLock::new(), lacking: OnceLock::new() }
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, SpareError> {
-        self.connection
-            .get_or_try_init(async || Connection::new(&Address::parse(&self.address)?).await.map(Arc::new))
-            .await
-            .cloned()
+        self.connection.get_or_try_init(async || Connection::new(&self.located).await.map(Arc::new)).await.cloned()
     }
 }
 
@@ -99,7 +88,11 @@ impl Spare for Engine {
     }
 
     fn engine(&self) -> Option<String> {
-        Some(self.address.clone())
+        self.located.name()
+    }
+
+    fn place(&self) -> Option<EnginePlace> {
+        Some(self.located.place())
     }
 
     /// After [`Spare::look`] also what is known of this very engine, after [`Spare::open`] what its rooms are not held to.
@@ -110,7 +103,8 @@ impl Spare for Engine {
     }
 
     fn by_hand(&self, plan: &RoomPlan) -> Text {
-        let client = self.connection.get().map_or_else(|| String::from("docker"), |known| client::client(&known.facts));
+        let known = self.connection.get().map(|connection| connection.client.clone());
+        let client = known.unwrap_or_else(|| self.located.client());
         format!("{client} ps -aq --filter label={}={} | xargs {client} rm -fv", create::DRILL_LABEL, plan.drill).into()
     }
 }

@@ -12,7 +12,6 @@ use futures_util::StreamExt as _;
 
 use super::{
     super::RoomPlan,
-    client::client,
     connect::{Connection, status, words},
     create::{DRILL_LABEL, PURPOSE_LABEL, container_name},
 };
@@ -60,8 +59,8 @@ pub(super) async fn remove_container(connection: &Connection, container: &str) -
 async fn remove_volumes(connection: &Connection, plan: &RoomPlan) -> Vec<Leftover> {
     let docker = &connection.docker;
     let labels = [format!("{DRILL_LABEL}={}", plan.drill), format!("{PURPOSE_LABEL}={}", plan.purpose)];
-    let client = client(&connection.facts);
-    let remedy = || format!("{client} volume rm $({client} volume ls -q --filter label={})", labels[0]);
+    let client = &connection.client;
+    let remedy = || format!("{client} volume ls -q --filter label={} | xargs {client} volume rm", labels[0]);
     let filters = HashMap::from([("label", labels.to_vec())]);
     let volumes = match docker.list_volumes(Some(ListVolumesOptionsBuilder::default().filters(&filters).build())).await {
         Ok(listed) => listed.volumes.unwrap_or_default(),
@@ -76,7 +75,7 @@ async fn remove_volumes(connection: &Connection, plan: &RoomPlan) -> Vec<Leftove
 }
 
 fn left_container(connection: &Connection, name: &str, reason: &str) -> Leftover {
-    leftover(format!("container `{name}` with its volumes"), reason, format!("{} rm -f -v {name}", client(&connection.facts)))
+    leftover(format!("container `{name}` with its volumes"), reason, format!("{} rm -f -v {name}", connection.client))
 }
 
 fn leftover(what: String, reason: &str, remedy: String) -> Leftover {

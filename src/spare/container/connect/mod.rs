@@ -1,14 +1,30 @@
 //! The way to an engine, and what the engine is.
 
-use std::{path::Path, time::Duration};
+mod address;
+mod context;
+mod fault;
+mod keys;
+mod locate;
+mod reach;
+mod ssh;
+mod tls;
+mod unverified;
+mod wire;
 
-use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
+pub use locate::{Located, Surroundings};
+pub(super) use reach::Exposure;
 
+use std::time::Duration;
+
+use bollard::{Docker, errors::Error};
+
+use self::{
+    fault::Fault,
+    locate::Program,
+    reach::{Reached, reach, silent},
+};
 use super::super::SpareError;
 use crate::record::{EngineFacts, Text};
-
-/// Where Docker listens if nothing else is said.
-pub(super) const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
 
 /// How long an engine may take to say who it is.
 const HELLO: Duration = Duration::from_secs(10);
@@ -19,54 +35,16 @@ const ANSWER: Duration = Duration::from_mins(2);
 /// How long nothing may move in a transfer.
 pub(super) const STALL: Duration = Duration::from_mins(2);
 
-/// How an engine is reached.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Address {
-    Unix(String),
-    Tcp(String),
-}
-
-impl Address {
-    pub(super) fn parse(text: &str) -> Result<Self, SpareError> {
-        match text.split_once("://") {
-            Some(("unix", path)) if path.starts_with('/') => Ok(Self::Unix(path.to_owned())),
-            Some(("tcp", host)) if !host.is_empty() && !host.contains(['/', '@', '?', '#']) => Ok(Self::Tcp(host.to_owned())),
-            _ => Err(SpareError::Unsupported(format!(
-                "an engine at `{}` is not supported: only unix:///path and tcp://host:port are",
-                Text::new(text).one_line()
-            ))),
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Self::Unix(path) => format!("unix://{path}"),
-            Self::Tcp(host) => format!("tcp://{host}"),
-        }
-    }
-
-    fn client(&self) -> Result<Docker, Error> {
-        match self {
-            Self::Unix(path) => {
-                // The client's own words for this leave out which file it sought.
-                if !Path::new(path).exists() {
-                    return Err(Error::SocketNotFoundError(path.clone()));
-                }
-                Docker::connect_with_unix(path, HELLO.as_secs(), API_DEFAULT_VERSION)
-            }
-            Self::Tcp(host) => Docker::connect_with_http(host, HELLO.as_secs(), API_DEFAULT_VERSION),
-        }
-    }
-}
-
 /// An engine that has said who it is.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) docker: Docker,
     pub(super) facts: EngineFacts,
     pub(super) capacity: Capacity,
-    /// Whether others can read along on the way to the engine.
-    pub(super) is_plain_network: bool,
+    /// Who can read along on the way to the engine.
+    pub(super) exposure: Exposure,
+    /// How a person's own client is called for this engine.
+    pub(super) client: String,
 }
 
 /// What an engine has, and what it can hold a container to.
@@ -90,17 +68,18 @@ pub(super) enum InMemory {
 }
 
 impl Connection {
-    pub(super) async fn new(address: &Address) -> Result<Self, SpareError> {
-        let unreachable = |reason: String| SpareError::Unreachable { address: address.shown(), reason };
+    pub(super) async fn new(located: &Located) -> Result<Self, SpareError> {
+        let end = located.end.as_ref().map_err(|flaw| flaw.clone().of_name())?;
+        let Reached { docker, address, exposure } = reach(end, &located.around).await.map_err(|fault| fault.at(&end.address))?;
         let hello = async {
-            let docker = address.client()?.negotiate_version().await?;
+            let docker = docker.negotiate_version().await?;
             let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
             Ok((docker, version, info))
         };
         let (docker, version, info) = tokio::time::timeout(HELLO, hello)
             .await
-            .map_err(|_| unreachable(format!("no answer within {} s", HELLO.as_secs())))?
-            .map_err(|e| unreachable(words(&e)))?;
+            .unwrap_or(Err(Error::RequestTimeoutError))
+            .map_err(|e| silent(&e).at(&address))?;
         let (os, arch) = (version.os.unwrap_or_default(), version.arch.unwrap_or_default());
         if os != "linux" {
             return Err(SpareError::Unsupported(format!("an engine for `{os}` is not supported: only Linux containers are")));
@@ -117,10 +96,12 @@ impl Connection {
             version: version.version.unwrap_or_default().into(),
             api: docker.client_version().to_string().into(),
             platform: format!("{os}/{arch}").into(),
-            address: address.shown().into(),
+            address: address.to_string().into(),
         };
+        let program = if facts.name.as_str() == "Podman" { Program::Podman } else { Program::Docker };
+        let client = located.client_for(&address, program);
         let capacity = Capacity::of(&info, in_memory);
-        Ok(Self { docker: docker.with_timeout(ANSWER), facts, capacity, is_plain_network: matches!(address, Address::Tcp(_)) })
+        Ok(Self { docker: docker.with_timeout(ANSWER), facts, capacity, exposure, client })
     }
 }
 
@@ -140,7 +121,6 @@ pub(super) fn words(error: &Error) -> String {
     let raw = match error {
         Error::DockerResponseServerError { message, .. } => message.clone(),
         Error::DockerStreamError { error } | Error::DockerContainerWaitError { error, .. } => error.clone(),
-        Error::SocketNotFoundError(path) => format!("there is no socket `{path}`"),
         Error::RequestTimeoutError => String::from("no answer in time"),
         Error::HyperLegacyError { err } => deepest(err),
         Error::HyperResponseError { err } => deepest(err),
@@ -170,25 +150,4 @@ pub(super) fn status(error: &Error) -> Option<u16> {
 pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(Error) -> SpareError {
     let what = what.into();
     move |error| SpareError::Failed { what, reason: words(&error) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sockets_and_plain_tcp_are_understood() {
-        assert_eq!(Address::parse(DEFAULT_ADDRESS).unwrap(), Address::Unix(String::from("/var/run/docker.sock")));
-        assert_eq!(Address::parse("tcp://10.0.0.7:2375").unwrap(), Address::Tcp(String::from("10.0.0.7:2375")));
-    }
-
-    #[test]
-    fn other_addresses_are_named_as_not_supported() {
-        for address in
-            ["ssh://build@spare", "https://spare:2376", "npipe:////./pipe/docker", "/var/run/docker.sock", "tcp://u:p@h:1", ""]
-        {
-            let refused = Address::parse(address).unwrap_err();
-            assert!(matches!(&refused, SpareError::Unsupported(text) if text.contains(address)), "{refused}");
-        }
-    }
 }

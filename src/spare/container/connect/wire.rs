@@ -1,0 +1,106 @@
+//! The client of an engine over connections that something of ours makes.
+//!
+//! Invariant: a connection ends with what holds it: a request that is given up, or a stream that is dropped, closes it.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::http::Uri;
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker, errors::Error};
+use futures_util::future::BoxFuture;
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection},
+    },
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tower_service::Service;
+
+/// How long a connection may wait for its next request.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// Makes connections to one engine.
+pub(super) trait Dial: Send + Sync {
+    /// A new connection.
+    fn dial(&self) -> BoxFuture<'static, io::Result<Wire>>;
+
+    /// How many connections may wait for their next request.
+    fn spare_connections(&self) -> usize;
+}
+
+/// A connection, of whatever it is made.
+pub(super) struct Wire(Pin<Box<dyn Duplex>>);
+
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
+
+impl Wire {
+    pub(super) fn new(stream: impl Duplex + 'static) -> Self {
+        Self(Box::pin(stream))
+    }
+}
+
+/// The client over connections that `dial` makes. Each of its waits for an answer lasts no longer than `timeout`.
+pub(super) fn client(dial: Arc<dyn Dial>, timeout: Duration) -> Result<Docker, Error> {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.pool_max_idle_per_host(dial.spare_connections()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
+    let client = Arc::new(builder.build(Dialer(dial)));
+    let transport = move |request: BollardRequest| {
+        let client = Arc::clone(&client);
+        let sent: BoxFuture<'_, _> = Box::pin(async move { client.request(request).await.map_err(Error::from) });
+        sent
+    };
+    // The name is only what requests carry as their host: the connection is made by `dial`.
+    Docker::connect_with_custom_transport(transport, Some("http://engine"), timeout.as_secs(), API_DEFAULT_VERSION)
+}
+
+#[derive(Clone)]
+struct Dialer(Arc<dyn Dial>);
+
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<Wire>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<TokioIo<Wire>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let dialing = self.0.dial();
+        Box::pin(async move { dialing.await.map(TokioIo::new) })
+    }
+}
+
+impl Connection for Wire {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.0.as_mut().poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.as_mut().poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.as_mut().poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.as_mut().poll_shutdown(context)
+    }
+}
