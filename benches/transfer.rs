@@ -43,6 +43,6 @@ async fn push(name: &ImageName, folder: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 async fn pull(name: &ImageName, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let digest = client(name).await?.pull_layout(&name.which, folder, u64::MAX, &|_| {}).await?;
+    let (digest, _) = client(name).await?.pull_layout(&name.which, folder, u64::MAX, &|_| {}).await?;
     Ok(writeln!(io::stderr(), "{digest}")?)
 }

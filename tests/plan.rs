@@ -48,6 +48,12 @@ fn build(more: &str) -> String {
     SMALL.replace("publish:", &format!("{more}publish:"))
 }
 
+/// The smallest plan whose release is the image of a Dockerfile.
+fn dockerfile(value: &str) -> String {
+    let secrets = "secrets:\n  TOKEN: { env: TOKEN }\n";
+    format!("release: api\nbuild:\n  dockerfile: {value}\npublish:\n  - oci: registry.example/api\n{secrets}")
+}
+
 /// The smallest plan with these lines at the end of its publish target, and two secrets.
 fn publish(more: &str) -> String {
     let more: String = more.lines().fold(String::new(), |mut text, line| {
@@ -193,7 +199,16 @@ fn the_schema_in_the_tree_is_the_one_the_types_make() {
 fn schema_and_loader_agree() {
     let schema = jsonschema::validator_for(&plan::schema()).unwrap();
     let json = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).unwrap();
-    for good in [EXAMPLE.to_owned(), SMALL.to_owned(), top("target: 1h30m"), build("smoke: [{ run: x, env: { A: 1, B: true } }]")] {
+    let good = [
+        EXAMPLE.to_owned(),
+        SMALL.to_owned(),
+        top("target: 1h30m"),
+        build("smoke: [{ run: x, env: { A: 1, B: true } }]"),
+        dockerfile("Dockerfile"),
+        dockerfile("{ file: deploy/Dockerfile, target: release, args: { A: 1 }, secrets: [TOKEN] }"),
+        dockerfile("Dockerfile\n  run: [make]\n  artifacts: [api]"),
+    ];
+    for good in good {
         assert!(schema.is_valid(&json(&good)), "{:?}", schema.iter_errors(&json(&good)).collect::<Vec<_>>());
         parse(&good);
     }
@@ -215,6 +230,13 @@ fn schema_and_loader_agree() {
         build("limits: { memory: 4 }"),
         build("limits: { cpus: 0 }"),
         build("dockerfile: Dockerfile"),
+        SMALL.replace("  run: [make]\n", ""),
+        SMALL.replace("  artifacts: [api]\n", ""),
+        dockerfile("Dockerfile\n  run: [make]"),
+        dockerfile("Dockerfile\n  artifacts: [api]"),
+        dockerfile("{ file: Dockerfile, tagret: a }"),
+        dockerfile("{ target: a }"),
+        dockerfile("{ file: Dockerfile, args: { 1A: b } }"),
         build("writable: [usr]"),
         build("smoke: [{ rnu: x }]"),
         publish("npm: x"),
@@ -239,7 +261,7 @@ fn keys_that_are_unknown_or_missing_name_what_is_right() {
         (top("tag: v{version}\ntag_at: §orgin"), "did you mean `origin`?"),
         (top("§release: again"), "the key `release` is given twice"),
         (SMALL.replace("release: api", "").trim_start().replacen("build", "§build", 1), "the key `release` is missing"),
-        (SMALL.replace("build:", "§build:").replace("  run: [make]\n", ""), "the key `run` is missing in `build`"),
+        (SMALL.replace("artifacts:", "§artifacts:").replace("  run: [make]\n", ""), "needs `build.run` beside it"),
     ]);
 }
 
@@ -381,6 +403,30 @@ fn images_and_repositories_are_references() {
     ]);
     assert!(matches!(&parse(SMALL).plan.publish[0], Target::Oci(oci) if oci.repository == "registry.example/api"));
     parse(&SMALL.replace("registry.example/api", "localhost:5000/api"));
+}
+
+#[test]
+fn the_image_of_a_dockerfile_is_the_release_unless_there_are_steps_and_artifacts() {
+    let plan = parse(&dockerfile("{ file: ./deploy/Dockerfile, target: release, args: { A: 1 }, secrets: [TOKEN] }")).plan;
+    let released = plan.build.released_image().unwrap();
+    assert_eq!((released.file.to_str(), released.target.as_deref()), (Some("deploy/Dockerfile"), Some("release")));
+    assert_eq!(released.args["A"], "1");
+    assert_eq!(released.secrets[0].as_str(), "TOKEN");
+    let with_steps = parse(&dockerfile("Dockerfile\n  run: [make]\n  artifacts: [api]")).plan.build;
+    assert!(with_steps.released_image().is_none() && with_steps.dockerfile().is_some());
+    each_is_refused(&[
+        (dockerfile("Dockerfile\n  §run: [make]"), "needs `build.artifacts`"),
+        (dockerfile("Dockerfile\n  §artifacts: [api]"), "remove `artifacts` if the image"),
+        (SMALL.replace("  artifacts: [api]\n", "").replace("run:", "§run:"), "add `artifacts`"),
+        (dockerfile("§../Dockerfile"), "`..`"),
+        (dockerfile("{ file: Dockerfile, secrets: [§TOKNE] }"), "did you mean `TOKEN`?"),
+        (dockerfile("{ file: Dockerfile, args: { §TOKEN: x } }"), "never by a plain value"),
+        (
+            format!("{}    base: §debian:12\n", dockerfile("Dockerfile").replace("secrets:\n  TOKEN: { env: TOKEN }\n", "")),
+            "stands on its own `FROM`",
+        ),
+        (dockerfile("Dockerfile").replace("build:", "source: { version: { command: §[a] } }\nbuild:"), "has no room to run in"),
+    ]);
 }
 
 #[test]

@@ -8,4 +8,4 @@ mod unpack;
 mod writer;
 
 pub use unpack::{Refused, Unpacked, unpack, unpack_source};
-pub use writer::{Fill, Writer};
+pub use writer::{Fill, Keep, Writer};

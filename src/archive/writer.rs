@@ -9,18 +9,32 @@ use std::{
 /// temporary copy. Runs on a thread that may block.
 pub type Fill = Box<dyn FnOnce(&mut Writer<'_>) -> io::Result<()> + Send>;
 
+/// Says which paths go in.
+pub type Keep<'a> = Box<dyn FnMut(&Path) -> bool + 'a>;
+
 /// Writes entries in the order in which they are given.
 pub struct Writer<'a> {
     tar: tar::Builder<Box<dyn Write + 'a>>,
     below: PathBuf,
     owner: u64,
     written: u64,
+    keep: Option<Keep<'a>>,
 }
 
 impl<'a> Writer<'a> {
     /// Everything will lie below `below` (a relative path, may be empty) and belong to the user and group `owner`.
     pub fn new(out: impl Write + 'a, below: impl Into<PathBuf>, owner: u64) -> Self {
-        Self { tar: tar::Builder::new(Box::new(out)), below: below.into(), owner, written: 0 }
+        Self { tar: tar::Builder::new(Box::new(out)), below: below.into(), owner, written: 0, keep: None }
+    }
+
+    /// Leaves out all but the paths that `keep` says yes to.
+    #[must_use]
+    pub fn only(self, keep: Keep<'a>) -> Self {
+        Self { keep: Some(keep), ..self }
+    }
+
+    fn keeps(&mut self, path: &Path) -> bool {
+        self.keep.as_mut().is_none_or(|keep| keep(path))
     }
 
     /// Adds a folder.
@@ -28,6 +42,9 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// The stream does not take it.
     pub fn folder(&mut self, path: &Path) -> io::Result<()> {
+        if !self.keeps(path) {
+            return Ok(());
+        }
         let mut header = self.header(tar::EntryType::Directory, 0o755, 0);
         self.tar.append_data(&mut header, self.below.join(path), io::empty())
     }
@@ -37,6 +54,9 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// The content cannot be read or has another size, or the stream does not take it.
     pub fn file(&mut self, path: &Path, size: u64, executable: bool, content: impl Read) -> io::Result<()> {
+        if !self.keeps(path) {
+            return Ok(());
+        }
         let mut header = self.header(tar::EntryType::Regular, if executable { 0o755 } else { 0o644 }, size);
         let mut counted = Counted { inner: content.take(size), seen: 0 };
         self.tar.append_data(&mut header, self.below.join(path), &mut counted)?;
@@ -53,6 +73,9 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// The stream does not take it.
     pub fn link(&mut self, path: &Path, target: &Path) -> io::Result<()> {
+        if !self.keeps(path) {
+            return Ok(());
+        }
         let mut header = self.header(tar::EntryType::Symlink, 0o777, 0);
         self.tar.append_link(&mut header, self.below.join(path), target)
     }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     drill::{self, Builds, Interrupts, Registries, Setup},
     history::log::LogSink,
-    plan::{self, BuildImage, Loaded, SpareKind},
+    plan::{self, Loaded, SpareKind},
     record::{Exit, Mode, Record, Sink, Verdict},
     report::{self, Format, terminal},
     spare::{Spare, container, host},
@@ -155,10 +155,12 @@ fn refuse_access(spare: &plan::Spare, plan: &plan::Plan) -> Result<(), Failure> 
 /// What builds on the spare; refuses what this version cannot drill rather than to prove nothing.
 fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc<dyn Spare>, Failure> {
     match &spare.kind {
-        SpareKind::Container { .. } if matches!(loaded.plan.build.image, Some(BuildImage::Dockerfile(_))) => {
-            Err(Failure::refused("the drill did not start and nothing was changed: this version cannot build a `dockerfile:`")
-                .advise("name an `image:` that has the build's tools"))
-        }
+        SpareKind::Host if loaded.plan.build.released_image().is_some() => Err(Failure::refused(format!(
+            "the drill did not start and nothing was changed: the image of the plan's `dockerfile:` is the release, and the host \
+             spare `{}` has nothing to build an image with",
+            spare.name
+        ))
+        .advise("name a spare of kind `container` with --spare")),
         SpareKind::Container { engine } => Ok(Arc::new(container::Engine::new(place::locate(engine.as_deref(), &loaded.plan)))),
         SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
         SpareKind::Runner => Err(Failure::refused(format!(

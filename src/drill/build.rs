@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::SetOnce;
 
 use super::{
-    Drill, cause, rehearsal,
+    Drill, cause, image, rehearsal,
     rooms::{Opening, Purpose, Rooms},
     scope::Scope,
     steps::{self, Ran},
@@ -24,11 +24,19 @@ use crate::{
     spare::{self, Room, SpareError},
 };
 
-/// What the build made: a folder of this drill's own, with the artifacts by their last names.
+/// Artifacts that the build made: a folder of this drill's own, with the artifacts by their last names.
 pub(super) struct Built {
     pub(super) artifacts: PathBuf,
     /// Operating system and architecture that it was built for.
     pub(super) platform: Platform,
+}
+
+/// What the build made.
+pub(super) enum Product {
+    /// Artifacts, of which canship makes the image.
+    Artifacts(Built),
+    /// The image of a Dockerfile, as an image layout in a folder of this drill's own.
+    Image(PathBuf),
 }
 
 /// What a build works with.
@@ -41,14 +49,24 @@ pub(super) struct Inputs<'i> {
     pub(super) on_filled: &'i (dyn Fn() + Sync),
 }
 
-/// Builds; none if there is nothing to publish afterwards.
-pub(super) async fn build(drill: &Drill, rooms: &Rooms, opening: Opening, inputs: Inputs<'_>) -> Option<Built> {
-    let mut waiting = Some(opening);
+/// Builds; none if there is nothing to publish afterwards. Without a room that is opening, the image that it is made
+/// from is built first.
+pub(super) async fn build(drill: &Drill, rooms: &Rooms, opening: Option<Opening>, inputs: Inputs<'_>) -> Option<Product> {
+    let mut waiting = opening;
     let mut opened = None;
     let built = drill
         .phase(Phase::Build, async |scope| {
+            if waiting.is_none()
+                && let Some(dockerfile) = drill.plan.build.dockerfile()
+            {
+                let image = image::build(drill, scope, rooms, (inputs.checkout, inputs.vault), dockerfile).await?;
+                if drill.plan.build.released_image().is_some() {
+                    return image::take(drill, scope, rooms, inputs.vault, &image).await.map(Product::Image);
+                }
+                waiting = Some(rooms.open(Purpose::Build));
+            }
             opened = open(scope, &mut waiting).await;
-            steps_and_artifacts(drill, scope, &mut **opened.as_mut()?, &inputs).await
+            steps_and_artifacts(drill, scope, &mut **opened.as_mut()?, &inputs).await.map(Product::Artifacts)
         })
         .await;
     match (opened, waiting) {

@@ -21,6 +21,7 @@ mod clock;
 mod compare;
 mod deadline;
 mod fetch;
+mod image;
 mod interrupt;
 pub mod leftovers;
 mod limits;

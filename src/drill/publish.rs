@@ -1,19 +1,28 @@
 //! The image, pushed to every target's scratch repository, pulled back by digest with a fresh client, and compared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 
-use super::{Drill, build::Built, outside::Outside, scope::Scope, vault::Vault};
+use super::{Drill, build::Product, outside::Outside, scope::Scope, vault::Vault};
 use crate::{
+    archive::Fill,
     plan::{OciTarget, Target},
     probe,
     record::{EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
-    registry::{self, Base, Client, Image, Pulled, RegistryError, Role},
+    registry::{self, Base, Client, Image, RegistryError, Role, Which},
 };
 
 /// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
 const PULL_LIMIT: u64 = 64 << 30;
+
+/// What smoke steps run on: what came back from a registry, in a rehearsal what was built.
+pub(super) enum Returned {
+    /// The artifacts of an image that canship made.
+    Files(Fill),
+    /// The image of a Dockerfile, as an image layout in this folder.
+    Image(PathBuf),
+}
 
 /// Whether there will be something that smoke steps can run on: an image that comes back, in a rehearsal what was built.
 pub(super) fn will_come_back(drill: &Drill) -> bool {
@@ -22,7 +31,7 @@ pub(super) fn will_come_back(drill: &Drill) -> bool {
 }
 
 /// Publishes to every target, side by side; gives the image that came back first in the plan's order.
-pub(super) async fn publish(drill: &Drill, vault: &Vault, built: &Built, outside: &Outside) -> Option<Pulled> {
+pub(super) async fn publish(drill: &Drill, vault: &Vault, built: &Product, outside: &Outside) -> Option<Returned> {
     drill
         .phase(Phase::Publish, async |scope| {
             let targets = drill.plan.publish.iter().enumerate();
@@ -46,9 +55,9 @@ pub(super) fn not_verified(kind: &str, name: &str) -> Finding {
     Finding::new(Rule::TargetNotVerified, Phase::Publish, summary, "rehearse this target by hand, and note when that was done")
 }
 
-type Inputs<'i> = (&'i Vault, &'i Built, &'i Outside);
+type Inputs<'i> = (&'i Vault, &'i Product, &'i Outside);
 
-async fn to_registry(drill: &Drill, scope: &Scope, inputs: Inputs<'_>, (at, target): (usize, &OciTarget)) -> Option<Pulled> {
+async fn to_registry(drill: &Drill, scope: &Scope, inputs: Inputs<'_>, (at, target): (usize, &OciTarget)) -> Option<Returned> {
     let wrong = *drill.board.targets[at].wait().await;
     if let Some(severity) = wrong {
         // It was told by the check of access.
@@ -79,7 +88,7 @@ async fn there_and_back(
     scope: &Scope,
     (vault, built, outside): Inputs<'_>,
     (at, target, scratch): (usize, &OciTarget, &str),
-) -> Result<Pulled, Finding> {
+) -> Result<Returned, Finding> {
     let timeouts = &drill.plan.timeouts;
     let repository = probe::repository(scratch)?;
     let name = repository.to_string();
@@ -110,23 +119,34 @@ async fn there_and_back(
     // Connections and tokens of its own: what comes back came from the registry, not from what pushing left behind.
     let fresh = Client::new(repository, credentials, timeouts, &drill.network).map_err(finding)?;
     let into = folder(&drill.workspace.join(format!("returned-{at}"))).await?;
-    let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &scope.progress("pulling back")).await.map_err(finding)?;
-    scope.emit(EventKind::ImagePulled(PulledFacts {
-        target: target.repository.as_str().into(),
-        digest: pulled.digest.clone(),
-        bytes: pulled.bytes,
-    }));
-    Ok(pulled)
+    let progress = scope.progress("pulling back");
+    let (digest, bytes, returned) = match built {
+        Product::Artifacts(_) => {
+            let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &progress).await.map_err(finding)?;
+            (pulled.digest.clone(), pulled.bytes, Returned::Files(pulled.content()))
+        }
+        Product::Image(_) => {
+            let which = Which::Digest(pushed.digest.clone());
+            let (digest, bytes) = fresh.pull_layout(&which, &into, PULL_LIMIT, &progress).await.map_err(finding)?;
+            (digest, bytes, Returned::Image(into))
+        }
+    };
+    scope.emit(EventKind::ImagePulled(PulledFacts { target: target.repository.as_str().into(), digest, bytes }));
+    Ok(returned)
 }
 
-async fn image(drill: &Drill, built: &Built, base: Option<&str>) -> Result<Image, Finding> {
+async fn image(drill: &Drill, built: &Product, base: Option<&str>) -> Result<Image, Finding> {
+    let (folder, platform) = match built {
+        Product::Image(layout) => return Image::from_layout(layout).await.map_err(|error| local(&error)),
+        Product::Artifacts(built) => (&built.artifacts, built.platform.clone()),
+    };
     let Some(base) = base else {
-        return Image::from_artifacts(&built.artifacts, built.platform.clone()).await.map_err(|error| local(&error));
+        return Image::from_artifacts(folder, platform).await.map_err(|error| local(&error));
     };
     let (client, image) = probe::base_client(base, drill.keys()).await?;
-    let resolved = Base::resolve(&client, &image.which, built.platform.clone()).await;
+    let resolved = Base::resolve(&client, &image.which, platform).await;
     let base = resolved.map_err(|error| registry::finding(&error, Phase::Publish, Role::Base(base)))?;
-    Image::on_base(&built.artifacts, base).await.map_err(|error| local(&error))
+    Image::on_base(folder, base).await.map_err(|error| local(&error))
 }
 
 pub(super) fn local(error: &registry::LocalError) -> Finding {
@@ -134,7 +154,7 @@ pub(super) fn local(error: &registry::LocalError) -> Finding {
     Finding::new(Rule::EngineFailed, Phase::Publish, format!("the image could not be made: {error}"), advice)
 }
 
-async fn folder(path: &Path) -> Result<std::path::PathBuf, Finding> {
+async fn folder(path: &Path) -> Result<PathBuf, Finding> {
     match tokio::fs::create_dir(path).await {
         Ok(()) => Ok(path.to_owned()),
         Err(reason) => {

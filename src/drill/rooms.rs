@@ -1,13 +1,23 @@
 //! Opens rooms and sees to it that every one of them is closed, also those whose opening a signal cut short.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
-use super::{Drill, bus::Bus};
+use super::{Drill, bus::Bus, output::Output, steps::Ran};
 use crate::{
-    record::{Cleaning, EventKind, Phase, Text},
-    spare::{Room, RoomPlan, Spare, SpareError},
+    plan::BuildImage,
+    record::{Cleaning, EventKind, Phase, StepId, Text},
+    registry::Loadable,
+    secret::Scrubber,
+    spare::{BuildOrder, ImageBuilt, Images, Room, RoomPlan, Spare, SpareError, TakeImage},
     state::{Entry, Item, Journal},
 };
 
@@ -29,16 +39,30 @@ pub(super) struct Rooms {
     builder: Arc<dyn Spare>,
     bus: Bus,
     plan: RoomPlan,
+    /// How much is kept of what a build prints.
+    output: u64,
     notes: Notes,
     closing: Mutex<Vec<Closing>>,
+    /// Everything that uses images: they are removed when all of it has ended.
+    using_images: TaskTracker,
+    /// Whether an image may be there.
+    has_made_images: AtomicBool,
+    /// What came of the plan's Dockerfile: what later rooms are made from.
+    image: OnceLock<String>,
+    /// What came back from a registry: what the smoke room is made from then.
+    returned: OnceLock<String>,
 }
 
-/// What a drill has rooms for.
+/// What a drill has on a spare.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Purpose {
+    /// To build in.
     Build,
+    /// To run what came back.
     Smoke,
     Repeat,
+    /// Images to make them from.
+    Image,
 }
 
 impl Rooms {
@@ -47,15 +71,24 @@ impl Rooms {
             builder,
             bus: drill.bus.clone(),
             plan: plan(drill, Purpose::Build),
+            output: drill.plan.build.output,
             notes: Notes::new(drill),
             closing: Mutex::default(),
+            using_images: TaskTracker::new(),
+            has_made_images: AtomicBool::new(false),
+            image: OnceLock::new(),
+            returned: OnceLock::new(),
         }
     }
 
     /// Begins to open a room, in a task of its own: dropping the future half-way could leave parts of a room.
     pub(super) fn open(&self, purpose: Purpose) -> Opening {
         let (builder, bus) = (Arc::clone(&self.builder), self.bus.clone());
-        let plan = RoomPlan { purpose: purpose.name(), ..self.plan.clone() };
+        let mut plan = self.plan_for(purpose.name());
+        let returned = self.returned.get().filter(|_| matches!(purpose, Purpose::Smoke));
+        if let Some(image) = returned.or(self.image.get()) {
+            plan.image = Some(BuildImage::Image(image.clone()));
+        }
         let notes = self.notes.clone();
         tokio::spawn(async move {
             notes.will_open(purpose, &*builder)?;
@@ -65,17 +98,87 @@ impl Rooms {
         })
     }
 
+    /// Whether images can be made there.
+    pub(super) fn has_images(&self) -> bool {
+        self.builder.images().is_some()
+    }
+
+    /// Builds the image of the plan's Dockerfile, as a step that tells its output; in a task of its own: what was begun
+    /// must be known to have ended before it can be removed.
+    pub(super) async fn build_image(
+        &self,
+        order: BuildOrder,
+        (step, command): (StepId, String),
+        scrubber: Arc<Scrubber>,
+    ) -> Result<(Ran, Option<ImageBuilt>), SpareError> {
+        let (builder, plan, bus) = (Arc::clone(&self.builder), self.plan_for(Purpose::Image.name()), self.bus.clone());
+        let limit = self.output;
+        let built = self.to_its_end(async move {
+            let images = images_of(&*builder)?;
+            bus.emit(EventKind::StepStarted { step, command: command.as_str().into() });
+            let mut output = Output::new(&bus, (step, &command), &scrubber, limit);
+            let (end, image) = images.build(&plan, order, &mut |stream, chunk| output.push(stream, chunk)).await?;
+            let tail = output.finish();
+            bus.emit(EventKind::StepFinished { step, end: end.clone() });
+            Ok((Ran { end, tail }, image))
+        });
+        let built = built.await?;
+        if let (_, Some(image)) = &built {
+            self.image.get_or_init(|| image.name.clone());
+        }
+        Ok(built)
+    }
+
+    /// Gives an image to `take`.
+    pub(super) async fn save_image(&self, name: &str, take: TakeImage) -> Result<(), SpareError> {
+        images_of(&*self.builder)?.save(name, take).await
+    }
+
+    /// Puts the image of this layout on the spare: the smoke room is made from it.
+    pub(super) async fn load_image(&self, layout: PathBuf) -> Result<(), SpareError> {
+        let (builder, plan) = (Arc::clone(&self.builder), self.plan_for("returned"));
+        let name = self.to_its_end(async move {
+            let images = images_of(&*builder)?;
+            let (name, labels) = (images.name(&plan), images.labels(&plan));
+            let broken = |reason: String| SpareError::Failed { what: "what came back cannot be loaded".to_owned(), reason };
+            let called = name.clone();
+            let image = tokio::task::spawn_blocking(move || Loadable::new(&layout, called, labels)).await;
+            let image = image.map_err(|e| broken(e.to_string()))?;
+            images.load(&plan, Arc::new(image.map_err(|e| broken(e.to_string()))?)).await?;
+            Ok(name)
+        });
+        let name = name.await?;
+        self.returned.get_or_init(|| name);
+        Ok(())
+    }
+
+    /// Makes an image, to its end even if nobody waits for it any more.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        act: impl Future<Output = Result<T, SpareError>> + Send + 'static,
+    ) -> Result<T, SpareError> {
+        if !self.has_made_images.swap(true, Ordering::Relaxed) {
+            self.notes.will_open(Purpose::Image, &*self.builder)?;
+        }
+        let stopped = |e: tokio::task::JoinError| SpareError::Failed { what: "making an image".to_owned(), reason: e.to_string() };
+        self.using_images.spawn(act).await.unwrap_or_else(|e| Err(stopped(e)))
+    }
+
+    fn plan_for(&self, purpose: &'static str) -> RoomPlan {
+        RoomPlan { purpose, ..self.plan.clone() }
+    }
+
     /// Begins to close a room.
     pub(super) fn close(&self, room: Box<dyn Room>, purpose: Purpose) {
         let notes = self.notes.clone();
-        self.note(purpose, |what| tokio::spawn(async move { close(room, what, (&notes, purpose)).await }));
+        self.note(purpose, |what| self.using_images.spawn(async move { close(room, what, (&notes, purpose)).await }));
     }
 
     /// Closes a room that is not open yet, once it is. One whose opening fails removes its own parts.
     pub(super) fn close_unopened(&self, opening: Opening, purpose: Purpose) {
         let notes = self.notes.clone();
         self.note(purpose, |what| {
-            tokio::spawn(async move {
+            self.using_images.spawn(async move {
                 match opening.await {
                     Ok(Ok(room)) => close(room, what, (&notes, purpose)).await,
                     Ok(Err(_)) | Err(_) => Vec::new(),
@@ -84,14 +187,32 @@ impl Rooms {
         });
     }
 
-    /// Every room that is being closed.
+    /// Every room that is being closed, and the images that go after them.
     pub(super) fn into_closing(self) -> Vec<Closing> {
-        self.closing.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let mut closing = self.closing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if self.has_made_images.into_inner()
+            && let Some(images) = self.builder.images()
+        {
+            let remedy = images.by_hand(&self.plan);
+            let (builder, plan, users, notes) = (Arc::clone(&self.builder), self.plan, self.using_images, self.notes);
+            users.close();
+            let task = tokio::spawn(async move {
+                users.wait().await;
+                let Some(images) = builder.images() else { return Vec::new() };
+                let cleaned = images.remove(&plan).await;
+                if cleaned.iter().all(|one| matches!(one, Cleaning::Gone { .. })) {
+                    notes.closed(Purpose::Image);
+                }
+                cleaned
+            });
+            closing.push(Closing { what: "the drill's images".into(), remedy, task });
+        }
+        closing
     }
 
     fn note(&self, purpose: Purpose, begin: impl FnOnce(Text) -> JoinHandle<Vec<Cleaning>>) {
         let what: Text = format!("the {} room", purpose.name()).into();
-        let remedy = self.builder.by_hand(&RoomPlan { purpose: purpose.name(), ..self.plan.clone() });
+        let remedy = self.builder.by_hand(&self.plan_for(purpose.name()));
         let task = begin(what.clone());
         self.closing.lock().unwrap_or_else(PoisonError::into_inner).push(Closing { what, remedy, task });
     }
@@ -103,16 +224,21 @@ impl Purpose {
             Self::Build => "build",
             Self::Smoke => "smoke",
             Self::Repeat => "repeat",
+            Self::Image => "image",
         }
     }
 
     fn phase(self) -> Phase {
         match self {
-            Self::Build => Phase::Build,
+            Self::Build | Self::Image => Phase::Build,
             Self::Smoke => Phase::Smoke,
             Self::Repeat => Phase::Repeat,
         }
     }
+}
+
+fn images_of(builder: &dyn Spare) -> Result<&dyn Images, SpareError> {
+    builder.images().ok_or_else(|| SpareError::Unsupported("this spare cannot work on images".to_owned()))
 }
 
 /// What a room of this drill is made for.
@@ -152,7 +278,7 @@ impl Notes {
     fn will_open(&self, purpose: Purpose, builder: &dyn Spare) -> Result<(), SpareError> {
         let Some(address) = builder.engine() else { return Ok(()) };
         let entry = self.journal.put(&Item::Engine { address }).map_err(|reason| SpareError::Failed {
-            what: "a room was not opened, since that could not be written into the drill's journal first".to_owned(),
+            what: "nothing was made on the engine, since that could not be written into the drill's journal first".to_owned(),
             reason: reason.to_string(),
         })?;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push((purpose, entry));

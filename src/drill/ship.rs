@@ -6,10 +6,11 @@ use tokio::sync::SetOnce;
 
 use super::{
     Builds, Drill,
-    build::{self, Inputs},
-    compare, fetch,
+    build::{self, Inputs, Product},
+    compare, fetch, image,
     outside::Outside,
-    publish, rehearsal, repeat,
+    publish::{self, Returned},
+    rehearsal, repeat,
     rooms::{Opening, Purpose, Rooms},
     smoke, tag,
     vault::Vault,
@@ -22,10 +23,8 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
     // Secrets first: only then nothing can pass the bus with one in it.
     let vault = drill.interrupts.unless(drill.board.vault.wait()).await.cloned();
     let Some(vault) = vault else { return skip_from(drill, Phase::Fetch, "the secrets were not read") };
-    let opening = match drill.interrupts.unless(drill.board.spare.wait()).await {
-        Some(true) => Some(rooms.open(Purpose::Build)),
-        _ => None,
-    };
+    let is_there = matches!(drill.interrupts.unless(drill.board.spare.wait()).await, Some(true));
+    let opening = (is_there && !image::comes_first(drill, rooms)).then(|| rooms.open(Purpose::Build));
     let released = SetOnce::new();
     let fetched = drill.phase(Phase::Fetch, async |scope| {
         let checkout = fetch::fetch(drill, scope).await?;
@@ -40,7 +39,7 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
         }
         return skip_from(drill, Phase::Build, "the source could not be fetched");
     };
-    Box::pin(ship_checkout(drill, rooms, outside, Ready { vault, checkout, version: released, opening })).await;
+    Box::pin(ship_checkout(drill, rooms, outside, Ready { vault, checkout, version: released, is_there, opening })).await;
 }
 
 /// What the phases after the fetch work with.
@@ -48,18 +47,21 @@ struct Ready {
     vault: Arc<Vault>,
     checkout: Arc<Checkout>,
     version: SetOnce<Option<String>>,
+    /// Whether rooms can be opened.
+    is_there: bool,
+    /// The room to build in, unless an image must be built first.
     opening: Option<Opening>,
 }
 
 async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: Ready) {
-    let Ready { vault, checkout, version, opening } = ready;
+    let Ready { vault, checkout, version, is_there, opening } = ready;
     let smoke_room = Mutex::new(None);
     let open_smoke_room = || {
         let opening = publish::will_come_back(drill).then(|| rooms.open(Purpose::Smoke));
         *smoke_room.lock().unwrap_or_else(PoisonError::into_inner) = opening;
     };
     let building = async {
-        let built = if let Some(opening) = opening {
+        let built = if is_there {
             let inputs = Inputs { checkout: &checkout, vault: &vault, version: &version, on_filled: &open_smoke_room };
             build::build(drill, rooms, opening, inputs).await
         } else {
@@ -81,18 +83,25 @@ async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: R
     let shipping = async {
         let returned = if drill.is_rehearsal() {
             drill.skip(Phase::Publish, rehearsal::SKIPPED);
-            rehearsal::content(drill, &built).await
+            match &built {
+                Product::Artifacts(artifacts) => rehearsal::content(drill, artifacts).await.map(Returned::Files),
+                Product::Image(layout) => Some(Returned::Image(layout.clone())),
+            }
         } else {
-            publish::publish(drill, &vault, &built, outside).await.map(|pulled| pulled.content())
+            publish::publish(drill, &vault, &built, outside).await
         };
         drop(drill.board.published.set(()));
         smoke::smoke(drill, rooms, opening, (returned, &vault)).await;
     };
     let version = version.get().and_then(Option::as_deref);
-    let against = compare::Against { vault: &vault, checkout: &checkout, version, built: &built };
+    let Product::Artifacts(artifacts) = &built else {
+        Box::pin(shipping).await;
+        return skip_from(drill, Phase::Compare, "this version compares artifacts only, not the image of a Dockerfile");
+    };
+    let against = compare::Against { vault: &vault, checkout: &checkout, version, built: artifacts };
     // Boxed: together they would make a large future of this one.
     tokio::join!(Box::pin(shipping), Box::pin(compare::compare(drill, against)));
-    Box::pin(repeat::repeat(drill, rooms, (&checkout, &vault, &built))).await;
+    Box::pin(repeat::repeat(drill, rooms, (&checkout, &vault, artifacts))).await;
 }
 
 fn skip_from(drill: &Drill, first: Phase, reason: &str) {

@@ -2,35 +2,43 @@
 
 use super::{
     Drill, build,
+    publish::Returned,
     rooms::{Opening, Purpose, Rooms},
     vault::Vault,
 };
 use crate::{
-    archive::Fill,
+    archive::{Fill, Writer},
     record::{Finding, Phase, Rule},
-    spare,
+    spare::{self, SpareError},
 };
 
 /// Runs the smoke steps on `returned`, in the room that is being opened for them.
-pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>, (returned, vault): (Option<Fill>, &Vault)) {
+pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>, (returned, vault): (Option<Returned>, &Vault)) {
     let mut waiting = opening;
     let mut opened = None;
     match (returned, &waiting) {
-        (Some(returned), Some(_)) => {
+        (Some(returned), opening) if opening.is_some() || !drill.plan.build.smoke.is_empty() => {
             drill
                 .phase(Phase::Smoke, async |scope| {
+                    let tell = |problem: SpareError| scope.found(spare::finding(&problem, Phase::Smoke));
+                    let content: Fill = match returned {
+                        Returned::Files(content) => content,
+                        // The room is made from what came back, so it can be opened only now.
+                        Returned::Image(layout) => {
+                            rooms.load_image(layout).await.map_err(tell).ok()?;
+                            waiting = Some(rooms.open(Purpose::Smoke));
+                            Box::new(|_: &mut Writer<'_>| Ok(()))
+                        }
+                    };
                     opened = build::open(scope, &mut waiting).await;
                     let room = opened.as_mut()?;
-                    if let Err(problem) = build::furnish(drill, &mut **room, returned).await {
-                        scope.found(spare::finding(&problem, Phase::Smoke));
-                        return None;
-                    }
+                    build::furnish(drill, &mut **room, content).await.map_err(tell).ok()?;
                     let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
                     build::run_all(drill, scope, &mut **room, (&drill.plan.build.smoke, vault), deadline).await
                 })
                 .await;
         }
-        (Some(_), None) => no_steps(drill),
+        (Some(_), _) => no_steps(drill),
         (None, _) => drill.skip(Phase::Smoke, "nothing came back from a registry"),
     }
     match (opened, waiting) {

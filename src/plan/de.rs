@@ -23,6 +23,40 @@ pub(super) fn read<'t, T: Deserialize<'t>>(root: &'t Node) -> Result<T, Flaw> {
     T::deserialize(root).map_err(|error| error.flaw(root.place))
 }
 
+/// The short form of something, or the long one.
+pub(super) enum TextOrMap<M> {
+    /// The short one.
+    Text(String),
+    /// The long one.
+    Map(M),
+}
+
+/// Reads a text or a map; `expected` says what either is.
+pub(super) fn text_or_map<'de, D: Deserializer<'de>, M: Deserialize<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<TextOrMap<M>, D::Error> {
+    struct Either<M>(&'static str, std::marker::PhantomData<M>);
+
+    impl<'de, M: Deserialize<'de>> Visitor<'de> for Either<M> {
+        type Value = TextOrMap<M>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(TextOrMap::Text(text.to_owned()))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            M::deserialize(de::value::MapAccessDeserializer::new(map)).map(TextOrMap::Map)
+        }
+    }
+
+    deserializer.deserialize_any(Either(expected, std::marker::PhantomData))
+}
+
 /// Why the tree does not fit the types.
 #[derive(Debug)]
 pub(super) struct Error {

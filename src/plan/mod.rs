@@ -14,11 +14,13 @@ mod model;
 mod names;
 mod problem;
 mod raw;
+mod raw_dockerfile;
 mod raw_history;
 mod raw_later;
 mod raw_release;
 mod resolve;
 mod resolve_build;
+mod resolve_dockerfile;
 mod resolve_history;
 mod resolve_later;
 mod resolve_publish;
@@ -32,8 +34,9 @@ mod yaml_error;
 
 pub use load::{Loaded, load, parse};
 pub use model::{
-    Addressing, Build, BuildImage, History, Limits, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName,
-    SecretSource, Source, Spare, SpareKind, Step, Store, StoreKey, TagAt, TagTemplate, Target, Template, Timeouts, Version,
+    Addressing, Build, BuildImage, Dockerfile, History, Limits, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace,
+    SecretName, SecretSource, Source, Spare, SpareKind, Step, Store, StoreKey, TagAt, TagTemplate, Target, Template, Timeouts,
+    Version,
 };
 pub use problem::{Colour, Invalid, Problem};
 pub use schema::schema;

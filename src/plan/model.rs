@@ -121,9 +121,9 @@ pub enum Version {
 pub struct Build {
     /// What the clean room is made from; none if every spare is a host.
     pub image: Option<BuildImage>,
-    /// The steps; never empty.
+    /// The steps; none if the image of a Dockerfile is the release.
     pub run: Vec<Step>,
-    /// Files or folders the steps make, relative to the source's root; never empty, no two with one last name.
+    /// Files or folders the steps make, relative to the source's root, no two with one last name; none without steps.
     pub artifacts: Vec<PathBuf>,
     /// Steps that are run on what came back from the registry.
     pub smoke: Vec<Step>,
@@ -135,13 +135,43 @@ pub struct Build {
     pub output: u64,
 }
 
+impl Build {
+    /// The Dockerfile whose image is the release, if it is one that is released.
+    #[must_use]
+    pub fn released_image(&self) -> Option<&Dockerfile> {
+        self.dockerfile().filter(|_| self.run.is_empty())
+    }
+
+    /// The Dockerfile, if the plan has one.
+    #[must_use]
+    pub fn dockerfile(&self) -> Option<&Dockerfile> {
+        match &self.image {
+            Some(BuildImage::Dockerfile(dockerfile)) => Some(dockerfile),
+            Some(BuildImage::Image(_)) | None => None,
+        }
+    }
+}
+
 /// What the clean room is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildImage {
     /// An image that is there or can be pulled.
     Image(String),
-    /// A Dockerfile, relative to the source's root.
-    Dockerfile(PathBuf),
+    /// What a Dockerfile makes.
+    Dockerfile(Dockerfile),
+}
+
+/// A Dockerfile and how it is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dockerfile {
+    /// The file, relative to the source's root.
+    pub file: PathBuf,
+    /// The stage that is built; none for the last.
+    pub target: Option<String>,
+    /// Build arguments.
+    pub args: BTreeMap<String, String>,
+    /// The secrets that the build may mount, each by its name.
+    pub secrets: Vec<SecretName>,
 }
 
 /// One step.

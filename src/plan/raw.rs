@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::de::SCALAR;
+use super::de::{SCALAR, TextOrMap, text_or_map};
 pub(super) use super::{
+    raw_dockerfile::{RawDockerfile, RawDockerfileMap},
     raw_history::RawHistory,
     raw_later::{RawPeople, RawPrimary, RawRunner},
     raw_release::RawRelease,
@@ -110,23 +111,30 @@ pub(super) enum RawVersionTag {
     Latest,
 }
 
-/// How the release is built. `image` or `dockerfile` is needed if a spare is a clean room.
+/// How the release is built. `image` or `dockerfile` is needed if a spare is a clean room. `run` and `artifacts` belong
+/// together; a `dockerfile` without them makes the image that is released.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Build", extend("not" = { "required": ["image", "dockerfile"] }))]
+#[schemars(rename = "Build", extend(
+    "not" = { "required": ["image", "dockerfile"] },
+    "oneOf" = [
+        { "required": ["run", "artifacts"] },
+        { "required": ["dockerfile"], "not": { "anyOf": [{ "required": ["run"] }, { "required": ["artifacts"] }] } },
+    ],
+))]
 pub(super) struct RawBuild {
     /// The image of the clean room.
     #[schemars(length(min = 1))]
     pub(super) image: Option<String>,
-    /// A Dockerfile that makes the image of the clean room, relative to the source's root.
-    #[schemars(length(min = 1))]
-    pub(super) dockerfile: Option<String>,
+    /// A Dockerfile, relative to the source's root, which is also its context. Without `run` and `artifacts`, the image
+    /// that it makes is the release; with them, it is the image of the clean room.
+    pub(super) dockerfile: Option<RawDockerfile>,
     /// The build steps, run one after the other by `/bin/sh -c`.
     #[schemars(length(min = 1))]
-    pub(super) run: Vec<RawStep>,
+    pub(super) run: Option<Vec<RawStep>>,
     /// Files or folders that the build makes, relative to the source's root.
     #[schemars(length(min = 1))]
-    pub(super) artifacts: Vec<String>,
+    pub(super) artifacts: Option<Vec<String>>,
     /// Steps that run in a second, fresh clean room on what came back from the registry.
     #[schemars(length(min = 1))]
     pub(super) smoke: Option<Vec<RawStep>>,
@@ -171,25 +179,10 @@ pub(super) struct RawStepMap {
 
 impl<'de> Deserialize<'de> for RawStep {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct StepVisitor;
-
-        impl<'de> de::Visitor<'de> for StepVisitor {
-            type Value = RawStep;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a command, or a map with `run`")
-            }
-
-            fn visit_str<E>(self, command: &str) -> Result<RawStep, E> {
-                Ok(RawStep::Command(command.to_owned()))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<RawStep, A::Error> {
-                RawStepMap::deserialize(de::value::MapAccessDeserializer::new(map)).map(RawStep::Map)
-            }
-        }
-
-        deserializer.deserialize_any(StepVisitor)
+        text_or_map(deserializer, "a command, or a map with `run`").map(|either| match either {
+            TextOrMap::Text(command) => Self::Command(command),
+            TextOrMap::Map(map) => Self::Map(map),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     names,
     problem::Flaw,
     raw::{RawPlan, RawSecret, RawSource, RawSpare, RawTagAt, RawTimeouts, RawVersion, RawVersionTag},
-    resolve_build, resolve_history, resolve_later, resolve_publish, resolve_release,
+    resolve_build, resolve_dockerfile, resolve_history, resolve_later, resolve_publish, resolve_release,
     tree::{Node, Value},
 };
 
@@ -40,6 +40,9 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
     let tag = tag(&mut checks, &at.key("tag"), raw.tag.as_deref());
     let tag_at = tag_at(&mut checks, &at.key("tag_at"), raw, source.mirror.is_some());
     let publish = resolve_publish::targets(&mut checks, &at.key("publish"), &raw.publish);
+    if build.released_image().is_some() {
+        resolve_dockerfile::released(&mut checks, &at, &raw.publish, &source.version);
+    }
     let secrets = secrets(&mut checks, &at.key("secrets"), &raw.secrets);
     let trust = trust(&mut checks, &at.key("trust"), raw.trust.as_deref());
     resolve_later::keys(&mut checks, &at, raw);

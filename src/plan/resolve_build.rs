@@ -9,10 +9,11 @@ use std::{
 use super::{
     checks::{Checks, Zero},
     cursor::Cursor,
-    model::{Build, BuildImage, Limits, Spare, SpareKind, Step},
+    model::{Build, BuildImage, Limits, SecretName, Spare, SpareKind, Step},
     names,
     problem::Flaw,
     raw::{RawBuild, RawLimits, RawStep, RawStepMap},
+    resolve_dockerfile,
 };
 
 const TIME: Duration = Duration::from_mins(20);
@@ -24,10 +25,13 @@ const OUTPUT: u64 = 16 << 20;
 pub(super) fn build(checks: &mut Checks, at: &Cursor<'_>, raw: &RawBuild, spares: &[Spare]) -> Build {
     let limits = limits(checks, &at.key("limits"), raw.limits.as_ref());
     let smoke = raw.smoke.as_deref().map(|smoke| steps(checks, &at.key("smoke"), smoke, limits.time));
+    resolve_dockerfile::steps_and_artifacts(checks, at, raw);
+    let run = raw.run.as_deref().map(|run| steps(checks, &at.key("run"), run, limits.time));
+    let artifacts = raw.artifacts.as_deref().map(|list| artifacts(checks, &at.key("artifacts"), list));
     Build {
         image: image(checks, at, raw, spares),
-        run: steps(checks, &at.key("run"), &raw.run, limits.time),
-        artifacts: artifacts(checks, &at.key("artifacts"), &raw.artifacts),
+        run: run.unwrap_or_default(),
+        artifacts: artifacts.unwrap_or_default(),
         smoke: smoke.unwrap_or_default(),
         writable: writable(checks, &at.key("writable"), raw.writable.as_deref()),
         limits,
@@ -43,10 +47,7 @@ fn image(checks: &mut Checks, at: &Cursor<'_>, raw: &RawBuild, spares: &[Spare])
             checks.form(&at.key("image"), "image reference", names::image(image).err().as_deref());
             Some(BuildImage::Image(image.clone()))
         }
-        (None, Some(file)) => {
-            checks.form(&at.key("dockerfile"), "file of the source", names::inner_path_flaw(file));
-            Some(BuildImage::Dockerfile(PathBuf::from(file)))
-        }
+        (None, Some(raw)) => Some(resolve_dockerfile::image(checks, &at.key("dockerfile"), raw)),
         (Some(_), Some(_)) => {
             checks.wrong(&at.key("dockerfile"), "and `build.image` exclude each other: keep one");
             None
@@ -82,20 +83,7 @@ fn command_text(checks: &mut Checks, at: &Cursor<'_>, command: &str) {
 
 fn step(checks: &mut Checks, at: &Cursor<'_>, raw: &RawStepMap, limit: Duration) -> Step {
     command_text(checks, &at.key("run"), &raw.run);
-    let named = raw.secrets.as_deref();
-    if let Some(named) = named {
-        checks.list(&at.key("secrets"), named);
-    }
-    let mut seen = BTreeSet::new();
-    let mut secrets = Vec::new();
-    for (index, name) in named.unwrap_or_default().iter().enumerate() {
-        let here = at.key("secrets").item(index);
-        let secret = checks.secret(&here, name);
-        if !seen.insert(name.as_str()) && checks.is_declared(name) {
-            checks.wrong(&here, &format!("names `{name}` a second time"));
-        }
-        secrets.push(secret);
-    }
+    let secrets = secrets(checks, &at.key("secrets"), raw.secrets.as_deref());
     for name in raw.env.keys() {
         variable(checks, &at.key("env").key(name), name);
     }
@@ -104,15 +92,32 @@ fn step(checks: &mut Checks, at: &Cursor<'_>, raw: &RawStepMap, limit: Duration)
     Step { run: raw.run.clone(), secrets, env, time }
 }
 
+/// The names of secrets, each once.
+pub(super) fn secrets(checks: &mut Checks, at: &Cursor<'_>, named: Option<&[String]>) -> Vec<SecretName> {
+    let Some(named) = named else { return Vec::new() };
+    checks.list(at, named);
+    let mut seen = BTreeSet::new();
+    let mut secrets = Vec::new();
+    for (index, name) in named.iter().enumerate() {
+        let here = at.item(index);
+        let secret = checks.secret(&here, name);
+        if !seen.insert(name.as_str()) && checks.is_declared(name) {
+            checks.wrong(&here, &format!("names `{name}` a second time"));
+        }
+        secrets.push(secret);
+    }
+    secrets
+}
+
 /// A variable's name is valid, and is not that of a secret: one of the two values would be lost.
-fn variable(checks: &mut Checks, at: &Cursor<'_>, name: &str) {
+pub(super) fn variable(checks: &mut Checks, at: &Cursor<'_>, name: &str) {
     if !names::is_variable(name) {
         let message = format!("`{}` is no name of an environment variable", names::short(name));
         checks.add(
             Flaw::new(at.key_place(), message).help("it has letters, digits and underscores only, and does not begin with a digit"),
         );
     } else if checks.is_declared(name) {
-        let message = format!("`{name}` is a secret of this plan: a step gets it by `secrets`, not by `env`");
+        let message = format!("`{name}` is a secret of this plan: it is handed out by `secrets`, never by a plain value");
         checks.add(Flaw::new(at.key_place(), message).hidden().help(format!("remove it here and write `secrets: [{name}]`")));
     }
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{
     cursor::Cursor,
     model::{
-        Addressing, BuildImage, History, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName, SecretSource,
-        SpareKind, Step, Store, StoreKey, TagAt, Target, Template, Version,
+        Addressing, BuildImage, Dockerfile, History, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName,
+        SecretSource, SpareKind, Step, Store, StoreKey, TagAt, Target, Template, Version,
     },
     problem::Source,
     tree::{Node, Value},
@@ -136,11 +136,15 @@ impl List<'_> {
         let build = &plan.build;
         match &build.image {
             Some(BuildImage::Image(image)) => self.add(&at.key("image"), image),
-            Some(BuildImage::Dockerfile(file)) => self.add(&at.key("dockerfile"), &file.to_string_lossy()),
+            Some(BuildImage::Dockerfile(dockerfile)) => self.dockerfile(dockerfile, &at.key("dockerfile")),
             None => self.add(&at.key("image"), "(none)"),
         }
-        self.steps(&build.run, &at.key("run"));
-        self.paths(&build.artifacts, &at.key("artifacts"));
+        if build.released_image().is_some() {
+            self.add(&at.key("run"), "(none: the image of the Dockerfile is the release)");
+        } else {
+            self.steps(&build.run, &at.key("run"));
+            self.paths(&build.artifacts, &at.key("artifacts"));
+        }
         self.steps(&build.smoke, &at.key("smoke"));
         self.paths(&build.writable, &at.key("writable"));
         self.unverified(&at.key("needs"));
@@ -151,6 +155,18 @@ impl List<'_> {
         self.add(&here.key("pids"), &limits.pids.to_string());
         self.add(&here.key("disk"), &show_size(limits.disk));
         self.add(&here.key("output"), &show_size(build.output));
+    }
+
+    fn dockerfile(&mut self, dockerfile: &Dockerfile, at: &Cursor<'_>) {
+        let short = at.node().is_some_and(|node| node.scalar().is_some());
+        self.add(&if short { at.clone() } else { at.key("file") }, &dockerfile.file.to_string_lossy());
+        self.add_or(&at.key("target"), dockerfile.target.as_deref(), "(the last stage)");
+        for (name, value) in &dockerfile.args {
+            self.add(&at.key("args").key(name), value);
+        }
+        for (index, secret) in dockerfile.secrets.iter().enumerate() {
+            self.add(&at.key("secrets").item(index), secret.as_str());
+        }
     }
 
     fn paths(&mut self, paths: &[std::path::PathBuf], at: &Cursor<'_>) {

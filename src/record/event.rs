@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Finding, LeftOut, Outcome, Phase, PulledFacts, PushedFacts,
-    RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text,
+    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Finding, LeftOut, Outcome, Phase, PulledFacts,
+    PushedFacts, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text,
 };
 
 /// The version of the event log's form. A reader refuses a log with a higher one.
@@ -104,6 +104,8 @@ pub enum EventKind {
         #[serde(flatten)]
         end: StepEnd,
     },
+    /// The image of the plan's Dockerfile was built.
+    ImageBuilt(BuiltFacts),
     /// A file that the build made was taken out of the room.
     ArtifactCollected(Artifact),
     /// The drill's tag was pushed, read back and is the same.
@@ -188,6 +190,7 @@ impl EventKind {
             Self::VersionRead { version } => visit(version),
             Self::StepStarted { command, .. } => visit(command),
             Self::StepOutput { line, .. } => visit(line),
+            Self::ImageBuilt(built) => each([&mut built.dockerfile, &mut built.builder, &mut built.id], visit),
             Self::ArtifactCollected(artifact) => visit(&mut artifact.path),
             Self::TagReadBack(tag) => {
                 each([&mut tag.release_tag, &mut tag.drill_tag, &mut tag.url, &mut tag.object], visit);

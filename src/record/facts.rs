@@ -126,6 +126,17 @@ pub struct ImageFacts {
     pub warm: bool,
 }
 
+/// Where an engine keeps the images that drills make for themselves.
+pub const DRILL_IMAGES: &str = "localhost/canship-drill";
+
+impl ImageFacts {
+    /// Whether the drill made it itself.
+    #[must_use]
+    pub fn is_of_drill(&self) -> bool {
+        self.name.as_str().strip_prefix(DRILL_IMAGES).is_some_and(|rest| rest.starts_with(':'))
+    }
+}
+
 /// A room in which steps run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomFacts {
@@ -184,6 +195,17 @@ pub struct Artifact {
     pub digest: Digest,
     /// Whether it may be executed.
     pub executable: bool,
+}
+
+/// The image that the plan's Dockerfile makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuiltFacts {
+    /// The Dockerfile.
+    pub dockerfile: Text,
+    /// What built it: `BuildKit`, `Buildah`.
+    pub builder: Text,
+    /// The engine's id of the image.
+    pub id: Text,
 }
 
 /// The drilled tag.

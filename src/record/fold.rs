@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Artifact, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, Outcome, Phase,
-    PulledFacts, PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
+    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, Outcome,
+    Phase, PulledFacts, PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
 };
 
 /// Lines of output that the record keeps of each step: the last ones, where errors stand.
@@ -40,6 +40,8 @@ pub struct Record {
     pub version: Option<Text>,
     /// The steps, in the order in which they began.
     pub steps: Vec<StepRecord>,
+    /// The image that the plan's Dockerfile made.
+    pub image: Option<BuiltFacts>,
     /// What the build made.
     pub artifacts: Vec<Artifact>,
     /// The drilled tag.
@@ -178,6 +180,7 @@ impl Record {
             source: None,
             version: None,
             steps: Vec::new(),
+            image: None,
             artifacts: Vec::new(),
             tag: None,
             published: Vec::new(),
@@ -230,6 +233,7 @@ impl Record {
                     (open.ended, open.end) = (Some(at), Some(end));
                 }
             }
+            EventKind::ImageBuilt(built) => self.image = Some(built),
             EventKind::ArtifactCollected(artifact) => self.artifacts.push(artifact),
             EventKind::TagReadBack(tag) => self.tag = Some(tag),
             EventKind::ImagePushed(pushed) => self.published.push(PublishRecord { pushed, pulled: None }),

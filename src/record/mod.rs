@@ -25,8 +25,9 @@ pub use digest::{Digest, InvalidDigest};
 pub use event::{Event, EventKind, LOG_VERSION, Sink};
 pub use exit::Exit;
 pub use facts::{
-    Artifact, Bytes, CheckKind, Cleaning, DrillFacts, EngineFacts, EnginePlace, ImageFacts, Independence, Leftover, Measure, Mode,
-    Origin, PulledFacts, PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind, TagFacts,
+    Artifact, BuiltFacts, Bytes, CheckKind, Cleaning, DRILL_IMAGES, DrillFacts, EngineFacts, EnginePlace, ImageFacts, Independence,
+    Leftover, Measure, Mode, Origin, PulledFacts, PushedFacts, RoomFacts, Seal, Signal, SourceFacts, SpareFacts, SpareKind,
+    TagFacts,
 };
 pub use finding::{Finding, Severity};
 pub use fold::{CheckRecord, PhaseRecord, PublishRecord, Record, StepRecord};

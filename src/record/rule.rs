@@ -70,6 +70,8 @@ rules! {
     ArtifactMissing = "artifact-missing", Blocker;
     /// An artifact would leave its place or is no file: path tricks, links out, devices.
     ArtifactRefused = "artifact-refused", Blocker;
+    /// The image that a Dockerfile made holds a secret of the plan: everybody who has it could read that.
+    SecretInImage = "secret-in-image", Blocker;
     /// The server refused the tag.
     TagRefused = "tag-refused", Blocker;
     /// The tag that came back is not the one that was pushed.

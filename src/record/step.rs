@@ -11,13 +11,16 @@ use super::{Measure, Phase, facts::millis};
 pub struct StepId {
     /// `build` or `smoke`.
     pub phase: Phase,
-    /// The place in the plan's list, from 1.
+    /// The place in the plan's list, from 1; 0 for the image of the plan's Dockerfile, which comes before.
     pub number: usize,
 }
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} step {}", self.phase, self.number)
+        match self.number {
+            0 => write!(f, "{} image", self.phase),
+            number => write!(f, "{} step {number}", self.phase),
+        }
     }
 }
 

@@ -24,7 +24,10 @@ use super::{
 use crate::{archive::Fill, record::Digest};
 
 /// The time that every image says it was made at, the same as that of its files.
-const CREATED: &str = "1980-01-01T00:00:00Z";
+pub(super) const CREATED: &str = "1980-01-01T00:00:00Z";
+
+/// What old engines note about the container an image was made in.
+pub(super) const PAST: &[&str] = &["container", "container_config", "docker_version", "id", "parent"];
 
 /// An image that can be pushed, to any number of registries.
 #[derive(Debug)]
@@ -136,23 +139,15 @@ impl Assembled {
             }
         }
         layers.push(descriptor(MediaType::ImageLayerGzip, &layer.blob)?);
-        let manifest = ImageManifestBuilder::default()
-            .schema_version(SCHEMA_VERSION)
-            .media_type(MediaType::ImageManifest)
-            .config(descriptor(MediaType::ImageConfig, &config.blob)?)
-            .layers(layers)
-            .build()
-            .map_err(|e| broken(&e))?;
-        let manifest = serde_json::to_vec(&manifest).map_err(|e| broken(&e))?;
-        Ok((config, Document::new(manifest)))
+        let manifest = manifest(&config.blob, layers)?;
+        Ok((config, manifest))
     }
 
     /// The base's configuration with ours on top. As plain JSON, so that nothing the base says is lost or reordered.
     fn config(&self, diff_id: &Digest) -> Value {
         let mut whole = self.base.as_ref().map(|base| base.config.clone()).unwrap_or_default();
-        // What old engines noted about the container an image was made in.
-        for past in ["container", "container_config", "docker_version", "id", "parent"] {
-            whole.shift_remove(past);
+        for past in PAST {
+            whole.shift_remove(*past);
         }
         whole.insert("created".to_owned(), json!(CREATED));
         whole.insert("architecture".to_owned(), json!(self.platform.architecture));
@@ -173,8 +168,21 @@ impl Assembled {
     }
 }
 
+/// The manifest of an image of this configuration and these layers.
+pub(super) fn manifest(config: &Blob, layers: Vec<Descriptor>) -> Result<Document, Fault> {
+    let broken = |e: &dyn std::fmt::Display| Fault::protocol(format!("the image's manifest cannot be written: {e}"));
+    let manifest = ImageManifestBuilder::default()
+        .schema_version(SCHEMA_VERSION)
+        .media_type(MediaType::ImageManifest)
+        .config(descriptor(MediaType::ImageConfig, config)?)
+        .layers(layers)
+        .build()
+        .map_err(|e| broken(&e))?;
+    serde_json::to_vec(&manifest).map(Document::new).map_err(|e| broken(&e))
+}
+
 /// Takes the object of that name out; an empty one if it is not there or is something else.
-fn take_object(whole: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
+pub(super) fn take_object(whole: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     match whole.shift_remove(name) {
         Some(Value::Object(object)) => object,
         _ => Map::new(),

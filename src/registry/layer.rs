@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use flate2::{Compression, GzBuilder};
+use flate2::{Compression, GzBuilder, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -94,16 +94,38 @@ impl Artifacts {
     }
 
     fn write(&self, out: impl Write) -> io::Result<LayerFacts> {
-        let packed = GzBuilder::new().mtime(0).operating_system(255).write(Tee::new(out), Compression::new(LEVEL));
-        let mut plain = Tee::new(packed);
-        let mut writer = Writer::new(&mut plain, BELOW, 0);
+        let mut packer = Packer::new(out);
+        let mut writer = Writer::new(&mut packer, BELOW, 0);
         writer.folder(Path::new(""))?;
         self.hand_on(&mut writer)?;
         writer.finish()?;
-        let (diff_id, _, packed) = plain.end();
+        packer.finish()
+    }
+}
+
+/// Compresses an archive the way every layer of ours is, and learns what it turns out to be.
+pub(super) struct Packer<W: Write>(Tee<GzEncoder<Tee<W>>>);
+
+impl<W: Write> Packer<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self(Tee::new(GzBuilder::new().mtime(0).operating_system(255).write(Tee::new(out), Compression::new(LEVEL))))
+    }
+
+    pub(super) fn finish(self) -> io::Result<LayerFacts> {
+        let (diff_id, _, packed) = self.0.end();
         let (digest, size, mut out) = packed.finish()?.end();
         out.flush()?;
         Ok(LayerFacts { blob: Blob { digest, size }, diff_id })
+    }
+}
+
+impl<W: Write> Write for Packer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -82,11 +82,11 @@ impl Layout {
     }
 }
 
-fn blob_path(folder: &Path, digest: &Digest) -> PathBuf {
+pub(super) fn blob_path(folder: &Path, digest: &Digest) -> PathBuf {
     folder.join("blobs").join(digest.as_str().replace(':', "/"))
 }
 
-fn read_small(path: &Path) -> Result<Vec<u8>, Fault> {
+pub(super) fn read_small(path: &Path) -> Result<Vec<u8>, Fault> {
     let unreadable = |e| Fault::io(format!("`{}` cannot be read", path.display()), e);
     let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_DOCUMENT as u64 {
@@ -95,6 +95,6 @@ fn read_small(path: &Path) -> Result<Vec<u8>, Fault> {
     fs::read(path).map_err(unreadable)
 }
 
-fn unwritable(path: &Path, reason: io::Error) -> Fault {
+pub(super) fn unwritable(path: &Path, reason: io::Error) -> Fault {
     Fault::io(format!("`{}` cannot be written", path.display()), reason)
 }

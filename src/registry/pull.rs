@@ -77,7 +77,7 @@ impl Client {
         Ok(Pulled { digest: document.blob.digest.clone(), bytes: meter.total() + document.blob.size, layer: path.clone() })
     }
 
-    /// Pulls a whole image into a folder, which becomes an OCI image layout.
+    /// Pulls a whole image into a folder, which becomes an OCI image layout. Gives its digest and the bytes that came.
     ///
     /// # Errors
     /// As [`Client::pull`].
@@ -87,15 +87,17 @@ impl Client {
         into: &Path,
         limit: u64,
         progress: Progress<'_>,
-    ) -> Result<Digest, RegistryError> {
+    ) -> Result<(Digest, u64), RegistryError> {
         let failed = |fault| RegistryError::new(self.repository(), "pulling the image", fault);
         let document = self.manifest(which).await?;
         let (blobs, manifest) = self.named(&document, limit)?;
         let media_type = manifest.media_type().clone().unwrap_or(MediaType::ImageManifest);
         let layout = Layout::create(into, document, media_type.to_string(), blobs.clone()).map_err(failed)?;
-        self.fetch_all(blobs, &Meter::new(progress), |blob| Some(layout.path(&blob.digest))).await?;
+        let meter = Meter::new(progress);
+        self.fetch_all(blobs, &meter, |blob| Some(layout.path(&blob.digest))).await?;
         layout.finish().map_err(failed)?;
-        Ok(layout.manifest.blob.digest)
+        let bytes = meter.total() + layout.manifest.blob.size;
+        Ok((layout.manifest.blob.digest, bytes))
     }
 
     /// Looks whether an image is there: its manifest can be fetched and is what it says.

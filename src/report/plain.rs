@@ -134,6 +134,10 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::RoomReady(room) => return room_told(room),
         EventKind::SourceFetched(source) => source_told(source),
         EventKind::VersionRead { version } => format!("version {}", version.one_line()),
+        EventKind::ImageBuilt(built) => {
+            let (file, builder, id) = (built.dockerfile.one_line(), built.builder.one_line(), built.id.one_line());
+            format!("image of {file} built by {builder}: {id}")
+        }
         EventKind::ArtifactCollected(artifact) => {
             format!("artifact {} ({}, {})", artifact.path.one_line(), Bytes(artifact.size), artifact.digest.short())
         }

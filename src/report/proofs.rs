@@ -40,8 +40,23 @@ fn source(record: &Record) -> Option<String> {
 fn build(record: &Record) -> Option<String> {
     passed(record, Phase::Build).then_some(())?;
     let size = record.artifacts.iter().map(|artifact: &Artifact| artifact.size).fold(0, u64::saturating_add);
-    let place = record.room.as_ref().map(room).unwrap_or_default();
-    Some(format!("{}{place}, {} ({})", steps(record, Phase::Build), words::count(record.artifacts.len(), "artifact"), Bytes(size)))
+    let mut place = record.room.clone().unwrap_or_default();
+    // Named below, by what it is made from.
+    place.image = place.image.filter(|image| !image.is_of_drill());
+    let place = room(&place);
+    let image = record.image.as_ref().map(|image| {
+        format!(
+            ", the image of `{}` built by {} as `{}`",
+            image.dockerfile.one_line(),
+            image.builder.one_line(),
+            image.id.one_line()
+        )
+    });
+    let artifacts = match (record.artifacts.len(), &image) {
+        (0, Some(_)) => String::new(),
+        (number, _) => format!(", {} ({})", words::count(number, "artifact"), Bytes(size)),
+    };
+    Some(format!("{}{place}{}{artifacts}", steps(record, Phase::Build), image.unwrap_or_default()))
 }
 
 /// Where steps ran: ` on …, in …`.

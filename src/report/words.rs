@@ -123,7 +123,11 @@ pub(super) fn engine(engine: &EngineFacts) -> String {
 
 /// An image, and whether it had to be fetched: a drill on a warm image does not show that a cold one can be had.
 pub(super) fn image(image: &ImageFacts) -> String {
-    let warm = if image.warm { "was there already" } else { "pulled for this drill" };
+    let warm = match image.warm {
+        _ if image.is_of_drill() => "made by this drill",
+        true => "was there already",
+        false => "pulled for this drill",
+    };
     format!("`{}` ({warm})", image.name.one_line())
 }
 

@@ -9,6 +9,6 @@ mod scrub;
 mod source;
 mod value;
 
-pub use scrub::{ScrubStream, Scrubber};
+pub use scrub::{ScrubStream, Scrubber, Search};
 pub use source::{Missing, Place, read};
 pub use value::Secret;

@@ -63,6 +63,56 @@ impl Scrubber {
     }
 }
 
+impl Scrubber {
+    /// Looks for secrets in a stream that comes in chunks, and changes nothing.
+    #[must_use]
+    pub fn search(&self) -> Search<'_> {
+        Search { sought: &self.0, state: State::START, held: Zeroizing::default(), found: false }
+    }
+}
+
+/// In files of any kind, what is shorter stands somewhere by chance.
+const TELLING: usize = 8;
+
+/// Whether a stream holds a secret; one shorter than eight bytes is not looked for.
+#[derive(Debug)]
+pub struct Search<'s> {
+    sought: &'s Sought,
+    state: State,
+    /// The end of what came, as far as a secret may have begun in it.
+    held: Zeroizing<Vec<u8>>,
+    found: bool,
+}
+
+impl Search<'_> {
+    /// Takes the next chunk; an empty one ends a stream, and the next begins another.
+    pub fn push(&mut self, chunk: &[u8]) {
+        let finder = match self.sought {
+            Sought::Forms(finder) if !self.found => finder,
+            // More than can be sought: nothing is known to be free of it.
+            Sought::TooMuch => return self.found = true,
+            Sought::Forms(_) | Sought::Nothing => return,
+        };
+        if chunk.is_empty() {
+            self.held.clear();
+            self.state = State::START;
+            return;
+        }
+        let at = self.held.len();
+        self.held.extend_from_slice(chunk);
+        let found = &mut self.found;
+        self.state = finder.walk(&self.held, at, self.state, |begin, end| *found |= end - begin >= TELLING);
+        let done = self.held.len() - finder.depth(self.state);
+        self.held.drain(..done);
+    }
+
+    /// Whether there was one.
+    #[must_use]
+    pub fn has_found(&self) -> bool {
+        self.found
+    }
+}
+
 /// Scrubs across the borders of chunks. Holds back at most the beginning of one form of a secret, a few hundred bytes,
 /// and nothing when the last chunk ends with no such beginning.
 #[derive(Debug)]
@@ -141,6 +191,22 @@ mod tests {
     fn knows(secrets: &[&str]) -> Scrubber {
         let secrets: Vec<_> = secrets.iter().map(|&secret| Secret::new(secret.to_owned())).collect();
         Scrubber::new(&secrets)
+    }
+
+    #[test]
+    fn a_search_finds_a_secret_across_chunks_but_not_across_streams() {
+        let scrubber = knows(&["hunter2-hunter2"]);
+        let search = |chunks: &[&str]| {
+            let mut search = scrubber.search();
+            for chunk in chunks {
+                search.push(chunk.as_bytes());
+            }
+            search.has_found()
+        };
+        assert!(search(&["x", "hunter2-", "hunter2", "y"]));
+        assert!(search(&[&general_purpose::STANDARD.encode("hunter2-hunter2")]));
+        assert!(!search(&["hunter2-", "", "hunter2"]), "one ends where the next begins");
+        assert!(!search(&["hunter2", "hunter2"]));
     }
 
     /// Marks every byte of every form, the slow way.

@@ -84,7 +84,7 @@ impl Checkout {
     ///
     /// # Errors
     /// Git fails.
-    pub(super) async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
+    pub async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
         let answer = self.git.run(&self.clone, &["cat-file", "blob", &format!("{}:{path}", self.commit)]).await?;
         Ok(answer.success.then_some(answer.out))
     }

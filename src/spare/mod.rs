@@ -10,15 +10,17 @@ pub mod host;
 
 pub use finding::finding;
 
-use std::{path::Path, time::Duration};
+use std::{io::Read, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     archive::{Fill, Refused, Unpacked},
     network::Ways,
     plan::BuildImage,
-    record::{Claim, DrillId, EnginePlace, Leftover, RoomFacts, Rule, StepEnd, Stream, Text},
+    record::{Claim, Cleaning, DrillId, EnginePlace, Leftover, RoomFacts, Rule, StepEnd, Stream, Text},
+    registry::Loadable,
     secret::Secret,
 };
 
@@ -75,6 +77,78 @@ pub trait Spare: Send + Sync {
 
     /// How a person removes what a room of this drill left, if canship could not wait for that.
     fn by_hand(&self, plan: &RoomPlan) -> Text;
+
+    /// What works on images there, if anything does.
+    fn images(&self) -> Option<&dyn Images> {
+        None
+    }
+}
+
+/// Makes images out of Dockerfiles, gives them out and takes them in. Each is named after the drill and its purpose.
+#[async_trait]
+pub trait Images: Send + Sync {
+    /// Builds the plan's Dockerfile. Gives how that ended and, if it went well, what was built.
+    ///
+    /// # Errors
+    /// How it ended could not be learned, or the engine cannot build this at all.
+    async fn build(
+        &self,
+        plan: &RoomPlan,
+        order: BuildOrder,
+        output: OnOutput<'_>,
+    ) -> Result<(StepEnd, Option<ImageBuilt>), SpareError>;
+
+    /// Gives an image to `take` as it comes.
+    ///
+    /// # Errors
+    /// The engine does not give all of it; what `take` makes of it is its own matter.
+    async fn save(&self, image: &str, take: TakeImage) -> Result<(), SpareError>;
+
+    /// Puts an image on the spare that rooms can be made from, under the name that [`Images::name`] says.
+    ///
+    /// # Errors
+    /// The engine does not take it, or has another image then.
+    async fn load(&self, plan: &RoomPlan, image: Arc<Loadable>) -> Result<(), SpareError>;
+
+    /// The name of the drill's image for the plan's purpose.
+    fn name(&self, plan: &RoomPlan) -> String;
+
+    /// What it is labelled with.
+    fn labels(&self, plan: &RoomPlan) -> Vec<(String, String)>;
+
+    /// Removes every image of the drill, whatever its purpose. No room may stand on one any more.
+    async fn remove(&self, plan: &RoomPlan) -> Vec<Cleaning>;
+
+    /// How a person removes them.
+    fn by_hand(&self, plan: &RoomPlan) -> Text;
+}
+
+/// Reads an image as the engine saves it. Runs on a thread that may block.
+pub type TakeImage = Box<dyn FnOnce(&mut dyn Read) + Send>;
+
+/// What a Dockerfile is built with.
+pub struct BuildOrder {
+    /// The source.
+    pub content: Fill,
+    /// The text of its `.dockerignore`.
+    pub ignore: String,
+    /// The secrets that it may mount, each by its name.
+    pub secrets: Vec<(String, Secret)>,
+    /// How long it may take.
+    pub time: Duration,
+    /// Gives it up.
+    pub halt: CancellationToken,
+}
+
+/// An image that a Dockerfile made.
+#[derive(Clone, Debug)]
+pub struct ImageBuilt {
+    /// The name it has for the time of the drill.
+    pub name: String,
+    /// What the engine calls it.
+    pub id: Text,
+    /// What built it.
+    pub builder: &'static str,
 }
 
 /// A step as a room runs it.

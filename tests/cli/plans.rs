@@ -72,7 +72,7 @@ fn a_wrong_plan_is_told_with_its_place_and_what_would_be_right() {
         (SMALL.replace("  image", "\timage"), ":3:1", "tab"),
         (SMALL.replace("[make]", "[]"), ":4:8", "is an empty list"),
         (SMALL.replace("[make]", "make"), ":4:8", "must be a list, but is text"),
-        (SMALL.replace("  artifacts: [api]\n", ""), ":2:1", "the key `artifacts` is missing in `build`"),
+        (SMALL.replace("  artifacts: [api]\n", ""), ":4:3", "`build.run` needs `build.artifacts`"),
         (SMALL.replace("[api]", "[../api]"), ":5:15", "it has `..` in it"),
         (format!("{SMALL}version: 2\n"), ":8:10", "version 1 only"),
         (format!("{SMALL}tag: v1\n"), ":8:6", "{version}"),

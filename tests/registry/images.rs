@@ -275,12 +275,12 @@ async fn an_image_goes_from_layout_to_registry_and_back() {
     let digest = there.push(&image, "x", &quiet).await.unwrap().digest;
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let pulled = there.pull_layout(&Which::Tag("x".to_owned()), one.path(), LIMIT, &quiet).await.unwrap();
-    assert_eq!(pulled, digest);
+    assert_eq!(pulled.0, digest);
 
     let ready = Image::from_layout(one.path()).await.unwrap();
     let other = anonymous(&registry, "acme/other");
     assert_eq!(other.push(&ready, "x", &quiet).await.unwrap().digest, digest);
-    assert_eq!(other.pull_layout(&Which::Digest(digest.clone()), two.path(), LIMIT, &quiet).await.unwrap(), digest);
+    assert_eq!(other.pull_layout(&Which::Digest(digest.clone()), two.path(), LIMIT, &quiet).await.unwrap().0, digest);
     skopeo(&["inspect", &format!("oci:{}", two.path().display())]);
 
     // A layout with a blob that is not what its name says never gets far.

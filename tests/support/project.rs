@@ -14,6 +14,7 @@ use super::{Services, engines::On};
 pub(crate) struct Plan {
     pub(crate) target: String,
     pub(crate) image: Option<String>,
+    pub(crate) dockerfile: Option<String>,
     pub(crate) run: Vec<String>,
     pub(crate) artifacts: Vec<String>,
     pub(crate) smoke: Vec<String>,
@@ -33,6 +34,7 @@ impl Plan {
         Self {
             target: "10m".into(),
             image: Some(services.image.clone()),
+            dockerfile: None,
             run: vec!["mkdir -p dist && cp tool.sh dist/tool && chmod +x dist/tool".into(), "./dist/tool".into()],
             artifacts: vec!["dist/tool".into()],
             smoke: vec!["./tool --version".into()],
@@ -80,6 +82,7 @@ impl Plan {
         let mut lines = vec![format!("version: 1\nrelease: tool\ntarget: {}", self.target)];
         lines.push(format!("source:\n  mirror: ../mirror.git\n  version: {}\nbuild:", self.version));
         lines.extend(self.image.iter().map(|image| format!("  image: {image}")));
+        lines.extend(self.dockerfile.iter().map(|dockerfile| format!("  dockerfile: {dockerfile}")));
         for (key, values) in [("run", &self.run), ("artifacts", &self.artifacts), ("smoke", &self.smoke)] {
             if !values.is_empty() {
                 lines.push(format!("  {key}:"));

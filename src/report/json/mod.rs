@@ -14,7 +14,7 @@ mod view;
 mod vocabulary;
 
 use comparison::ComparisonView;
-use release::{ArtifactView, PublishView, TagView};
+use release::{ArtifactView, BuiltView, PublishView, TagView};
 use view::{CheckView, FindingView, LeftoverView, PhaseView, RoomView, SourceView, SpareView, StepView};
 use vocabulary::{Mode, Restored, Signal, Verdict};
 
@@ -75,6 +75,8 @@ struct Report {
     steps: Vec<StepView>,
     /// What the build made.
     artifacts: Vec<ArtifactView>,
+    /// The image that the plan's Dockerfile made; null without one.
+    image: Option<BuiltView>,
     /// The drilled tag, pushed and read back.
     tag: Option<TagView>,
     /// The images that were pushed.
@@ -128,6 +130,7 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         checks: record.checks.iter().map(Into::into).collect(),
         steps: record.steps.iter().map(Into::into).collect(),
         artifacts: record.artifacts.iter().map(Into::into).collect(),
+        image: record.image.as_ref().map(Into::into),
         tag: record.tag.as_ref().map(Into::into),
         published: record.published.iter().map(Into::into).collect(),
         comparisons: record.comparisons.iter().map(Into::into).collect(),

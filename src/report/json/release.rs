@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::record::{Artifact, PublishRecord, TagFacts};
+use crate::record::{Artifact, BuiltFacts, PublishRecord, TagFacts};
 
 /// A file that the build made.
 #[derive(Serialize, JsonSchema)]
@@ -27,6 +27,24 @@ impl From<&Artifact> for ArtifactView {
             digest: artifact.digest.to_string(),
             executable: artifact.executable,
         }
+    }
+}
+
+/// The image that the plan's Dockerfile made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BuiltImage")]
+pub(super) struct BuiltView {
+    /// The Dockerfile.
+    dockerfile: String,
+    /// What built it.
+    builder: String,
+    /// The engine's id of it.
+    id: String,
+}
+
+impl From<&BuiltFacts> for BuiltView {
+    fn from(built: &BuiltFacts) -> Self {
+        Self { dockerfile: built.dockerfile.to_string(), builder: built.builder.to_string(), id: built.id.to_string() }
     }
 }
 

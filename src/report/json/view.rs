@@ -249,7 +249,7 @@ enum End {
 pub(super) struct StepView {
     /// The phase it belongs to.
     phase: Phase,
-    /// Its place in the plan's list, from 1.
+    /// Its place in the plan's list, from 1; 0 for the image of the plan's Dockerfile.
     number: usize,
     /// The command.
     command: String,

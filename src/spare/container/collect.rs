@@ -68,7 +68,7 @@ async fn download(
     let mut download = connection.docker.download_from_container(container, Some(options)).boxed();
 
     let (chunks, archive) = mpsc::channel(CHUNKS);
-    let archive = ChunkReader { chunk: Bytes::new(), chunks: archive };
+    let archive = ChunkReader::new(archive);
     let unpacking = tokio::task::spawn_blocking(move || unpack_as(archive, &place.into, &place.name, place.limit));
     let passed_on = pass_on(&mut download, chunks, shown).await;
     let unpacked = unpacking.await.map_err(|e| collecting(shown, e.to_string()))?;
@@ -166,9 +166,15 @@ fn unpack_as(archive: impl Read, into: &Path, name: &Path, limit: u64) -> Result
 }
 
 /// The end of a channel that a thread reads from.
-struct ChunkReader {
+pub(super) struct ChunkReader {
     chunk: Bytes,
     chunks: mpsc::Receiver<io::Result<Bytes>>,
+}
+
+impl ChunkReader {
+    pub(super) fn new(chunks: mpsc::Receiver<io::Result<Bytes>>) -> Self {
+        Self { chunk: Bytes::new(), chunks }
+    }
 }
 
 impl Read for ChunkReader {

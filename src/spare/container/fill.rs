@@ -18,10 +18,10 @@ use super::{
 use crate::archive::{Fill, Writer};
 
 /// How long an upload may take in all: the engine answers when it has taken everything.
-const UPLOAD: Duration = Duration::from_hours(1);
+pub(super) const UPLOAD: Duration = Duration::from_hours(1);
 
 /// Chunks under way between the thread that reads files and the connection.
-const CHUNKS: usize = 16;
+pub(super) const CHUNKS: usize = 16;
 const CHUNK: usize = 256 * 1024;
 
 /// Streams `content` into the folder in which steps run. Returns the bytes of its files.
@@ -133,12 +133,16 @@ fn folders() -> io::Result<Vec<u8>> {
 }
 
 /// The end of a channel that a thread writes to.
-struct Chunks {
+pub(super) struct Chunks {
     buffer: Vec<u8>,
     chunks: mpsc::Sender<io::Result<Bytes>>,
 }
 
 impl Chunks {
+    pub(super) fn new(chunks: mpsc::Sender<io::Result<Bytes>>) -> Self {
+        Self { buffer: Vec::with_capacity(CHUNK), chunks }
+    }
+
     fn send(&mut self) -> io::Result<()> {
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
         self.chunks.blocking_send(Ok(chunk.into())).map_err(|_| io::ErrorKind::BrokenPipe.into())

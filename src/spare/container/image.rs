@@ -18,9 +18,9 @@ pub(super) fn name(plan: &RoomPlan) -> Result<&str, SpareError> {
         Some(BuildImage::Image(name)) => {
             Err(SpareError::NoImage { image: name.escape_debug().to_string(), reason: String::from("this is not an image's name") })
         }
-        Some(BuildImage::Dockerfile(path)) => Err(SpareError::Unsupported(format!(
-            "building the clean room's image from `{}` is not supported: name an image",
-            path.display()
+        Some(BuildImage::Dockerfile(dockerfile)) => Err(SpareError::Unsupported(format!(
+            "the image of `{}` must be built before a clean room is made from it",
+            dockerfile.file.display()
         ))),
         None => Err(SpareError::Unsupported(String::from("the plan names no image to make a clean room from"))),
     }

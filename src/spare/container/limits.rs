@@ -4,10 +4,14 @@ use super::{
     super::RoomPlan,
     connect::{Connection, Exposure},
     create::{Disk, in_memory, processors},
+    dockerfile::Builder,
     held::Limit,
     image,
 };
-use crate::record::Text;
+use crate::{
+    plan::{BuildImage, Dockerfile},
+    record::Text,
+};
 
 /// What holds for every engine, what holds for this one if it was asked already, and what its rooms were seen to lack.
 pub(super) fn limits(plan: &RoomPlan, connection: Option<&Connection>, warm: bool, lacking: &[Limit]) -> Vec<Text> {
@@ -18,11 +22,40 @@ pub(super) fn limits(plan: &RoomPlan, connection: Option<&Connection>, warm: boo
     if warm && let Ok(name) = image::name(plan) {
         limits.push(format!("image {name} was on the engine already: that it can still be pulled is not proved"));
     }
+    if let Some(BuildImage::Dockerfile(dockerfile)) = &plan.image {
+        of_dockerfile(plan, dockerfile, connection, &mut limits);
+    }
     if let Some(connection) = connection {
         of_engine(plan, connection, &mut limits);
     }
     limits.extend(lacking.iter().map(|limit| not_held(*limit)));
     limits.into_iter().map(Text::from).collect()
+}
+
+/// A builder uses what the engine has, and keeps to fewer limits than a room.
+fn of_dockerfile(plan: &RoomPlan, dockerfile: &Dockerfile, connection: Option<&Connection>, limits: &mut Vec<String>) {
+    let file = dockerfile.file.display();
+    limits.push(format!(
+        "the images that `{file}` starts from may have been on the engine already: that they can be pulled is not proved"
+    ));
+    limits.push(format!(
+        "the image of `{file}` is the same the next time only if its instructions make the same files, times included"
+    ));
+    let Some(connection) = connection else { return };
+    if Builder::of(connection) == Builder::Buildah {
+        limits.push(format!(
+            "Podman ends no instruction of `{file}` that is under way when a build is given up, nor when canship is killed"
+        ));
+    }
+    if Builder::of(connection) == Builder::BuildKit {
+        limits.push(String::from(
+            "what BuildKit made of each instruction stays in the engine's build cache, which the engine bounds by itself \
+             (`docker builder prune` empties it)",
+        ));
+        if plan.limits.memory.is_some() || plan.limits.cpus.is_some() {
+            limits.push(format!("BuildKit holds no build to memory or cpus: the plan's limits were not enforced for `{file}`"));
+        }
+    }
 }
 
 fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>) {
@@ -98,6 +131,7 @@ mod tests {
         let text = |raw: &str| raw.into();
         let (name, version, api) = (text("Docker"), text("1"), text("1.41"));
         Connection {
+            dial: super::super::connect::Line::nowhere(),
             docker: Docker::connect_with_http("localhost:1", 1, API_DEFAULT_VERSION).unwrap(),
             facts: EngineFacts { name, version, api, platform: text("linux/amd64"), address: text("tcp://localhost:1") },
             capacity: Capacity {

@@ -12,9 +12,11 @@
 mod collect;
 mod connect;
 mod create;
+mod dockerfile;
 mod fill;
 mod held;
 mod image;
+mod images;
 mod left;
 mod limits;
 mod open;
@@ -25,15 +27,22 @@ mod usage;
 
 pub use left::Labelled;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 pub use self::connect::{Located, Surroundings};
 use self::{connect::Connection, create::Disk, held::Limit};
-use super::{Room, RoomPlan, Spare, SpareError};
-use crate::record::{EnginePlace, RoomFacts, Text};
+use super::{BuildOrder, ImageBuilt, Images, OnOutput, Room, RoomPlan, Spare, SpareError, TakeImage};
+use crate::{
+    plan::BuildImage,
+    record::{Cleaning, EnginePlace, RoomFacts, StepEnd, Text},
+    registry::Loadable,
+};
 
 /// A container engine as a spare. Connects when it is first asked, once.
 #[derive(Debug)]
@@ -44,13 +53,21 @@ pub struct Engine {
     warm: OnceLock<bool>,
     /// The limits that its rooms turned out not to be held to.
     lacking: OnceLock<Vec<Limit>>,
+    /// Whether a build may go on that the engine does not end.
+    has_build_under_way: AtomicBool,
 }
 
 impl Engine {
     /// The engine that is meant. Does not connect yet; a flaw in what names it is told when it is used.
     #[must_use]
     pub fn new(located: Located) -> Self {
-        Self { located, connection: OnceCell::new(), warm: OnceLock::new(), lacking: OnceLock::new() }
+        Self {
+            located,
+            connection: OnceCell::new(),
+            warm: OnceLock::new(),
+            lacking: OnceLock::new(),
+            has_build_under_way: AtomicBool::new(false),
+        }
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, SpareError> {
@@ -61,10 +78,15 @@ impl Engine {
 #[async_trait]
 impl Spare for Engine {
     async fn look(&self, plan: &RoomPlan) -> Result<RoomFacts, SpareError> {
-        let name = image::name(plan)?;
         let connection = self.connection().await?;
-        let image = image::find(&connection, name).await?;
-        self.warm.get_or_init(|| image.is_some());
+        // What a Dockerfile makes is not there before.
+        let image = if let Some(BuildImage::Dockerfile(_)) = &plan.image {
+            None
+        } else {
+            let image = image::find(&connection, image::name(plan)?).await?;
+            self.warm.get_or_init(|| image.is_some());
+            image
+        };
         // A new tmpfs is empty: all that it may hold is free. What a plain volume may hold the engine does not tell.
         let disk_free = Disk::choose(plan, &connection.capacity).free();
         Ok(RoomFacts { engine: Some(connection.facts.clone()), image, disk_free })
@@ -106,5 +128,62 @@ impl Spare for Engine {
         let known = self.connection.get().map(|connection| connection.client.clone());
         let client = known.unwrap_or_else(|| self.located.client());
         format!("{client} ps -aq --filter label={}={} | xargs {client} rm -fv", create::DRILL_LABEL, plan.drill).into()
+    }
+
+    fn images(&self) -> Option<&dyn Images> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Images for Engine {
+    async fn build(
+        &self,
+        plan: &RoomPlan,
+        order: BuildOrder,
+        output: OnOutput<'_>,
+    ) -> Result<(StepEnd, Option<ImageBuilt>), SpareError> {
+        let Some(BuildImage::Dockerfile(dockerfile)) = &plan.image else {
+            return Err(SpareError::Unsupported(String::from("the plan names no Dockerfile")));
+        };
+        let connection = self.connection().await?;
+        let ended = dockerfile::build(&connection, (plan, dockerfile), order, output).await;
+        if dockerfile::may_go_on(&connection, &ended) {
+            self.has_build_under_way.store(true, Ordering::Relaxed);
+        }
+        ended
+    }
+
+    async fn save(&self, image: &str, take: TakeImage) -> Result<(), SpareError> {
+        images::save(&*self.connection().await?, image, take).await
+    }
+
+    async fn load(&self, plan: &RoomPlan, image: Arc<Loadable>) -> Result<(), SpareError> {
+        images::load(&*self.connection().await?, plan, image).await
+    }
+
+    fn name(&self, plan: &RoomPlan) -> String {
+        images::name(plan)
+    }
+
+    fn labels(&self, plan: &RoomPlan) -> Vec<(String, String)> {
+        create::labels(plan).into_iter().collect()
+    }
+
+    async fn remove(&self, plan: &RoomPlan) -> Vec<Cleaning> {
+        match self.connection.get() {
+            Some(connection) => {
+                let mut cleaned = images::remove(connection, plan).await;
+                if self.has_build_under_way.load(Ordering::Relaxed) {
+                    cleaned.push(Cleaning::Left(dockerfile::going_on(plan)));
+                }
+                cleaned
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn by_hand(&self, plan: &RoomPlan) -> Text {
+        images::by_hand(plan).into()
     }
 }

@@ -13,6 +13,7 @@ mod wire;
 
 pub use locate::{Located, Surroundings};
 pub(super) use reach::Exposure;
+pub(super) use wire::{Line, Wire};
 
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(super) const STALL: Duration = Duration::from_mins(2);
 /// An engine that has said who it is.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// Makes connections of its own to the engine.
+    pub(super) dial: Line,
     pub(super) docker: Docker,
     pub(super) facts: EngineFacts,
     pub(super) capacity: Capacity,
@@ -70,7 +73,8 @@ pub(super) enum InMemory {
 impl Connection {
     pub(super) async fn new(located: &Located) -> Result<Self, SpareError> {
         let end = located.end.as_ref().map_err(|flaw| flaw.clone().of_name())?;
-        let Reached { docker, address, exposure } = reach(end, &located.around).await.map_err(|fault| fault.at(&end.address))?;
+        let Reached { docker, dial, address, exposure } =
+            reach(end, &located.around).await.map_err(|fault| fault.at(&end.address))?;
         let hello = async {
             let docker = docker.negotiate_version().await?;
             let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
@@ -101,7 +105,7 @@ impl Connection {
         let program = if facts.name.as_str() == "Podman" { Program::Podman } else { Program::Docker };
         let client = located.client_for(&address, program);
         let capacity = Capacity::of(&info, in_memory);
-        Ok(Self { docker: docker.with_timeout(ANSWER), facts, capacity, exposure, client })
+        Ok(Self { dial: Line(dial), docker: docker.with_timeout(ANSWER), facts, capacity, exposure, client })
     }
 }
 

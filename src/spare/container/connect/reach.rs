@@ -1,6 +1,6 @@
 //! Makes the client of an engine, whatever the way.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
 
@@ -9,12 +9,15 @@ use super::{
     address::{Address, Tls},
     keys::Verify,
     locate::{End, Surroundings},
-    ssh, tls, words,
+    ssh, tls,
+    wire::{Dial, Plain},
+    words,
 };
 
 /// A client, and what is known of its way.
 pub(super) struct Reached {
     pub(super) docker: Docker,
+    pub(super) dial: Arc<dyn Dial>,
     /// Where the way ends.
     pub(super) address: Address,
     pub(super) exposure: Exposure,
@@ -42,21 +45,23 @@ pub(super) async fn reach(end: &End, around: &Surroundings) -> Result<Reached, F
                 return Err(Fault::new(format!("there is no socket `{path}`"), START));
             }
             let docker = Docker::connect_with_unix(path, HELLO.as_secs(), API_DEFAULT_VERSION).map_err(|e| failed(&e))?;
-            Ok(Reached { docker, address, exposure: Exposure::Nobody })
+            let dial = Arc::new(Plain::Unix(path.clone()));
+            Ok(Reached { docker, dial, address, exposure: Exposure::Nobody })
         }
         Address::Tcp(tcp) => {
             if let Some(keys) = &end.keys {
-                let docker = tls::reach(tcp, keys).await?;
+                let (docker, dial) = tls::reach(tcp, keys).await?;
                 let exposure = if keys.verify() == Verify::Yes { Exposure::Nobody } else { Exposure::Impostors };
-                return Ok(Reached { docker, address, exposure });
+                return Ok(Reached { docker, dial, address, exposure });
             }
             let docker = Docker::connect_with_http(&tcp.authority(Tls::No), HELLO.as_secs(), API_DEFAULT_VERSION);
-            Ok(Reached { docker: docker.map_err(|e| failed(&e))?, address, exposure: Exposure::Everybody })
+            let dial = Arc::new(Plain::Tcp(tcp.authority(Tls::No)));
+            Ok(Reached { docker: docker.map_err(|e| failed(&e))?, dial, address, exposure: Exposure::Everybody })
         }
         Address::Ssh(named) => {
-            let ssh::Reached { docker, socket } = ssh::reach(named, around).await?;
+            let ssh::Reached { docker, dial, socket } = ssh::reach(named, around).await?;
             let address = Address::Ssh(super::address::Ssh { socket, ..named.clone() });
-            Ok(Reached { docker, address, exposure: Exposure::Nobody })
+            Ok(Reached { docker, dial, address, exposure: Exposure::Nobody })
         }
     }
 }

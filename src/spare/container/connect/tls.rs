@@ -21,16 +21,16 @@ use super::{
 use crate::network::{Certificate, certificate_fault};
 
 /// A client of the engine at this port.
-pub(super) async fn reach(tcp: &Tcp, keys: &Keys) -> Result<Docker, Fault> {
+pub(super) async fn reach(tcp: &Tcp, keys: &Keys) -> Result<(Docker, Arc<dyn Dial>), Fault> {
     let Loaded { config, own } = keys.load()?;
     let name = ServerName::try_from(tcp.host().to_owned())
         .map_err(|_| Fault::new(format!("no certificate can be for `{}`", tcp.host()), "correct the engine's address"))?;
-    let dial = Secured { authority: tcp.authority(Tls::Yes), name, config: Arc::new(config) };
+    let dial: Arc<dyn Dial> = Arc::new(Secured { authority: tcp.authority(Tls::Yes), name, config: Arc::new(config) });
     let explained = |e: &Error| explain(e, keys, own.as_ref());
-    let docker = wire::client(Arc::new(dial), HELLO).map_err(|e| explained(&e))?;
+    let docker = wire::client(Arc::clone(&dial), HELLO).map_err(|e| explained(&e))?;
     // What is wrong with a certificate comes out with the first request.
     match docker.ping().await {
-        Ok(_) => Ok(docker),
+        Ok(_) => Ok((docker, dial)),
         Err(e) => Err(explained(&e)),
     }
 }

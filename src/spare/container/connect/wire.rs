@@ -20,7 +20,10 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+};
 use tower_service::Service;
 
 /// How long a connection may wait for its next request.
@@ -35,8 +38,57 @@ pub(super) trait Dial: Send + Sync {
     fn spare_connections(&self) -> usize;
 }
 
+/// Makes connections of its own to an engine, beside those of its client.
+pub(in super::super) struct Line(pub(super) Arc<dyn Dial>);
+
+impl Line {
+    /// One that leads to no engine.
+    #[cfg(test)]
+    pub(in super::super) fn nowhere() -> Self {
+        Self(Arc::new(Plain::Unix(String::from("/nowhere"))))
+    }
+
+    /// A new connection.
+    pub(in super::super) async fn dial(&self) -> io::Result<Wire> {
+        self.0.dial().await
+    }
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Line")
+    }
+}
+
+/// Connections that need nothing but an address.
+pub(super) enum Plain {
+    /// A socket on this machine.
+    Unix(String),
+    /// A host and port.
+    Tcp(String),
+}
+
+impl Dial for Plain {
+    fn dial(&self) -> BoxFuture<'static, io::Result<Wire>> {
+        match self {
+            Self::Unix(path) => {
+                let path = path.clone();
+                Box::pin(async move { UnixStream::connect(path).await.map(Wire::new) })
+            }
+            Self::Tcp(host) => {
+                let host = host.clone();
+                Box::pin(async move { TcpStream::connect(host).await.map(Wire::new) })
+            }
+        }
+    }
+
+    fn spare_connections(&self) -> usize {
+        0
+    }
+}
+
 /// A connection, of whatever it is made.
-pub(super) struct Wire(Pin<Box<dyn Duplex>>);
+pub(in super::super) struct Wire(Pin<Box<dyn Duplex>>);
 
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}

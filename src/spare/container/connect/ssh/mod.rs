@@ -35,6 +35,7 @@ const SESSIONS: usize = 8;
 /// An engine's client, and where exactly it ends.
 pub(super) struct Reached {
     pub(super) docker: Docker,
+    pub(super) dial: Arc<dyn Dial>,
     /// The socket there, if it is known.
     pub(super) socket: Option<String>,
 }
@@ -46,7 +47,7 @@ pub(super) async fn reach(ssh: &Ssh, around: &Surroundings) -> Result<Reached, F
     let mut fault = None;
     for route in seen.routes(ssh)? {
         match try_route(&master, &route).await {
-            Ok(docker) => return Ok(Reached { docker, socket: route.socket().map(str::to_owned) }),
+            Ok((docker, dial)) => return Ok(Reached { docker, dial, socket: route.socket().map(str::to_owned) }),
             // The next way tells more about why.
             Err(Tried::NotOpened(flaw)) => fault = Some(flaw),
             Err(Tried::Failed(flaw)) => return Err(flaw),
@@ -61,7 +62,7 @@ enum Tried {
     Failed(Fault),
 }
 
-async fn try_route(master: &Arc<Master>, route: &Route) -> Result<Docker, Tried> {
+async fn try_route(master: &Arc<Master>, route: &Route) -> Result<(Docker, Arc<dyn Dial>), Tried> {
     let dial: Arc<dyn Dial> = match route {
         Route::Socket(path) => {
             master.forward(path).await.map_err(Tried::Failed)?;
@@ -72,9 +73,9 @@ async fn try_route(master: &Arc<Master>, route: &Route) -> Result<Docker, Tried>
         }
     };
     let failed = |e: &Error| Tried::Failed(words::engine(master.ssh(), &engine_words(e)));
-    let docker = wire::client(dial, HELLO).map_err(|e| failed(&e))?;
+    let docker = wire::client(Arc::clone(&dial), HELLO).map_err(|e| failed(&e))?;
     match docker.ping().await {
-        Ok(_) => Ok(docker),
+        Ok(_) => Ok((docker, dial)),
         Err(e @ Error::DockerResponseServerError { .. }) => Err(failed(&e)),
         Err(e) => Err(match route {
             // sshd says the same whether it may not connect there or cannot.

@@ -1,0 +1,107 @@
+//! Builds that are ended from outside. An instruction that runs is ended by `BuildKit`; `Podman` lets it come to its own
+//! end, which is said.
+
+use std::{fs, os::fd::OwnedFd};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, Signal, pidfd_open},
+};
+
+use crate::{
+    lab::{Engine, drill, drill_until, engines, project},
+    support::project::{Plan, unique},
+};
+
+/// A process of a build, known by an argument that no other has.
+struct Process(OwnedFd);
+
+impl Process {
+    fn find(argument: &str) -> Option<Self> {
+        let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok());
+        let mut own = all.filter(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.starts_with(b"/bin/sh\0") && line.windows(argument.len()).any(|part| part == argument.as_bytes())
+        });
+        Some(Self(pidfd_open(Pid::from_raw(own.next()?)?, PidfdFlags::empty()).ok()?))
+    }
+
+    /// Waits until it has ended.
+    fn await_end(&self) {
+        poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None).unwrap();
+    }
+
+    fn has_ended(&self) -> bool {
+        poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&rustix::event::Timespec::default())).unwrap() == 1
+    }
+}
+
+/// Instructions that run until they are ended, and the argument that tells their process.
+fn endless() -> (String, String) {
+    let name = unique();
+    (format!("COPY tool.sh /\nRUN echo running; : {name}; sleep 20; :"), name)
+}
+
+fn begun(engine: &Engine) -> (crate::support::run::Running, Process, crate::support::Project) {
+    let (text, argument) = endless();
+    let project = project(&engine.plan(), &text);
+    let running = drill_until(&project, "running");
+    let process = Process::find(&argument).expect("the instruction runs");
+    (running, process, project)
+}
+
+#[test]
+fn ctrl_c_in_a_build_ends_it_on_the_engine_too_and_leaves_nothing() {
+    for engine in engines() {
+        let (running, process, _project) = begun(&engine);
+        running.signal(Signal::INT);
+        let ran = running.finish().ends(130, "unknown");
+        let left = ran.json["leftovers"].as_array().unwrap();
+        if engine.builder == "BuildKit" {
+            assert!(process.has_ended(), "the build goes on");
+            assert_eq!(left.len(), 0, "{}", ran.stdout);
+        } else {
+            assert!(left[0]["what"].as_str().unwrap().starts_with("the instruction that ran"), "{}", ran.stdout);
+        }
+        engine.has_nothing_of(&ran.drill());
+    }
+}
+
+#[test]
+fn a_build_over_its_time_is_ended_and_told_as_a_limit() {
+    for engine in engines() {
+        let (text, _) = endless();
+        let plan = Plan { limits: "{ disk: 64MiB, time: 5s }".to_owned(), ..engine.plan() };
+        let ran = drill(&project(&plan, &text)).ends(10, "cannot-ship");
+        assert_eq!(ran.rules()[0], "limit-reached", "{}", ran.stdout);
+        engine.has_nothing_of(&ran.drill());
+    }
+}
+
+#[test]
+fn a_build_ends_when_its_drill_is_killed_and_all_that_is_left_is_labelled() {
+    for engine in engines() {
+        let (running, process, _project) = begun(&engine);
+        let drill = running.drill().to_owned();
+        running.signal(Signal::KILL);
+        assert_eq!(running.finish().code, Some(-9));
+        process.await_end();
+        engine.remove_images(&drill);
+        engine.has_nothing_of(&drill);
+    }
+}
+
+#[test]
+fn a_drill_killed_after_its_build_leaves_an_image_with_its_label() {
+    for engine in engines() {
+        let project = project(&engine.plan(), "COPY tool.sh /");
+        let mut running = crate::support::Canship::drill(&project).start();
+        running.await_event(|event| event["event"] == "image-built");
+        let drill = running.drill().to_owned();
+        running.signal(Signal::KILL);
+        running.finish();
+        assert_ne!(engine.images(&drill), "", "{engine:?}");
+        engine.remove_images(&drill);
+        engine.has_nothing_of(&drill);
+    }
+}
