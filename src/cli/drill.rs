@@ -147,8 +147,7 @@ fn refuse_access(spare: &plan::Spare, plan: &plan::Plan) -> Result<(), Failure> 
         SpareKind::Container { engine } if place::locate(engine.as_deref(), plan).place().address.as_str().starts_with("ssh:") => {
             Err(refused("ssh uses the keys of the user"))
         }
-        SpareKind::Container { .. } => Ok(()),
-        SpareKind::Runner => Ok(()),
+        SpareKind::Container { .. } | SpareKind::Runner => Ok(()),
     }
 }
 
