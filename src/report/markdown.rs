@@ -33,7 +33,7 @@ fn facts(record: &Record, accept: Verdict) -> String {
     if let Some(source) = &record.source {
         rows.push(("commit", format!("{} from {}", code(source.commit.as_str()), prose(&words::origin(source)))));
     }
-    rows.push(("spare", format!("{} ({})", code(drill.spare.name.as_str()), words::spare(&drill.spare, drill.seal))));
+    rows.push(("spare", format!("{} ({})", code(drill.spare.name.as_str()), prose(&words::spare(&drill.spare, drill.seal)))));
     if drill.mode == Mode::Rehearsal {
         rows.push(("mode", words::REHEARSAL.to_owned()));
     }

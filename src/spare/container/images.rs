@@ -88,7 +88,7 @@ pub(super) async fn load(connection: &Connection, plan: &RoomPlan, image: Arc<Lo
 pub(super) async fn remove(connection: &Connection, plan: &RoomPlan) -> Vec<Cleaning> {
     let found = match list(connection, plan).await {
         Ok(found) => found,
-        Err(reason) => return vec![Cleaning::Left(left("the drill's images, if any".to_owned(), &reason, plan))],
+        Err(reason) => return vec![Cleaning::Left(left("the drill's images, if any".to_owned(), &reason, (connection, plan)))],
     };
     let mut cleaned = Vec::new();
     for image in &found {
@@ -98,16 +98,18 @@ pub(super) async fn remove(connection: &Connection, plan: &RoomPlan) -> Vec<Clea
         let what = format!("image `{image}`");
         cleaned.push(match refused {
             None => Cleaning::Gone { what: what.into() },
-            Some(reason) => Cleaning::Left(left(what, &reason, plan)),
+            Some(reason) => Cleaning::Left(left(what, &reason, (connection, plan))),
         });
     }
     match list(connection, plan).await {
         Ok(left) if left.is_empty() => cleaned,
         Ok(still) => still
             .into_iter()
-            .map(|image| Cleaning::Left(left(format!("image `{image}`"), "it is still there after it was removed", plan)))
+            .map(|image| {
+                Cleaning::Left(left(format!("image `{image}`"), "it is still there after it was removed", (connection, plan)))
+            })
             .collect(),
-        Err(reason) => vec![Cleaning::Left(left("the drill's images, if any".to_owned(), &reason, plan))],
+        Err(reason) => vec![Cleaning::Left(left("the drill's images, if any".to_owned(), &reason, (connection, plan)))],
     }
 }
 
@@ -123,11 +125,11 @@ async fn list(connection: &Connection, plan: &RoomPlan) -> Result<Vec<String>, S
     Ok(images.into_iter().flat_map(own).collect())
 }
 
-fn left(what: String, reason: &str, plan: &RoomPlan) -> Leftover {
-    Leftover { what: what.into(), reason: reason.into(), remedy: by_hand(plan).into() }
+fn left(what: String, reason: &str, (connection, plan): (&Connection, &RoomPlan)) -> Leftover {
+    Leftover { what: what.into(), reason: reason.into(), remedy: by_hand(&connection.client, plan).into() }
 }
 
-/// How a person removes the drill's images.
-pub(super) fn by_hand(plan: &RoomPlan) -> String {
-    format!("docker images -q --filter label={DRILL_LABEL}={} | xargs docker rmi -f", plan.drill)
+/// How a person removes the drill's images with this client.
+pub(super) fn by_hand(client: &str, plan: &RoomPlan) -> String {
+    format!("{client} images -q --filter label={DRILL_LABEL}={} | xargs {client} rmi -f", plan.drill)
 }

@@ -73,6 +73,12 @@ impl Engine {
     async fn connection(&self) -> Result<Arc<Connection>, SpareError> {
         self.connection.get_or_try_init(async || Connection::new(&self.located).await.map(Arc::new)).await.cloned()
     }
+
+    /// How a person's own client is called for this engine.
+    fn client(&self) -> String {
+        let known = self.connection.get().map(|connection| connection.client.clone());
+        known.unwrap_or_else(|| self.located.client())
+    }
 }
 
 #[async_trait]
@@ -125,8 +131,7 @@ impl Spare for Engine {
     }
 
     fn by_hand(&self, plan: &RoomPlan) -> Text {
-        let known = self.connection.get().map(|connection| connection.client.clone());
-        let client = known.unwrap_or_else(|| self.located.client());
+        let client = self.client();
         format!("{client} ps -aq --filter label={}={} | xargs {client} rm -fv", create::DRILL_LABEL, plan.drill).into()
     }
 
@@ -184,6 +189,6 @@ impl Images for Engine {
     }
 
     fn by_hand(&self, plan: &RoomPlan) -> Text {
-        images::by_hand(plan).into()
+        images::by_hand(&self.client(), plan).into()
     }
 }
