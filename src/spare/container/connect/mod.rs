@@ -17,7 +17,7 @@ pub(super) use wire::{Line, Wire};
 
 use std::time::Duration;
 
-use bollard::{Docker, errors::Error};
+use bollard::{Docker, errors::Error, models::SystemInfo};
 
 use self::{
     fault::Fault,
@@ -73,44 +73,49 @@ pub(super) enum InMemory {
 impl Connection {
     pub(super) async fn new(located: &Located) -> Result<Self, SpareError> {
         let end = located.end.as_ref().map_err(|flaw| flaw.clone().of_name())?;
-        let Reached { docker, dial, address, exposure } =
-            reach(end, &located.around).await.map_err(|fault| fault.at(&end.address))?;
+        let Reached { clients, address, exposure } = reach(end, &located.around).await.map_err(|fault| fault.at(&end.address))?;
         let hello = async {
-            let docker = docker.negotiate_version().await?;
-            let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
-            Ok((docker, version, info))
+            let docker = clients.docker().await?;
+            let info = docker.info().await?;
+            Ok((docker, info))
         };
-        let (docker, version, info) = tokio::time::timeout(HELLO, hello)
+        let (docker, info) = tokio::time::timeout(HELLO, hello)
             .await
             .unwrap_or(Err(Error::RequestTimeoutError))
             .map_err(|e| silent(&e).at(&address))?;
-        let (os, arch) = (version.os.unwrap_or_default(), version.arch.unwrap_or_default());
+        let os = info.os_type.clone().unwrap_or_default();
         if os != "linux" {
             return Err(SpareError::Unsupported(format!("an engine for `{os}` is not supported: only Linux containers are")));
         }
-        let component = version.components.unwrap_or_default().into_iter().next().map(|first| first.name);
-        let (name, in_memory) = match component.as_deref() {
-            Some("Podman Engine") => ("Podman", InMemory::Mount),
-            // Docker calls itself just "Engine".
-            Some("Engine") | None => ("Docker", InMemory::Volume),
-            Some(other) => (other, InMemory::Volume),
+        let (name, in_memory) = match clients.greeting().server.split('/').next() {
+            Some("Libpod") => ("Podman", InMemory::Mount),
+            _ => ("Docker", InMemory::Volume),
         };
         let facts = EngineFacts {
             name: name.into(),
-            version: version.version.unwrap_or_default().into(),
+            version: info.server_version.clone().unwrap_or_default().into(),
             api: docker.client_version().to_string().into(),
-            platform: format!("{os}/{arch}").into(),
+            platform: format!("{os}/{}", architecture(&info)).into(),
             address: address.to_string().into(),
         };
         let program = if facts.name.as_str() == "Podman" { Program::Podman } else { Program::Docker };
         let client = located.client_for(&address, program);
         let capacity = Capacity::of(&info, in_memory);
-        Ok(Self { dial: Line(dial), docker: docker.with_timeout(ANSWER), facts, capacity, exposure, client })
+        Ok(Self { dial: clients.line(), docker: docker.with_timeout(ANSWER), facts, capacity, exposure, client })
+    }
+}
+
+/// The architecture as images name it: some engines tell the kernel's name for it.
+fn architecture(info: &SystemInfo) -> &str {
+    match info.architecture.as_deref().unwrap_or_default() {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     }
 }
 
 impl Capacity {
-    fn of(info: &bollard::models::SystemInfo, in_memory: InMemory) -> Self {
+    fn of(info: &SystemInfo, in_memory: InMemory) -> Self {
         Self {
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > 0),
             processors: info.ncpu.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
+use bollard::errors::Error;
 
 use super::{
     Fault, HELLO,
@@ -10,14 +10,13 @@ use super::{
     keys::Verify,
     locate::{End, Surroundings},
     ssh, tls,
-    wire::{Dial, Plain},
+    wire::{Clients, Plain},
     words,
 };
 
 /// A client, and what is known of its way.
 pub(super) struct Reached {
-    pub(super) docker: Docker,
-    pub(super) dial: Arc<dyn Dial>,
+    pub(super) clients: Clients,
     /// Where the way ends.
     pub(super) address: Address,
     pub(super) exposure: Exposure,
@@ -34,36 +33,40 @@ pub(in super::super) enum Exposure {
     Everybody,
 }
 
-/// Makes the client. Only over ssh it is proved that the engine answers.
+/// Makes the clients, and greets the engine.
 pub(super) async fn reach(end: &End, around: &Surroundings) -> Result<Reached, Fault> {
     let address = end.address.clone();
-    let failed = |e: &Error| Fault::new(words(e), START);
     match &end.address {
         Address::Unix(path) => {
             // The client's own words for this leave out which file it sought.
             if !Path::new(path).exists() {
                 return Err(Fault::new(format!("there is no socket `{path}`"), START));
             }
-            let docker = Docker::connect_with_unix(path, HELLO.as_secs(), API_DEFAULT_VERSION).map_err(|e| failed(&e))?;
-            let dial = Arc::new(Plain::Unix(path.clone()));
-            Ok(Reached { docker, dial, address, exposure: Exposure::Nobody })
+            let clients = greeted(Plain::Unix(path.clone())).await?;
+            Ok(Reached { clients, address, exposure: Exposure::Nobody })
         }
         Address::Tcp(tcp) => {
             if let Some(keys) = &end.keys {
-                let (docker, dial) = tls::reach(tcp, keys).await?;
+                let clients = tls::reach(tcp, keys).await?;
                 let exposure = if keys.verify() == Verify::Yes { Exposure::Nobody } else { Exposure::Impostors };
-                return Ok(Reached { docker, dial, address, exposure });
+                return Ok(Reached { clients, address, exposure });
             }
-            let docker = Docker::connect_with_http(&tcp.authority(Tls::No), HELLO.as_secs(), API_DEFAULT_VERSION);
-            let dial = Arc::new(Plain::Tcp(tcp.authority(Tls::No)));
-            Ok(Reached { docker: docker.map_err(|e| failed(&e))?, dial, address, exposure: Exposure::Everybody })
+            let clients = greeted(Plain::Tcp(tcp.authority(Tls::No))).await?;
+            Ok(Reached { clients, address, exposure: Exposure::Everybody })
         }
         Address::Ssh(named) => {
-            let ssh::Reached { docker, dial, socket } = ssh::reach(named, around).await?;
+            let ssh::Reached { clients, socket } = ssh::reach(named, around).await?;
             let address = Address::Ssh(super::address::Ssh { socket, ..named.clone() });
-            Ok(Reached { docker, dial, address, exposure: Exposure::Nobody })
+            Ok(Reached { clients, address, exposure: Exposure::Nobody })
         }
     }
+}
+
+/// Clients over this way, on which the engine has answered.
+async fn greeted(way: Plain) -> Result<Clients, Fault> {
+    let clients = Clients::new(Arc::new(way), HELLO);
+    clients.greet().await.map_err(|e| silent(&e))?;
+    Ok(clients)
 }
 
 /// What to do about an engine that does not answer.

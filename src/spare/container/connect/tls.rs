@@ -4,7 +4,7 @@
 
 use std::{io, sync::Arc};
 
-use bollard::{Docker, errors::Error};
+use bollard::errors::Error;
 use futures_util::future::BoxFuture;
 use rustls::{AlertDescription, ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
@@ -15,24 +15,22 @@ use super::{
     address::{Tcp, Tls},
     keys::{Keys, Loaded},
     reach::START,
-    wire::{self, Dial, Wire},
+    wire::{Clients, Dial, Wire},
     words,
 };
 use crate::network::{Certificate, certificate_fault};
 
 /// A client of the engine at this port.
-pub(super) async fn reach(tcp: &Tcp, keys: &Keys) -> Result<(Docker, Arc<dyn Dial>), Fault> {
+pub(super) async fn reach(tcp: &Tcp, keys: &Keys) -> Result<Clients, Fault> {
     let Loaded { config, own } = keys.load()?;
     let name = ServerName::try_from(tcp.host().to_owned())
         .map_err(|_| Fault::new(format!("no certificate can be for `{}`", tcp.host()), "correct the engine's address"))?;
-    let dial: Arc<dyn Dial> = Arc::new(Secured { authority: tcp.authority(Tls::Yes), name, config: Arc::new(config) });
+    let dial = Secured { authority: tcp.authority(Tls::Yes), name, config: Arc::new(config) };
     let explained = |e: &Error| explain(e, keys, own.as_ref());
-    let docker = wire::client(Arc::clone(&dial), HELLO).map_err(|e| explained(&e))?;
+    let clients = Clients::new(Arc::new(dial), HELLO);
     // What is wrong with a certificate comes out with the first request.
-    match docker.ping().await {
-        Ok(_) => Ok((docker, dial)),
-        Err(e) => Err(explained(&e)),
-    }
+    clients.greet().await.map_err(|e| explained(&e))?;
+    Ok(clients)
 }
 
 /// Makes connections to one port.

@@ -5,13 +5,13 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
 };
 
-use axum::http::Uri;
-use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker, errors::Error};
+use axum::http::{HeaderMap, Uri};
+use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker, errors::Error};
 use futures_util::future::BoxFuture;
 use hyper_util::{
     client::legacy::{
@@ -77,13 +77,17 @@ impl Dial for Plain {
             }
             Self::Tcp(host) => {
                 let host = host.clone();
-                Box::pin(async move { TcpStream::connect(host).await.map(Wire::new) })
+                Box::pin(async move {
+                    let stream = TcpStream::connect(host).await?;
+                    stream.set_nodelay(true)?;
+                    Ok(Wire::new(stream))
+                })
             }
         }
     }
 
     fn spare_connections(&self) -> usize {
-        0
+        8
     }
 }
 
@@ -99,18 +103,81 @@ impl Wire {
     }
 }
 
-/// The client over connections that `dial` makes. Each of its waits for an answer lasts no longer than `timeout`.
-pub(super) fn client(dial: Arc<dyn Dial>, timeout: Duration) -> Result<Docker, Error> {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_max_idle_per_host(dial.spare_connections()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
-    let client = Arc::new(builder.build(Dialer(dial)));
-    let transport = move |request: BollardRequest| {
-        let client = Arc::clone(&client);
-        let sent: BoxFuture<'_, _> = Box::pin(async move { client.request(request).await.map_err(Error::from) });
-        sent
-    };
-    // The name is only what requests carry as their host: the connection is made by `dial`.
-    Docker::connect_with_custom_transport(transport, Some("http://engine"), timeout.as_secs(), API_DEFAULT_VERSION)
+/// Makes clients of an engine, over connections that something of ours makes.
+#[derive(Clone)]
+pub(super) struct Clients {
+    dial: Arc<dyn Dial>,
+    make: Arc<dyn Fn(&ClientVersion) -> Result<Docker, Error> + Send + Sync>,
+    said: Arc<OnceLock<Greeting>>,
+}
+
+/// What an engine says of itself with each answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Greeting {
+    /// The newest version of the API that it knows.
+    pub(super) api: Option<ClientVersion>,
+    /// Its name and version, `Docker/20.10.24 (linux)`.
+    pub(super) server: String,
+}
+
+impl Clients {
+    /// Each wait for an answer lasts no longer than `timeout`.
+    pub(super) fn new(dial: Arc<dyn Dial>, timeout: Duration) -> Self {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_max_idle_per_host(dial.spare_connections()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
+        let client = Arc::new(builder.build(Dialer(Arc::clone(&dial))));
+        let said = Arc::<OnceLock<Greeting>>::default();
+        let hears = Arc::clone(&said);
+        let transport = move |request: BollardRequest| {
+            let (client, said) = (Arc::clone(&client), Arc::clone(&hears));
+            let sent: BoxFuture<'_, _> = Box::pin(async move {
+                let answer = client.request(request).await.map_err(Error::from)?;
+                said.get_or_init(|| Greeting::of(answer.headers()));
+                Ok(answer)
+            });
+            sent
+        };
+        let make = move |version: &ClientVersion| {
+            // The name is only what requests carry as their host: the connection is made by `dial`.
+            Docker::connect_with_custom_transport(transport.clone(), Some("http://engine"), timeout.as_secs(), version)
+        };
+        Self { dial, make: Arc::new(make), said }
+    }
+
+    /// Connections to the same engine, beside those of its clients.
+    pub(super) fn line(&self) -> Line {
+        Line(Arc::clone(&self.dial))
+    }
+
+    /// Greets the engine, which shows that it answers.
+    pub(super) async fn greet(&self) -> Result<(), Error> {
+        (self.make)(API_DEFAULT_VERSION)?.ping().await.map(drop)
+    }
+
+    /// What the engine said of itself, if it was greeted.
+    pub(super) fn greeting(&self) -> Greeting {
+        self.said.get().cloned().unwrap_or_default()
+    }
+
+    /// The client that speaks the newest version that both sides know. Asking for the engine's own version, which some take
+    /// long to tell, is only for engines that do not say it with every answer.
+    pub(super) async fn docker(&self) -> Result<Docker, Error> {
+        match self.greeting().api {
+            Some(api) if api < *API_DEFAULT_VERSION => (self.make)(&api),
+            Some(_) => (self.make)(API_DEFAULT_VERSION),
+            None => (self.make)(API_DEFAULT_VERSION)?.negotiate_version().await,
+        }
+    }
+}
+
+impl Greeting {
+    fn of(headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let version = text("api-version").split_once('.').and_then(|(major, minor)| {
+            Some(ClientVersion { major_version: major.parse().ok()?, minor_version: minor.parse().ok()? })
+        });
+        Self { api: version, server: text("server").to_owned() }
+    }
 }
 
 #[derive(Clone)]

@@ -15,7 +15,7 @@ mod words;
 
 use std::{io, sync::Arc};
 
-use bollard::{Docker, errors::Error};
+use bollard::errors::Error;
 use futures_util::future::BoxFuture;
 use tokio::{net::UnixStream, sync::Semaphore};
 
@@ -24,7 +24,7 @@ use super::{
     Fault, HELLO,
     address::Ssh,
     locate::Surroundings,
-    wire::{self, Dial, Wire},
+    wire::{Clients, Dial, Wire},
     words as engine_words,
 };
 
@@ -34,8 +34,7 @@ const SESSIONS: usize = 8;
 
 /// An engine's client, and where exactly it ends.
 pub(super) struct Reached {
-    pub(super) docker: Docker,
-    pub(super) dial: Arc<dyn Dial>,
+    pub(super) clients: Clients,
     /// The socket there, if it is known.
     pub(super) socket: Option<String>,
 }
@@ -47,7 +46,7 @@ pub(super) async fn reach(ssh: &Ssh, around: &Surroundings) -> Result<Reached, F
     let mut fault = None;
     for route in seen.routes(ssh)? {
         match try_route(&master, &route).await {
-            Ok((docker, dial)) => return Ok(Reached { docker, dial, socket: route.socket().map(str::to_owned) }),
+            Ok(clients) => return Ok(Reached { clients, socket: route.socket().map(str::to_owned) }),
             // The next way tells more about why.
             Err(Tried::NotOpened(flaw)) => fault = Some(flaw),
             Err(Tried::Failed(flaw)) => return Err(flaw),
@@ -62,7 +61,7 @@ enum Tried {
     Failed(Fault),
 }
 
-async fn try_route(master: &Arc<Master>, route: &Route) -> Result<(Docker, Arc<dyn Dial>), Tried> {
+async fn try_route(master: &Arc<Master>, route: &Route) -> Result<Clients, Tried> {
     let dial: Arc<dyn Dial> = match route {
         Route::Socket(path) => {
             master.forward(path).await.map_err(Tried::Failed)?;
@@ -73,9 +72,9 @@ async fn try_route(master: &Arc<Master>, route: &Route) -> Result<(Docker, Arc<d
         }
     };
     let failed = |e: &Error| Tried::Failed(words::engine(master.ssh(), &engine_words(e)));
-    let docker = wire::client(Arc::clone(&dial), HELLO).map_err(|e| failed(&e))?;
-    match docker.ping().await {
-        Ok(_) => Ok((docker, dial)),
+    let clients = Clients::new(dial, HELLO);
+    match clients.greet().await {
+        Ok(()) => Ok(clients),
         Err(e @ Error::DockerResponseServerError { .. }) => Err(failed(&e)),
         Err(e) => Err(match route {
             // sshd says the same whether it may not connect there or cannot.
