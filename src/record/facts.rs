@@ -113,6 +113,9 @@ pub struct EngineFacts {
     pub platform: Text,
     /// Where it was reached.
     pub address: Text,
+    /// Whether it has no root's rights on its machine, nor its containers; none if that was not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rootless: Option<bool>,
 }
 
 /// The image a clean room is made from.

@@ -110,11 +110,12 @@ fn engine_place(place: &EnginePlace) -> String {
 }
 
 pub(super) fn engine(engine: &EngineFacts) -> String {
-    let EngineFacts { name, version, api, platform, address } = engine;
+    let EngineFacts { name, version, api, platform, address, rootless } = engine;
     format!(
-        "{} {} (API {}, {}) at `{}`",
+        "{} {}{} (API {}, {}) at `{}`",
         name.one_line(),
         version.one_line(),
+        if *rootless == Some(true) { ", rootless" } else { "" },
         api.one_line(),
         platform.one_line(),
         address.one_line()

@@ -88,6 +88,7 @@ pub(crate) fn room() -> RoomFacts {
             api: "1.41".into(),
             platform: "linux/amd64".into(),
             address: "unix:///var/run/docker.sock".into(),
+            rootless: Some(false),
         }),
         image: Some(ImageFacts { name: "docker.io/library/rust:1.95-bookworm".into(), id: "sha256:77aa".into(), warm: true }),
         disk_free: Some(48_000_000_000),
@@ -414,7 +415,7 @@ pub(crate) fn everything(text: &str) -> Drill {
         engine: Some(EnginePlace { address: text(), way: text() }),
     };
     let drill_facts = DrillFacts { release: text(), plan: text(), spare, canship: text().to_string(), ..facts() };
-    let engine = EngineFacts { name: text(), version: text(), api: text(), platform: text(), address: text() };
+    let engine = EngineFacts { name: text(), version: text(), api: text(), platform: text(), address: text(), rootless: None };
     let image = ImageFacts { name: text(), id: text(), warm: false };
     let from = SourceFacts {
         from: Origin::Origin,

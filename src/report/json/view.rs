@@ -98,6 +98,8 @@ struct EngineView {
     platform: String,
     /// Where it was reached.
     address: String,
+    /// Whether it has no root's rights on its machine; null if that was not told.
+    rootless: Option<bool>,
 }
 
 /// The image of a clean room.
@@ -120,6 +122,7 @@ impl From<&RoomFacts> for RoomView {
             api: engine.api.to_string(),
             platform: engine.platform.to_string(),
             address: engine.address.to_string(),
+            rootless: engine.rootless,
         });
         let image =
             room.image.as_ref().map(|image| ImageView { name: image.name.to_string(), id: image.id.to_string(), warm: image.warm });

@@ -11,11 +11,12 @@ use super::{
 };
 
 /// What the first process tells before anything else: the limits of both versions of control groups as far as they are
-/// there, and what is mounted where the steps work. Then that it is there.
+/// there, who its root is outside, and what is mounted where the steps work. Then that it is there.
 pub(super) const HELLO: &str = r#"for file in pids.max pids/pids.max memory.max memory/memory.limit_in_bytes memory.swap.max \
 memory/memory.memsw.limit_in_bytes cpu.max cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us; do
 [ -r /sys/fs/cgroup/$file ] && read -r line </sys/fs/cgroup/$file && echo "$file $line"
 done
+read -r line </proc/self/uid_map && echo "uid_map $line"
 while read -r line; do case $line in *" /work "*) echo "mount $line" ;; esac; done </proc/self/mountinfo
 echo ready
 "#;
@@ -54,6 +55,13 @@ pub(super) fn lacking(hello: &str, plan: &RoomPlan, capacity: &Capacity) -> Vec<
         (Limit::Swap, memory(plan, capacity).is_none_or(|asked| seen.has_no_swap(asked))),
     ];
     held.into_iter().filter(|(_, is_held)| !is_held).map(|(limit, _)| limit).collect()
+}
+
+/// Whether the root of the room is somebody without rights on the engine's machine. The first line of its map of users
+/// says who in the room comes first, and who that is outside.
+pub(super) fn is_rootless(hello: &str) -> bool {
+    let first = hello.lines().find_map(|line| line.strip_prefix("uid_map ")).map(str::split_whitespace);
+    first.is_some_and(|mut map| map.next() == Some("0") && map.next().is_some_and(|outside| outside != "0"))
 }
 
 const MEMORY: [&str; 2] = ["memory.max", "memory/memory.limit_in_bytes"];
@@ -139,6 +147,12 @@ mod tests {
         for hello in ["", unset, of_the_machine] {
             assert_eq!(lacking_of(hello, 64 << 20), all, "{hello}");
         }
+    }
+
+    #[test]
+    fn root_that_is_somebody_else_outside_has_no_rights_there() {
+        assert!(is_rootless("pids.max max\nuid_map          0       1001          1\nready\n"));
+        assert!(!is_rootless("uid_map          0          0 4294967295\nready\n") && !is_rootless("ready\n"));
     }
 
     #[test]

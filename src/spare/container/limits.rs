@@ -133,7 +133,14 @@ mod tests {
         Connection {
             dial: super::super::connect::Line::nowhere(),
             docker: Docker::connect_with_http("localhost:1", 1, API_DEFAULT_VERSION).unwrap(),
-            facts: EngineFacts { name, version, api, platform: text("linux/amd64"), address: text("tcp://localhost:1") },
+            facts: EngineFacts {
+                name,
+                version,
+                api,
+                platform: text("linux/amd64"),
+                address: text("tcp://localhost:1"),
+                rootless: None,
+            },
             capacity: Capacity {
                 memory: Some(8 << 30),
                 processors: Some(2),

@@ -70,7 +70,11 @@ async fn start(connection: &Connection, plan: &RoomPlan, image: &ImageFacts, con
     connection.docker.start_container(container, None).await.map_err(failed(what.clone()))?;
     let said = tokio::time::timeout(READY, hello(&mut lifeline)).await;
     match said.unwrap_or_else(|_| Err(format!("its shell did not start within {} s", READY.as_secs()))) {
-        Ok(hello) => Ok(Started { _lifeline: lifeline, lacking: held::lacking(&hello, plan, &connection.capacity) }),
+        Ok(hello) => Ok(Started {
+            _lifeline: lifeline,
+            lacking: held::lacking(&hello, plan, &connection.capacity),
+            is_rootless: held::is_rootless(&hello),
+        }),
         Err(reason) => Err(SpareError::Failed { what, reason }),
     }
 }

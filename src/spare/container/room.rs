@@ -19,7 +19,7 @@ use super::{
 use crate::{
     archive::{Fill, Unpacked},
     network::Ways,
-    record::{ImageFacts, Leftover, RoomFacts, StepEnd},
+    record::{EngineFacts, ImageFacts, Leftover, RoomFacts, StepEnd},
 };
 
 /// What a started container holds and told.
@@ -28,6 +28,8 @@ pub(super) struct Started {
     pub(super) _lifeline: AttachContainerResults,
     /// The limits that it is not held to.
     pub(super) lacking: Vec<Limit>,
+    /// Whether its root has no rights on the engine's machine.
+    pub(super) is_rootless: bool,
 }
 
 /// A container that waits.
@@ -125,7 +127,12 @@ impl Room for ContainerRoom {
     fn facts(&self) -> RoomFacts {
         let disk = Disk::choose(&self.plan, &self.connection.capacity);
         let disk_free = disk.free().filter(|_| !self.lacking().contains(&Limit::Disk));
-        RoomFacts { engine: Some(self.connection.facts.clone()), image: Some(self.image.clone()), disk_free }
+        let rootless = self.connection.facts.rootless.or(Some(self.started.is_rootless));
+        RoomFacts {
+            engine: Some(EngineFacts { rootless, ..self.connection.facts.clone() }),
+            image: Some(self.image.clone()),
+            disk_free,
+        }
     }
 
     async fn fill(&mut self, content: Fill) -> Result<u64, SpareError> {

@@ -97,12 +97,18 @@ impl Connection {
             api: docker.client_version().to_string().into(),
             platform: format!("{os}/{}", architecture(&info)).into(),
             address: address.to_string().into(),
+            rootless: is_rootless(&info),
         };
         let program = if facts.name.as_str() == "Podman" { Program::Podman } else { Program::Docker };
         let client = located.client_for(&address, program);
         let capacity = Capacity::of(&info, in_memory);
         Ok(Self { dial: clients.line(), docker: docker.with_timeout(ANSWER), facts, capacity, exposure, client })
     }
+}
+
+/// Docker says so; Podman only in later versions, so that silence means nothing until a room was looked into.
+fn is_rootless(info: &SystemInfo) -> Option<bool> {
+    info.security_options.iter().flatten().any(|option| option.starts_with("name=rootless")).then_some(true)
 }
 
 /// The architecture as images name it: some engines tell the kernel's name for it.
