@@ -183,6 +183,15 @@ async fn looking_tells_engine_and_image_and_changes_nothing() {
     assert_eq!(left_of(&plan).await, Vec::<String>::new());
 }
 
+async fn an_image_whose_name_only_ends_alike_is_another_one() {
+    let mut plan = plan();
+    let whole = service("CANSHIP_TEST_TINY_IMAGE");
+    let end = whole.rsplit('/').next().unwrap();
+    assert_ne!(end, whole);
+    plan.image = Some(BuildImage::Image(end.to_owned()));
+    assert_eq!(engine().look(&plan).await.unwrap().image, None);
+}
+
 async fn a_missing_image_is_no_error_to_look_for_but_one_to_open() {
     let mut plan = plan();
     // Port 9 of loopback is nobody's: the engine fails to pull at once.
@@ -680,6 +689,7 @@ async fn a_room_ends_by_itself_when_canship_is_killed() {
 
 on_each_engine!(
     looking_tells_engine_and_image_and_changes_nothing,
+    an_image_whose_name_only_ends_alike_is_another_one,
     a_missing_image_is_no_error_to_look_for_but_one_to_open,
     an_image_that_is_not_there_is_pulled_with_progress_and_one_without_a_shell_is_told,
     steps_run_without_rights_as_seen_from_inside,

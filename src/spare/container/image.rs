@@ -37,11 +37,27 @@ pub(super) async fn find(connection: &Connection, name: &str) -> Result<Option<I
     match connection.docker.inspect_image(name).await {
         Ok(image) => {
             let id = image.id.ok_or_else(|| no_id(name))?;
+            if !is_meant(name, &id, image.repo_tags.as_deref().unwrap_or_default()) {
+                return Ok(None);
+            }
             Ok(Some(ImageFacts { name: name.into(), id: id.into(), warm: true }))
         }
         Err(e) if status(&e) == Some(404) => Ok(None),
         Err(e) => Err(failed(format!("looking for image `{name}`"))(e)),
     }
+}
+
+/// Whether an image that an engine found by `name` is the one that the name means. Podman finds one by any end of its name:
+/// `tool:1` also where there is only `localhost/other/tool:1`.
+fn is_meant(name: &str, id: &str, tags: &[String]) -> bool {
+    let is_of_tag = !name.contains('@') && !id.trim_start_matches("sha256:").starts_with(name.trim_start_matches("sha256:"));
+    !is_of_tag || tags.is_empty() || tags.iter().any(|tag| short(tag) == short(&with_tag(name)))
+}
+
+/// The name without what engines add to one, or leave out of it.
+fn short(name: &str) -> &str {
+    let hub = name.strip_prefix("docker.io/").map(|rest| rest.strip_prefix("library/").unwrap_or(rest));
+    hub.or_else(|| name.strip_prefix("localhost/")).unwrap_or(name)
 }
 
 fn no_id(name: &str) -> SpareError {
@@ -108,6 +124,20 @@ mod tests {
         assert_eq!(with_tag("localhost:5000/a/debian"), "localhost:5000/a/debian:latest");
         assert_eq!(with_tag("debian:12"), "debian:12");
         assert_eq!(with_tag("debian@sha256:00"), "debian@sha256:00");
+    }
+
+    #[test]
+    fn an_image_that_only_ends_like_the_name_is_not_the_one_that_is_meant() {
+        let is_meant = |name, tag: &str| is_meant(name, "sha256:1234abcd", &[tag.to_owned()]);
+        for name in ["debian:12", "docker.io/debian:12", "docker.io/library/debian:12"] {
+            assert!(is_meant(name, "debian:12") && is_meant(name, "docker.io/library/debian:12"), "{name}");
+        }
+        assert!(
+            is_meant("acme/build", "localhost/acme/build:latest")
+                && is_meant("localhost/acme/build", "localhost/acme/build:latest")
+        );
+        assert!(is_meant("1234ab", "x:1") && is_meant("sha256:1234abcd", "x:1") && is_meant("x@sha256:00", "y:1"));
+        assert!(!is_meant("tool:1", "localhost/other/tool:1") && !is_meant("debian:12", "registry.example/debian:12"));
     }
 
     #[test]

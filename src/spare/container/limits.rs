@@ -71,6 +71,11 @@ fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>)
             "the engine at {address} is reached without encryption: source, artifacts and the secrets of steps can be read on the way"
         )),
     }
+    if connection.facts.name.as_str() == "Podman" {
+        limits.push(String::from(
+            "Podman keeps the environment of a step, and so its secrets, in its state on the engine's machine while the room is there",
+        ));
+    }
     if processors(plan, capacity) != asked.cpus
         && let (Some(asked), Some(there)) = (asked.cpus, capacity.processors)
     {
