@@ -325,6 +325,7 @@ async fn the_engine_is_told_the_limits_and_nothing_is_mounted_from_its_machine()
     let mut plan = plan();
     plan.limits.memory = Some(256 * MIB);
     let room = open(&plan).await;
+    assert_eq!(room.facts().engine.unwrap().rootless, Some(ON.get() == On::RootlessPodman));
     let seen = docker().inspect_container(&container_of(&plan), None).await.unwrap();
     let host = seen.host_config.unwrap();
     assert_eq!((host.binds.unwrap_or_default(), host.privileged, host.devices.unwrap_or_default()), (vec![], Some(false), vec![]));
