@@ -57,6 +57,12 @@ impl ContainerRoom {
         &self.started.lacking
     }
 
+    /// Whether what the kernel counts is this room's own: a room without a limit of processes, which is always asked for,
+    /// has no group of its own, and sees what the whole machine does.
+    fn is_counted(&self) -> bool {
+        !self.lacking().contains(&Limit::Pids)
+    }
+
     fn alive(&self) -> Result<(), SpareError> {
         self.ended.as_ref().map_or(Ok(()), |reason| Err(SpareError::Ended { reason: reason.clone() }))
     }
@@ -79,7 +85,9 @@ impl ContainerRoom {
         };
         match usage::read(&self.connection, &self.container, &self.plan.writable).await {
             Told::Gone => self.judge_gone().await,
-            Told::Usage(usage) if usage.counts.oom_kills > began.oom_kills => Ok(StepEnd::OutOfMemory { code }),
+            Told::Usage(usage) if self.is_counted() && usage.counts.oom_kills > began.oom_kills => {
+                Ok(StepEnd::OutOfMemory { code })
+            }
             Told::Usage(usage) if refused_since(&usage, began) => Ok(StepEnd::OutOfProcesses { code: Some(code) }),
             Told::Usage(usage) if usage.is_disk_full => Ok(StepEnd::OutOfDisk { code }),
             Told::Usage(_) => Ok(StepEnd::Exited { code }),
