@@ -107,9 +107,12 @@ impl Wire {
 #[derive(Clone)]
 pub(super) struct Clients {
     dial: Arc<dyn Dial>,
-    make: Arc<dyn Fn(&ClientVersion) -> Result<Docker, Error> + Send + Sync>,
+    make: Arc<Make>,
     said: Arc<OnceLock<Greeting>>,
 }
+
+/// Makes the client that speaks a version of the API.
+type Make = dyn Fn(&ClientVersion) -> Result<Docker, Error> + Send + Sync;
 
 /// What an engine says of itself with each answer.
 #[derive(Clone, Debug, Default)]
