@@ -16,7 +16,10 @@ use super::{
     vault::Vault,
     version,
 };
-use crate::{record::Phase, source::Checkout};
+use crate::{
+    record::{EventKind, Finding, Phase, Rule, Severity},
+    source::Checkout,
+};
 
 /// Fetches, builds, tags, publishes and smokes, as far as that goes; a phase that cannot begin is told as skipped.
 pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
@@ -96,12 +99,28 @@ async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: R
     let version = version.get().and_then(Option::as_deref);
     let Product::Artifacts(artifacts) = &built else {
         Box::pin(shipping).await;
-        return skip_from(drill, Phase::Compare, "this version compares artifacts only, not the image of a Dockerfile");
+        return leave_uncompared(drill);
     };
     let against = compare::Against { vault: &vault, checkout: &checkout, version, built: artifacts };
     // Boxed: together they would make a large future of this one.
     tokio::join!(Box::pin(shipping), Box::pin(compare::compare(drill, against)));
     Box::pin(repeat::repeat(drill, rooms, (&checkout, &vault, artifacts))).await;
+}
+
+/// Says of each comparison that was asked for that the image of a Dockerfile was not compared: else it would pass unseen.
+fn leave_uncompared(drill: &Drill) {
+    let reason = "this version compares artifacts only, not the image of a Dockerfile";
+    let advice = "compare the image's digest, which is above, by hand; or take the artifacts out by `run` and `artifacts`";
+    let told = |rule, phase, what: &str| Finding::new(rule, phase, format!("{what}: {reason}"), advice);
+    if !drill.plan.released.is_empty() {
+        let what = "what was built was not compared with what the primary path has released";
+        drill.bus.emit(EventKind::Found(told(Rule::ReleaseNotCompared, Phase::Compare, what)));
+    }
+    if drill.builds == Builds::Twice {
+        let finding = told(Rule::NotReproducible, Phase::Repeat, "whether the build is reproducible was not shown");
+        drill.bus.emit(EventKind::Found(Finding { severity: Severity::Unverified, ..finding }));
+    }
+    skip_from(drill, Phase::Compare, reason);
 }
 
 fn skip_from(drill: &Drill, first: Phase, reason: &str) {
