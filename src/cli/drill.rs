@@ -68,7 +68,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let reports = Reports::open(order.outputs)?;
     let network = network::network(&order.loaded)?;
     let place = Place::open(&order.loaded.plan)?;
-    let builder = builder(&spare, &order.loaded, place.root())?;
+    let builder = builder(&spare, &order, place.root())?;
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
     let kept = history::of_plan(&order.loaded, order.mode, &network).await;
@@ -81,6 +81,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let of_history = kept.iter().flat_map(|kept| &kept.secrets);
     let more_secrets = of_history.chain(network.proxies.secrets()).cloned().collect();
     let surroundings = place::surroundings(&place.state, &order.loaded.plan);
+    let unread = unread_context(&spare, order.mode);
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
         git: if order.mode == Mode::Rehearsal { git.without_access() } else { git },
@@ -98,7 +99,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         more_secrets,
         mode: order.mode,
         builds: order.builds,
-        notes: place::makeshift().into_iter().collect(),
+        notes: place::makeshift().into_iter().chain(unread).collect(),
     };
     let done = Box::pin(drill::run(setup)).await;
     let done = done.ok_or_else(|| Failure::failed("the drill", &io::Error::other("it told nothing of itself")))?;
@@ -144,23 +145,34 @@ fn refuse_access(spare: &plan::Spare, plan: &plan::Plan) -> Result<(), Failure> 
     };
     match &spare.kind {
         SpareKind::Host => Err(refused("steps on this machine have the rights and the logins of the user")),
-        SpareKind::Container { engine } if place::locate(engine.as_deref(), plan).place().address.as_str().starts_with("ssh:") => {
+        SpareKind::Container { engine }
+            if place::locate(engine.as_deref(), plan, Mode::Rehearsal).place().address.as_str().starts_with("ssh:") =>
+        {
             Err(refused("ssh uses the keys of the user"))
         }
         SpareKind::Container { .. } | SpareKind::Runner => Ok(()),
     }
 }
 
+/// What a rehearsal leaves unread on the way to its engine, if the plan leaves the engine open.
+fn unread_context(spare: &plan::Spare, mode: Mode) -> Option<String> {
+    let is_open = matches!(spare.kind, SpareKind::Container { engine: None });
+    (is_open && mode == Mode::Rehearsal)
+        .then(|| "which of Docker's contexts is in use was not looked up: the file that says so holds logins".to_owned())
+}
+
 /// What builds on the spare; refuses what this version cannot drill rather than to prove nothing.
-fn builder(spare: &plan::Spare, loaded: &Loaded, workspace: &Path) -> Result<Arc<dyn Spare>, Failure> {
+fn builder(spare: &plan::Spare, order: &Order<'_>, workspace: &Path) -> Result<Arc<dyn Spare>, Failure> {
     match &spare.kind {
-        SpareKind::Host if loaded.plan.build.released_image().is_some() => Err(Failure::refused(format!(
+        SpareKind::Host if order.loaded.plan.build.released_image().is_some() => Err(Failure::refused(format!(
             "the drill did not start and nothing was changed: the image of the plan's `dockerfile:` is the release, and the host \
              spare `{}` has nothing to build an image with",
             spare.name
         ))
         .advise("name a spare of kind `container` with --spare")),
-        SpareKind::Container { engine } => Ok(Arc::new(container::Engine::new(place::locate(engine.as_deref(), &loaded.plan)))),
+        SpareKind::Container { engine } => {
+            Ok(Arc::new(container::Engine::new(place::locate(engine.as_deref(), &order.loaded.plan, order.mode))))
+        }
         SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
         SpareKind::Runner => Err(Failure::refused(format!(
             "the drill did not start and nothing was changed: this version cannot drill the spare runner `{}`",

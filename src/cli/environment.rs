@@ -142,6 +142,7 @@ pub(super) fn surroundings(secrets: &[&str], patience: Duration) -> Surroundings
         docker_host: text(DOCKER_HOST),
         docker_context: text(DOCKER_CONTEXT),
         docker_config: docker_folder(),
+        context_file: docker_config(),
         tls_verify: set(DOCKER_TLS_VERIFY).is_some(),
         cert_path: set(DOCKER_CERT_PATH).map(PathBuf::from),
         runtime: set(XDG_RUNTIME_DIR).map(PathBuf::from),

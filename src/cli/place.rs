@@ -14,7 +14,7 @@ use super::{Failure, environment, output};
 use crate::{
     drill::{self, leftovers::Surroundings},
     plan::{Plan, SecretSource},
-    record::{Claim, DrillId},
+    record::{Claim, DrillId, Mode},
     source::Git,
     spare::{
         container::{self, Engine, Located},
@@ -68,9 +68,12 @@ pub(super) fn surroundings(state: &State, plan: &Plan) -> Surroundings {
     Surroundings { state: state.clone(), temporary: environment::temporary(), engines: Arc::new(engines) }
 }
 
-/// The engine that is meant by what a spare of the plan names, or by its silence.
-pub(super) fn locate(engine: Option<&str>, plan: &Plan) -> Located {
-    Located::new(engine, around(plan))
+/// The engine that is meant by what a spare of the plan names, or by its silence. A rehearsal does not look up which of
+/// Docker's contexts is in use: the file that says so holds logins.
+pub(super) fn locate(engine: Option<&str>, plan: &Plan, mode: Mode) -> Located {
+    let around = around(plan);
+    let context_file = around.context_file.clone().filter(|_| mode == Mode::Drill);
+    Located::new(engine, container::Surroundings { context_file, ..around })
 }
 
 /// What decides how an engine is reached. `ssh` gets no more of the environment than git.

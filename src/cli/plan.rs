@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     plan::{self, Loaded, SpareKind},
-    record::Exit,
+    record::{Exit, Mode},
 };
 
 pub(super) fn run(options: &PlanOptions) -> Result<Exit, Failure> {
@@ -27,7 +27,7 @@ fn name_engines(loaded: &mut Loaded) {
         if !matches!(spare.kind, SpareKind::Container { engine: None }) {
             continue;
         }
-        let place = place::locate(None, &loaded.plan).place();
+        let place = place::locate(None, &loaded.plan, Mode::Drill).place();
         let path = format!("spares[{at}].container.engine");
         for setting in loaded.settings.iter_mut().filter(|setting| setting.path == path) {
             setting.value = format!("({}: {})", place.address.one_line(), place.way.one_line());

@@ -55,9 +55,9 @@ pub(super) fn named(around: &Surroundings) -> Result<Option<(String, String)>, (
     if let Some(name) = around.docker_context.as_ref().filter(|name| !name.is_empty()) {
         return Ok(Some(name.clone()).filter(meant).map(|name| (name, String::from("DOCKER_CONTEXT"))));
     }
-    let Some(file) = around.docker_config.as_ref().map(|folder| folder.join("config.json")) else { return Ok(None) };
+    let Some(file) = &around.context_file else { return Ok(None) };
     let by = format!("`currentContext` of `{}`", file.display());
-    match read::<Config>(&file) {
+    match read::<Config>(file) {
         Ok(config) => Ok(config.current.filter(meant).map(|name| (name, by))),
         Err(Unread::Absent) => Ok(None),
         Err(Unread::Broken(reason)) => {

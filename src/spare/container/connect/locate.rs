@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub docker_context: Option<String>,
     /// The folder of Docker's configuration.
     pub docker_config: Option<PathBuf>,
+    /// The file that names the current context, and holds logins too; none if it must not be read.
+    pub context_file: Option<PathBuf>,
     /// Whether `DOCKER_TLS_VERIFY` is set.
     pub tls_verify: bool,
     /// `DOCKER_CERT_PATH`.
