@@ -3,8 +3,8 @@
 //! Who owns what: [`run`] owns the order of the phases; `Outside` owns every room, tag and image that was put outside;
 //! a phase (one file each) does its part and tells what it finds; the `Bus` puts all events in one line; the `Board`
 //! holds what the checks of access have come to, so that a phase waits for just the part it needs. What does not
-//! depend on each other runs side by side: the checks and the removal of what earlier drills left beside everything, the room beside the fetch, the tag beside
-//! the build, the smoke room beside the push.
+//! depend on each other runs side by side: the checks and the removal of what earlier drills left beside everything,
+//! the room beside the fetch, the tag beside the build, the smoke room beside the push.
 //!
 //! Invariants: what is put outside is noted in `Outside` before it is put there, and cleaning runs after every end of
 //! the phases, be it success, failure or a signal; one finding never hides another: what can still be looked at is;

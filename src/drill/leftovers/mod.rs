@@ -1,7 +1,7 @@
 //! Removes what drills that live no more have left, wherever this plan's drills or their journals lead: processes and
 //! folders of this machine, engines, tags at git servers, repositories at registries.
 //!
-//! Invariants: what belongs to a drill that may still live is never touched ([`Known`] decides, by locks on this host and
+//! Invariants: what belongs to a drill that may still live is never touched (`Known` decides, by locks on this host and
 //! by deadlines elsewhere); what is removed is read back; a place that does not answer is named and keeps no other from
 //! being cleaned; a journal goes only when all that it lists is known to be gone. All of it may be done twice, also by two
 //! at once.
