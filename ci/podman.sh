@@ -55,7 +55,8 @@ podman_up() { # rootful|rootless
         # Registries of tests on loopback have no certificates; Docker needs not be told.
         mkdir -p /run/canship-test
         printf '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n' >/run/canship-test/registries.conf
-        as+=(env CONTAINERS_REGISTRIES_CONF=/run/canship-test/registries.conf)
+        # What watches root's containers leaves a file in the folder it was started in.
+        as+=(env --chdir=/run/canship-test CONTAINERS_REGISTRIES_CONF=/run/canship-test/registries.conf)
         finish "podman-$1" 30
         launch "podman-$1" "${as[@]}" podman "${options[@]}" system service --time=0 "unix://$(podman_socket "$1")"
         await 60 podman_is_settled "$1" || true
