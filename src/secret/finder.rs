@@ -143,9 +143,8 @@ impl Heads {
 /// A hashed set of four bytes each.
 struct Grams(Vec<u64>);
 
-/// 2^20 bits, 128 KiB: stays in the processor's second cache. 50 secrets in all their forms are 25 000 texts, which fill a
-/// thirtieth of it; each that is taken for a text in vain costs as much as a hundred bytes that are not.
-const BITS: u32 = 20;
+/// 2^18 bits, 32 KiB: stays in the processor's first cache, and 2 000 texts fill less than a hundredth of it.
+const BITS: u32 = 18;
 
 impl Grams {
     fn new() -> Self {

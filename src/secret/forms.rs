@@ -24,9 +24,6 @@ const HEX_COLUMNS: usize = 60;
 const BASE64_ENOUGH: usize = 8;
 const HEX_ENOUGH: usize = 16;
 
-/// Forms with fewer bytes than this make the search for all of them slower: then more places must be looked at.
-const SWIFT: usize = SHORTEST + 3;
-
 /// For a secret with more bytes (a large key), that would be more forms than is good; its own lines are still sought.
 const LONGEST_BROKEN: usize = 4096;
 
@@ -183,23 +180,9 @@ fn add_pieces(form: &str, longest: usize, forms: &mut Forms) {
     }
     if rest.len() < form.len() && longest == LONGEST {
         rest = &form[form.ceil_char_boundary(form.len() - longest)..];
-    } else if rest.len() < SWIFT && rest.len() < form.len() {
-        return add_last_line(form, rest, forms);
     }
     if rest.len() >= SHORTEST {
         forms.insert(rest);
-    }
-}
-
-/// Adds what is left of a form for its last line, and is too little to be sought by itself: with the end of the line
-/// before, and what may stand between.
-fn add_last_line(form: &str, rest: &str, forms: &mut Forms) {
-    let before = &form[..form.len() - rest.len()];
-    let end = before.get(before.len().saturating_sub(SWIFT)..).unwrap_or(before);
-    if !rest.is_empty() {
-        for between in ["\n", "\r\n", " "] {
-            forms.insert(&Zeroizing::new([end, between, rest].concat()));
-        }
     }
 }
 
