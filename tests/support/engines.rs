@@ -59,11 +59,12 @@ impl On {
         said.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until nothing of a drill runs: follows the engine's events, from before the drill on. (One that was killed
-    /// between making a container and starting it leaves that container, which is for the next one to remove.)
+    /// Waits until nothing of a drill runs: follows the engine's events, from before the drill on, and all of them, as Docker
+    /// tells that a container died before its list knows. (A drill that was killed between making a container and starting
+    /// it leaves that container, which is for the next one to remove.)
     pub(crate) fn await_nothing_runs(self, drill: &str) {
         let filter = format!("label=dev.canship.drill={drill}");
-        let events = ["events", "--since", "1h", "--filter", &filter, "--filter", "event=die"];
+        let events = ["events", "--since", "1h", "--filter", &filter];
         let mut events = self.client(&events).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(events.stdout.take().unwrap()).lines();
         while !self.ask(&["ps", "--quiet", "--filter", &filter]).is_empty() {
