@@ -2,12 +2,13 @@
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
 //! only; from the ground up: `record` → `plan`, `process` → `archive`, `secret`, `network`, `state` → `source`,
-//! `registry`, `history` → `spare`, `probe`, `compare` → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
+//! `registry`, `forge`, `history` → `spare`, `probe`, `compare` → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
 
 pub mod archive;
 pub mod cli;
 pub mod compare;
 pub mod drill;
+pub mod forge;
 pub mod history;
 pub mod network;
 pub mod plan;

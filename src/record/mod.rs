@@ -12,6 +12,7 @@ mod facts;
 mod finding;
 mod fold;
 mod id;
+mod path;
 mod phase;
 mod rule;
 mod standing;
@@ -32,6 +33,7 @@ pub use facts::{
 pub use finding::{Finding, Severity};
 pub use fold::{CheckRecord, PhaseRecord, PublishRecord, Record, StepRecord};
 pub use id::{Claim, DrillId, HostId, InvalidHostId};
+pub use path::{Control, ForgeKind, Place, State};
 pub use phase::{Outcome, Phase};
 pub use rule::Rule;
 pub use standing::{Damaged, Demand, Grade, Names, Shelf, Standing, Status};

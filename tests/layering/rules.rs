@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["record"],
     &["plan", "process"],
     &["archive", "secret", "network", "state"],
-    &["source", "registry", "history"],
+    &["source", "registry", "forge", "history"],
     &["spare", "probe", "compare"],
     &["drill"],
     &["report"],
