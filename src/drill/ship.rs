@@ -26,8 +26,11 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
     // Secrets first: only then nothing can pass the bus with one in it.
     let vault = drill.interrupts.unless(drill.board.vault.wait()).await.cloned();
     let Some(vault) = vault else { return skip_from(drill, Phase::Fetch, "the secrets were not read") };
-    let is_there = matches!(drill.interrupts.unless(drill.board.spare.wait()).await, Some(true));
-    let opening = (is_there && !image::comes_first(drill, rooms)).then(|| rooms.open(Purpose::Build));
+    let opening = async {
+        let is_there = matches!(drill.interrupts.unless(drill.board.spare.wait()).await, Some(true));
+        let opening = (is_there && !image::comes_first(drill, rooms)).then(|| rooms.open(Purpose::Build));
+        (is_there, opening)
+    };
     let released = SetOnce::new();
     let fetched = drill.phase(Phase::Fetch, async |scope| {
         let checkout = fetch::fetch(drill, scope).await?;
@@ -36,7 +39,8 @@ pub(super) async fn ship(drill: &Drill, rooms: &Rooms, outside: &Outside) {
         }
         Some(checkout)
     });
-    let Some(checkout) = Box::pin(fetched).await else {
+    let (checkout, (is_there, opening)) = tokio::join!(Box::pin(fetched), opening);
+    let Some(checkout) = checkout else {
         if let Some(opening) = opening {
             rooms.close_unopened(opening, Purpose::Build);
         }

@@ -16,28 +16,44 @@ use super::forms::SHORTEST;
 
 /// Finds texts of at least [`SHORTEST`] bytes.
 pub(super) struct Finder {
+    /// Knows the texts and, behind them, the remainders.
     nfa: NFA,
+    texts: usize,
     start: StateID,
     /// The depth of each state: how many bytes of a text have been seen in it.
     depths: Vec<u16>,
-    heads: Heads,
+    /// Of the texts, and of texts and remainders.
+    heads: [Heads; 2],
 }
 
 /// How far a [`Finder`] has come in a stream.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct State(Option<StateID>);
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
+    id: Option<StateID>,
+    /// Whether a text was found: from then on remainders are sought as well.
+    found: bool,
+}
 
 impl State {
-    /// At the start of a stream, or where nothing that came before matters.
-    pub(super) const START: Self = Self(None);
+    /// The same stream, where nothing that came before can be the beginning of a text.
+    #[must_use]
+    pub(super) fn anew(self) -> Self {
+        Self { id: None, ..self }
+    }
 }
 
 impl Finder {
-    pub(super) fn new<'t>(texts: impl Iterator<Item = &'t [u8]> + Clone) -> Result<Self, BuildError> {
-        let nfa = NFA::builder().prefilter(false).build(texts.clone())?;
+    /// Finds these texts; and, in a stream that has one of them, from there on also the remainders.
+    pub(super) fn new<'t>(
+        texts: impl Iterator<Item = &'t [u8]> + Clone,
+        remainders: impl Iterator<Item = &'t [u8]> + Clone,
+    ) -> Result<Self, BuildError> {
+        let all = texts.clone().chain(remainders);
+        let nfa = NFA::builder().prefilter(false).build(all.clone())?;
         let start = nfa.start_state(Anchored::No).unwrap_or_default();
-        let (mut depths, heads) = (Vec::new(), Heads::new(texts.clone()));
-        for text in texts {
+        let heads = [Heads::new(texts.clone()), Heads::new(all.clone())];
+        let (mut depths, texts) = (Vec::new(), texts.count());
+        for text in all {
             let mut state = start;
             for (depth, byte) in (1_u16..).zip(text) {
                 state = nfa.next_state(Anchored::No, state, *byte);
@@ -47,12 +63,12 @@ impl Finder {
                 depths[state.as_usize()] = depth;
             }
         }
-        Ok(Self { nfa, start, depths, heads })
+        Ok(Self { nfa, texts, start, depths, heads })
     }
 
     /// How many bytes at the end of what was walked over begin a text.
     pub(super) fn depth(&self, state: State) -> usize {
-        state.0.and_then(|id| self.depths.get(id.as_usize())).copied().unwrap_or(0).into()
+        state.id.and_then(|id| self.depths.get(id.as_usize())).copied().unwrap_or(0).into()
     }
 
     /// Walks over `text`, of which everything before `at` was walked over before and led to `state`; at least
@@ -62,26 +78,30 @@ impl Finder {
         let mut state = state;
         while at < text.len() {
             let from = at.saturating_sub(self.depth(state));
-            let next = from + self.heads.next(&text[from..]);
+            let next = from + self.heads[usize::from(state.found)].next(&text[from..]);
             if next > from {
-                (at, state) = (next, State::START);
+                (at, state) = (next, state.anew());
             }
             // Beyond the head, as long as more than a head is under way: what is shorter, the heads find again.
             let head = (next + SHORTEST).min(text.len());
             while at < text.len() && (at < head || self.depth(state) >= SHORTEST) {
-                let id = self.nfa.next_state(Anchored::No, state.0.unwrap_or(self.start), text[at]);
-                (state, at) = (State(Some(id)), at + 1);
-                if self.nfa.is_match(id) {
-                    found(at.saturating_sub(self.longest(id)), at);
+                let id = self.nfa.next_state(Anchored::No, state.id.unwrap_or(self.start), text[at]);
+                at += 1;
+                let longest = if self.nfa.is_match(id) { self.longest(id, state.found) } else { None };
+                if let Some(length) = longest {
+                    found(at.saturating_sub(length), at);
                 }
+                state = State { id: Some(id), found: state.found || longest.is_some() };
             }
         }
         state
     }
 
-    fn longest(&self, id: StateID) -> usize {
-        let lengths = (0..self.nfa.match_len(id)).map(|i| self.nfa.pattern_len(self.nfa.match_pattern(id, i)));
-        lengths.max().unwrap_or(0)
+    /// The longest text, or also remainder, that ends in this state.
+    fn longest(&self, id: StateID, or_remainder: bool) -> Option<usize> {
+        let ended = (0..self.nfa.match_len(id)).map(|i| self.nfa.match_pattern(id, i));
+        let wanted = ended.filter(|text| or_remainder || text.as_usize() < self.texts);
+        wanted.map(|text| self.nfa.pattern_len(text)).max()
     }
 }
 
@@ -143,8 +163,9 @@ impl Heads {
 /// A hashed set of four bytes each.
 struct Grams(Vec<u64>);
 
-/// 2^18 bits, 32 KiB: stays in the processor's first cache, and 2 000 texts fill less than a hundredth of it.
-const BITS: u32 = 18;
+/// 2^20 bits, 128 KiB: stays in the processor's second cache. 50 secrets in all their forms are 25 000 texts, which fill a
+/// thirtieth of it; each that is taken for a text in vain costs as much as a hundred bytes that are not.
+const BITS: u32 = 20;
 
 impl Grams {
     fn new() -> Self {

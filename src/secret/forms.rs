@@ -24,6 +24,10 @@ const HEX_COLUMNS: usize = 60;
 const BASE64_ENOUGH: usize = 8;
 const HEX_ENOUGH: usize = 16;
 
+/// What is left of a form for its last line is sought only behind another form if it has fewer bytes than this: texts that
+/// are so short make the search three times as slow.
+const SWIFT: usize = SHORTEST + 3;
+
 /// For a secret with more bytes (a large key), that would be more forms than is good; its own lines are still sought.
 const LONGEST_BROKEN: usize = 4096;
 
@@ -39,23 +43,37 @@ const XML_QUOTES: [[&str; 2]; 6] =
 
 /// Texts to hide, each at most [`LONGEST`] and at least [`SHORTEST`] bytes long. Wiped when dropped.
 #[derive(Default)]
-pub(super) struct Forms(HashSet<String>);
+pub(super) struct Forms {
+    forms: HashSet<String>,
+    remainders: HashSet<String>,
+}
 
 impl Forms {
     fn insert(&mut self, form: &str) {
-        if !self.0.contains(form) {
-            self.0.insert(form.to_owned());
-        }
+        insert(&mut self.forms, form);
     }
 
+    /// The texts to hide wherever they stand.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.0.iter().map(String::as_bytes)
+        self.forms.iter().map(String::as_bytes)
+    }
+
+    /// Short ends of lines, to hide wherever they stand once another text was found: no tool prints one without the
+    /// lines before.
+    pub(super) fn remainders(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.remainders.difference(&self.forms).map(String::as_bytes)
     }
 }
 
 impl Drop for Forms {
     fn drop(&mut self) {
-        self.0.drain().for_each(|mut form| form.zeroize());
+        self.forms.drain().chain(self.remainders.drain()).for_each(|mut form| form.zeroize());
+    }
+}
+
+fn insert(texts: &mut HashSet<String>, text: &str) {
+    if !texts.contains(text) {
+        texts.insert(text.to_owned());
     }
 }
 
@@ -181,7 +199,9 @@ fn add_pieces(form: &str, longest: usize, forms: &mut Forms) {
     if rest.len() < form.len() && longest == LONGEST {
         rest = &form[form.ceil_char_boundary(form.len() - longest)..];
     }
-    if rest.len() >= SHORTEST {
+    if (SHORTEST..SWIFT).contains(&rest.len()) && rest.len() < form.len() {
+        insert(&mut forms.remainders, rest);
+    } else if rest.len() >= SHORTEST {
         forms.insert(rest);
     }
 }
