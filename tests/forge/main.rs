@@ -1,0 +1,16 @@
+//! The simulators of GitHub and GitLab, held against what is known of the real ones.
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod github;
+#[cfg(test)]
+mod gitlab;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
+#[path = "../support/forge/mod.rs"]
+#[expect(dead_code, reason = "the tests of cuts and of spare runners use the rest")]
+mod simulator;
+#[cfg(test)]
+mod troubles;

@@ -1,0 +1,17 @@
+//! Small parts of the forges' answers.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// An object with the fields of another as well.
+pub(super) fn with(mut object: Value, more: &Value) -> Value {
+    for (name, value) in more.as_object().unwrap() {
+        object[name] = value.clone();
+    }
+    object
+}
+
+/// A digest, in hexadecimal.
+pub(super) fn digest(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
