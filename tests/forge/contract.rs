@@ -7,7 +7,8 @@ use crate::{
     simulator::{
         github::{GitHub, TOKEN},
         gitlab::{self, GitLab},
-        server::{Simulator, World},
+        server::Simulator,
+        world::World,
     },
 };
 

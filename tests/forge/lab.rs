@@ -1,6 +1,9 @@
-//! Somebody who calls a simulator.
+//! Somebody who calls a simulator, and what runners work on.
+
+use std::{fs, io::Read as _, path::Path, process::Command};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A client of a simulator.
 pub(crate) struct Caller {
@@ -67,4 +70,43 @@ impl Caller {
     pub(crate) async fn get(&self, path: &str) -> Answered {
         self.call("GET", path, None).await
     }
+}
+
+/// A git repository with one commit.
+pub(crate) fn repository(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
+        let done = Command::new("git").arg("-C").arg(folder.path()).args(who).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(&["init", "--quiet", "-b", "main"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "one"]);
+    folder
+}
+
+/// The files of an archive.
+pub(crate) fn unzipped(bytes: &[u8]) -> Vec<(String, String)> {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let all = 0..archive.len();
+    let read = |at| {
+        let mut file = archive.by_index(at).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        (file.name().unwrap().into_owned(), text)
+    };
+    all.map(read).collect()
+}
+
+/// A FIFO, by which a process tells that it is there.
+pub(crate) fn fifo(folder: &Path) -> String {
+    let path = folder.join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    path.display().to_string()
 }

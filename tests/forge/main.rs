@@ -7,7 +7,11 @@ mod github;
 #[cfg(test)]
 mod gitlab;
 #[cfg(test)]
+mod gitlab_runners;
+#[cfg(test)]
 mod lab;
+#[cfg(test)]
+mod runners;
 #[cfg(test)]
 #[path = "../support/forge/mod.rs"]
 #[expect(dead_code, reason = "the tests of cuts and of spare runners use the rest")]

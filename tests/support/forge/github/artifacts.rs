@@ -1,7 +1,5 @@
 //! Artifacts and logs, which are kept on another host behind addresses that are good without a token.
 
-use std::io::Write as _;
-
 use serde_json::{Value, json};
 
 use super::{
@@ -24,7 +22,7 @@ impl GitHub {
     /// Keeps files, with their names, as an artifact of a run.
     pub(crate) fn upload(&mut self, run: u64, name: &str, files: &[(String, Vec<u8>)]) {
         let id = self.new_id();
-        self.artifacts.push(Artifact { id, run, name: name.to_owned(), zip: zipped(files), is_expired: false });
+        self.artifacts.push(Artifact { id, run, name: name.to_owned(), zip: shape::zipped(files), is_expired: false });
     }
 
     pub(super) fn of_artifacts(&mut self, request: &Request, rest: &[&str]) -> Answered {
@@ -71,7 +69,7 @@ impl GitHub {
                 let run = self.runs.iter().find(|run| run.id == id)?;
                 let logs =
                     run.jobs.iter().enumerate().map(|(at, job)| (format!("{at}_{}.txt", job.name), job.log.clone().into_bytes()));
-                Some(zip(zipped(&logs.collect::<Vec<_>>())))
+                Some(zip(shape::zipped(&logs.collect::<Vec<_>>())))
             }
             _ => None,
         }
@@ -98,14 +96,4 @@ impl GitHub {
             })),
         })
     }
-}
-
-/// An archive of these files.
-pub(in super::super) fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, content) in files {
-        archive.start_file(name.as_str(), zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(content).unwrap();
-    }
-    archive.finish().unwrap().into_inner()
 }

@@ -19,6 +19,14 @@ pub(crate) struct Job {
     pub(crate) runner: Option<PickedBy>,
     pub(crate) steps: Vec<Step>,
     pub(crate) log: String,
+    /// What it wrote for the run's page.
+    pub(crate) summary: String,
+    /// Its name in the workflow file, the jobs it needs, and the environment it is for.
+    pub(super) key: String,
+    pub(super) needs: Vec<String>,
+    pub(super) environment: Option<String>,
+    /// Whether its machine died, which the forge does not know yet.
+    pub(super) is_lost: bool,
 }
 
 /// The runner that took a job.
@@ -52,6 +60,11 @@ impl Job {
             runner: None,
             steps: Vec::new(),
             log: String::new(),
+            summary: String::new(),
+            key: String::new(),
+            needs: Vec::new(),
+            environment: None,
+            is_lost: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! GitHub: one repository with its workflows, runs, runners, variables and refs, on github.com or an Enterprise Server.
 
 pub(crate) mod artifacts;
+mod file;
 pub(crate) mod gates;
 pub(crate) mod jobs;
 pub(crate) mod limits;
@@ -10,12 +11,15 @@ pub(crate) mod rights;
 pub(crate) mod runners;
 pub(crate) mod runs;
 mod shapes;
+mod steps;
 pub(crate) mod variables;
+mod work;
 pub(crate) mod workflows;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    path::PathBuf,
 };
 
 use axum::http::Method;
@@ -29,14 +33,14 @@ use self::{
     limits::Limits,
     rights::{Level, Token, TokenKind},
     runners::Runner,
-    runs::Run,
+    runs::{Run, Starts},
     variables::Variable,
     workflows::Workflow,
 };
 use super::{
     call::{Answer, Request},
-    server::{Shared, World},
     trouble::Refusal,
+    world::{Shared, World},
 };
 
 /// The usual token's value.
@@ -64,8 +68,14 @@ pub(crate) struct GitHub {
     /// The organization's, which the repository's route does not list.
     pub(crate) org_runners: Vec<Runner>,
     pub(crate) variables: BTreeMap<String, Variable>,
+    /// What workflows may use.
+    pub(crate) secrets: BTreeMap<String, String>,
     /// Full names of refs and what they point to.
     pub(crate) refs: BTreeMap<String, String>,
+    /// The real repository, if there is one.
+    pub(crate) origin: Option<PathBuf>,
+    /// The commit of the default branch whose files were read last.
+    read_at: Option<String>,
     /// Files of the default branch, by path.
     pub(crate) files: BTreeMap<String, String>,
     pub(crate) environments: Vec<Environment>,
@@ -74,6 +84,8 @@ pub(crate) struct GitHub {
     /// Which of them a commit has, with their conclusions.
     pub(crate) checks: Vec<(String, String, Option<String>)>,
     pub(crate) limits: Limits,
+    /// What goes wrong with new runs.
+    pub(crate) starts: Starts,
     /// How many lists a new run is missing from.
     pub(crate) list_lag: usize,
     /// After how many looks at a run its cancelling is over.
@@ -106,12 +118,16 @@ impl GitHub {
             runners: Vec::new(),
             org_runners: Vec::new(),
             variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             refs: BTreeMap::from([("refs/heads/main".to_owned(), "c0ffee".repeat(7)[..40].to_owned())]),
+            origin: None,
+            read_at: None,
             files: BTreeMap::new(),
             environments: Vec::new(),
             required_checks: BTreeMap::new(),
             checks: Vec::new(),
             limits: Limits::default(),
+            starts: Starts::default(),
             list_lag: 0,
             cancel_lag: 0,
             has_run_details: true,
@@ -252,6 +268,7 @@ impl World for GitHub {
     }
 
     fn answer(&mut self, request: &Request) -> Answer {
+        self.refresh();
         let answer = match self.limits.spend() {
             Some(refusal) => self.refuse(request, refusal),
             None => self.route(request).unwrap_or_else(|refused| refused),
@@ -292,7 +309,9 @@ impl World for GitHub {
         self.tokens.iter().map(|token| token.value.clone()).collect()
     }
 
-    fn go_on(_world: &Shared<Self>) {}
+    fn go_on(world: &Shared<Self>) {
+        work::go_on(world);
+    }
 }
 
 fn not_found() -> Answer {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Answered, GitHub, Level, Request, not_found, refusal};
+use super::{super::runner::files, Answer, Answered, GitHub, Level, Request, not_found, refusal};
 
 impl GitHub {
     pub(super) fn of_refs(&mut self, request: &Request, rest: &[&str]) -> Answered {
@@ -21,8 +21,11 @@ impl GitHub {
             }
             ("POST", ["refs"]) => self.create_ref(request)?,
             ("DELETE", ["refs", name @ ..]) => {
-                let gone = self.refs.remove(&format!("refs/{}", name.join("/")));
-                gone.ok_or_else(|| refusal(422, "Reference does not exist"))?;
+                let name = format!("refs/{}", name.join("/"));
+                if !self.refs.contains_key(&name) {
+                    return Err(refusal(422, "Reference does not exist"));
+                }
+                self.update_ref(&name, None)?;
                 Answer::empty(204)
             }
             _ => return Err(not_found()),
@@ -38,9 +41,22 @@ impl GitHub {
         if self.refs.contains_key(name) {
             return Err(refusal(422, "Reference already exists"));
         }
-        self.refs.insert(name.to_owned(), sha.to_owned());
+        self.update_ref(name, Some(sha))?;
         let shape = self.ref_shape(name, sha);
         Ok(Answer::json(201, shape.clone()).header("location", shape["url"].as_str().unwrap()))
+    }
+
+    /// Sets a ref, or takes it away; in the real repository, too.
+    fn update_ref(&mut self, name: &str, sha: Option<&str>) -> Result<(), Answer> {
+        if let Some(origin) = &self.origin {
+            let arguments = sha.map_or_else(|| vec!["update-ref", "-d", name], |sha| vec!["update-ref", name, sha]);
+            files::git(origin, &arguments).map_err(|_| refusal(422, "Object does not exist"))?;
+        }
+        match sha {
+            Some(sha) => self.refs.insert(name.to_owned(), sha.to_owned()),
+            None => self.refs.remove(name),
+        };
+        Ok(())
     }
 
     fn ref_shape(&self, name: &str, sha: &str) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Answered, GitHub, Level, Request, listed, not_found, refusal};
+use super::{super::runner::Machine, Answer, Answered, GitHub, Level, Request, listed, not_found, refusal};
 
 /// A self-hosted runner.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Runner {
     pub(crate) is_busy: bool,
     pub(crate) version: Option<String>,
     pub(crate) labels: Vec<Label>,
+    /// What does its jobs; without one it takes none.
+    pub(crate) machine: Option<Machine>,
 }
 
 /// A label; those that a runner has by itself cannot be taken off.
@@ -31,7 +33,15 @@ impl Runner {
         let custom = labels.iter().filter(|label| !OWN.contains(label)).map(|label| (*label, true));
         let all = OWN.iter().map(|label| (*label, false)).chain(custom);
         let labels = all.map(|(name, is_custom)| Label { id: ids(), name: name.to_owned(), is_custom }).collect();
-        Self { id, name: name.to_owned(), is_online: true, is_busy: false, version: Some("2.336.0".to_owned()), labels }
+        Self {
+            id,
+            name: name.to_owned(),
+            is_online: true,
+            is_busy: false,
+            version: Some("2.336.0".to_owned()),
+            labels,
+            machine: None,
+        }
     }
 
     pub(crate) fn label_names(&self) -> std::collections::BTreeSet<String> {

@@ -1,6 +1,6 @@
 //! Runs: how they stand, lists of them, and their end by a cancel.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,6 +34,19 @@ pub(crate) struct Run {
     pub(crate) cancelling: Option<usize>,
     /// Whether an `always()` job keeps it going in spite of a cancel, but not of a forced one.
     pub(crate) is_stubborn: bool,
+    /// The workflow file it runs, if it is in a real repository.
+    pub(super) file: Option<Arc<Value>>,
+    /// Whether its runners are told to stop.
+    pub(super) is_cancelled: bool,
+}
+
+/// What goes wrong with new runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Starts {
+    /// They end as `startup_failure` at once.
+    pub(crate) fail: bool,
+    /// They are accepted, have no jobs, and nothing comes of them.
+    pub(crate) never_run: bool,
 }
 
 impl Run {
@@ -59,6 +72,8 @@ impl Run {
             hidden: 0,
             cancelling: None,
             is_stubborn: false,
+            file: None,
+            is_cancelled: false,
         }
     }
 
@@ -163,8 +178,11 @@ impl GitHub {
         if run.conclusion.is_some() {
             return Err(refusal(409, "Cannot cancel a workflow run that is completed."));
         }
+        // What is at work is told, and ends by itself.
+        run.is_cancelled = run.file.is_some() && !is_ignored;
+        let is_at_work = run.is_cancelled && run.jobs.iter().any(|job| job.status == "in_progress");
         match self.cancel_lag {
-            _ if is_ignored => {}
+            _ if is_ignored || is_at_work => {}
             0 => run.conclude("cancelled"),
             lag => run.cancelling = Some(lag - 1),
         }

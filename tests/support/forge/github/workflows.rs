@@ -142,9 +142,7 @@ impl GitHub {
         if let Some(complaint) = workflow.complaint(given) {
             return Err(refusal(422, &complaint));
         }
-        let run = self.dispatched(&workflow, &full, given);
-        let (id, here) = (run.id, self.here());
-        self.runs.push(run);
+        let (id, here) = (self.dispatched(&workflow, &full, given), self.here());
         if !self.has_run_details || request.body["return_run_details"] != true {
             return self.needs(request, ("actions", Level::Write), Answer::empty(204));
         }
@@ -153,20 +151,17 @@ impl GitHub {
         self.needs(request, ("actions", Level::Write), Answer::json(200, body))
     }
 
-    fn dispatched(&mut self, workflow: &Workflow, full: &str, given: &Value) -> Run {
-        let (id, job) = (self.new_id(), self.new_id());
-        let short = full.rsplit_once("heads/").or_else(|| full.rsplit_once("tags/")).map_or(full, |(_, short)| short);
+    fn dispatched(&mut self, workflow: &Workflow, full: &str, given: &Value) -> u64 {
+        let id = self.new_id();
+        let short = full.splitn(3, '/').last().unwrap_or_default();
         let mut run = Run::new(id, workflow, "workflow_dispatch", short, &self.refs[full]);
-        run.number = self.runs.len() as u64 + 1;
         run.hidden = self.list_lag;
         for input in workflow.inputs.iter().flatten() {
             let value = given[&input.name].as_str().map(str::to_owned).or_else(|| input.default.clone()).unwrap_or_default();
-            run.title = run.title.replace(&format!("${{{{ inputs.{} }}}}", input.name), &value);
             run.inputs.insert(input.name.clone(), value);
         }
-        let labels: Vec<&str> = workflow.labels.iter().map(String::as_str).collect();
-        run.jobs.push(super::Job::new(job, "drill", &labels));
-        run
+        self.begin(run, workflow);
+        id
     }
 
     fn workflow_shape(&self, workflow: &Workflow) -> Value {

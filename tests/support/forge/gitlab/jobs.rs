@@ -24,6 +24,14 @@ pub(crate) struct Job {
     pub(crate) runner: Option<u64>,
     pub(crate) trace: String,
     pub(crate) archive: Option<Archive>,
+    /// In which stage it is, counted from 0.
+    pub(super) stage: usize,
+    /// The job as configured, in a real repository.
+    pub(super) plan: Option<Value>,
+    /// Whether its runner is told to stop.
+    pub(super) is_cancelled: bool,
+    /// Whether its machine died, which the forge does not know yet.
+    pub(super) is_lost: bool,
 }
 
 /// What a job left.
@@ -39,15 +47,19 @@ impl Job {
             id,
             name: plan.name.clone(),
             tags: plan.tags.clone(),
-            status: "pending".to_owned(),
+            status: if plan.job.is_null() { "pending" } else { "created" }.to_owned(),
             failure_reason: None,
-            may_fail: false,
+            may_fail: plan.may_fail,
             created: now(),
             started: None,
             finished: None,
             runner: None,
             trace: String::new(),
             archive: None,
+            stage: plan.stage,
+            plan: (!plan.job.is_null()).then(|| plan.job.clone()),
+            is_cancelled: false,
+            is_lost: false,
         }
     }
 
@@ -71,6 +83,16 @@ impl Job {
     pub(crate) fn finish(&mut self, status: &str) {
         status.clone_into(&mut self.status);
         self.finished = Some(now());
+    }
+
+    /// It is canceled: at once, or when its runner has stopped.
+    pub(super) fn cancel(&mut self) {
+        let is_at_work = self.status == "running" && self.plan.is_some() && !self.is_lost;
+        match self.finished {
+            Some(_) => {}
+            None if is_at_work => (self.is_cancelled, self.status) = (true, "canceling".to_owned()),
+            None => self.finish("canceled"),
+        }
     }
 
     /// It ends badly, for this reason.
@@ -103,9 +125,7 @@ impl GitLab {
             ("POST", ["cancel"]) => {
                 self.allow(request, Role::Developer)?;
                 let job = &mut self.pipelines[at].jobs[of];
-                if job.finished.is_none() {
-                    job.finish("canceled");
-                }
+                job.cancel();
                 Ok(Answer::json(201, self.job_shape(&self.pipelines[at], &self.pipelines[at].jobs[of])))
             }
             _ => Err(not_found("")),

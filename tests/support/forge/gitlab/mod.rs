@@ -1,20 +1,24 @@
 //! GitLab: one project with its runners, schedules, variables and pipelines, on gitlab.com or below a relative root.
 
 mod about;
+mod file;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod pipelines;
 mod project;
 mod repository;
 pub(crate) mod rights;
+mod rules;
 pub(crate) mod runners;
 pub(crate) mod schedules;
 mod shapes;
 pub(crate) mod variables;
+mod work;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    path::PathBuf,
 };
 
 use jiff::Timestamp;
@@ -31,8 +35,8 @@ use self::{
 };
 use super::{
     call::{Answer, Request},
-    server::{Shared, World},
     trouble::Refusal,
+    world::{Shared, World},
 };
 
 /// The usual token's value.
@@ -76,6 +80,8 @@ pub(crate) struct GitLab {
     pub(crate) refs: BTreeMap<String, String>,
     /// Branches and tags that are protected.
     pub(crate) protected: BTreeSet<String>,
+    /// The real repository, if there is one: then inputs and jobs come from its `.gitlab-ci.yml`.
+    pub(crate) origin: Option<PathBuf>,
     /// Files of the default branch, by path.
     pub(crate) files: BTreeMap<String, String>,
     pub(crate) limits: Limits,
@@ -115,6 +121,7 @@ impl GitLab {
             job_plans: vec![JobPlan::new("release", &["release"])],
             refs: BTreeMap::from([("refs/heads/main".to_owned(), "c0ffee".repeat(7)[..40].to_owned())]),
             protected: BTreeSet::from(["main".to_owned()]),
+            origin: None,
             files: BTreeMap::new(),
             limits: Limits::default(),
             list_lag: 0,
@@ -224,6 +231,7 @@ impl World for GitLab {
     }
 
     fn answer(&mut self, request: &Request) -> Answer {
+        self.refresh();
         let answer = match self.limits.spend() {
             Some(refusal) => self.refused(refusal),
             None => self.route(request).unwrap_or_else(|refused| refused),
@@ -265,7 +273,9 @@ impl World for GitLab {
         self.tokens.iter().map(|token| token.value.clone()).collect()
     }
 
-    fn go_on(_world: &Shared<Self>) {}
+    fn go_on(world: &Shared<Self>) {
+        work::go_on(world);
+    }
 }
 
 /// 404 for a kind of thing, as `404 Project Not Found`.

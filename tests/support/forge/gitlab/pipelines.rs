@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::{
     super::{shape::with, stamp},
-    Answer, Answered, GitLab, Job, Request, Role, forbidden, invalid, listed, not_found, now,
+    Answer, Answered, GitLab, Job, Request, Role,
+    file::Configuration,
+    forbidden, invalid, listed, not_found, now,
 };
 
 /// A pipeline.
@@ -25,6 +27,8 @@ pub(crate) struct Pipeline {
     pub(crate) updated: Timestamp,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) inputs: BTreeMap<String, String>,
+    /// `variables:` of the configuration.
+    pub(super) configured: BTreeMap<String, String>,
     pub(crate) jobs: Vec<Job>,
     /// How many lists it is still missing from.
     pub(crate) hidden: usize,
@@ -37,11 +41,21 @@ pub(crate) struct Pipeline {
 pub(crate) struct JobPlan {
     pub(crate) name: String,
     pub(crate) tags: Vec<String>,
+    pub(super) stage: usize,
+    pub(super) may_fail: bool,
+    /// The job as configured; `Null` if there is no real repository.
+    pub(super) job: Value,
 }
 
 impl JobPlan {
     pub(crate) fn new(name: &str, tags: &[&str]) -> Self {
-        Self { name: name.to_owned(), tags: tags.iter().map(|tag| (*tag).to_owned()).collect() }
+        Self {
+            name: name.to_owned(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            stage: 0,
+            may_fail: false,
+            job: Value::Null,
+        }
     }
 }
 
@@ -62,7 +76,7 @@ impl Pipeline {
             return "canceling";
         }
         // One that still goes on outranks all; then one that waits; then how the last ended.
-        first(&["running", "pending", "preparing", "waiting_for_resource", "created", "manual", "scheduled"])
+        first(&["canceling", "running", "pending", "preparing", "waiting_for_resource", "created", "manual", "scheduled"])
             .or_else(|| self.jobs.iter().any(|job| job.status == "failed" && !job.may_fail).then_some("failed"))
             .or_else(|| first(&["canceled"]))
             .unwrap_or(if self.jobs.is_empty() { "skipped" } else { "success" })
@@ -75,9 +89,7 @@ impl Pipeline {
     fn cancel(&mut self) {
         self.cancelling = None;
         self.updated = now();
-        for job in self.jobs.iter_mut().filter(|job| job.finished.is_none()) {
-            job.finish("canceled");
-        }
+        self.jobs.iter_mut().for_each(Job::cancel);
     }
 
     /// What comes later, one look nearer.
@@ -144,6 +156,7 @@ impl GitLab {
             updated: now(),
             variables: BTreeMap::new(),
             inputs: BTreeMap::new(),
+            configured: BTreeMap::new(),
             jobs: plans.iter().map(|plan| Job::new(self.new_id(), plan)).collect(),
             hidden: 0,
             cancelling: None,
@@ -163,19 +176,20 @@ impl GitLab {
         let found = self.resolve(request.text("ref").unwrap_or_default());
         let (full, sha) = found.ok_or_else(|| invalid("base", "Reference not found"))?;
         let variables = self.given_variables(request)?;
-        let inputs = self.given_inputs(&request.body["inputs"])?;
-        if self.job_plans.is_empty() {
+        let known = self.known_inputs(&sha)?;
+        let inputs = Self::given_inputs(&known, &request.body["inputs"])?;
+        let mut pipeline = self.new_pipeline(&full, &sha, "api");
+        (pipeline.variables, pipeline.inputs) = (variables, inputs.clone());
+        self.configure(&mut pipeline)?;
+        if pipeline.jobs.is_empty() {
             let message = "Pipeline will not run for the selected trigger. The rules configuration prevented any jobs from being added to the pipeline.";
             return Err(invalid("base", message));
         }
-        let mut pipeline = self.new_pipeline(&full, &sha, "api");
         pipeline.hidden = self.list_lag;
-        pipeline.variables = variables;
         for (name, value) in &inputs {
             let filled = pipeline.name.map(|text| text.replace(&format!("$[[ inputs.{name} ]]"), value));
             pipeline.name = filled;
         }
-        pipeline.inputs = inputs;
         let shape = self.pipeline_in_full(&pipeline);
         self.pipelines.push(pipeline);
         Ok(Answer::json(201, shape))
@@ -197,9 +211,17 @@ impl GitLab {
         Ok(given.iter().map(|variable| (text(&variable["key"]), text(&variable["value"]))).collect())
     }
 
-    fn given_inputs(&self, given: &Value) -> Result<BTreeMap<String, String>, Answer> {
+    /// The inputs that a pipeline of this commit takes.
+    fn known_inputs(&self, sha: &str) -> Result<Vec<Input>, Answer> {
+        match &self.origin {
+            Some(origin) => Ok(Configuration::read(origin, sha).map_err(|reason| invalid("base", &reason))?.inputs),
+            None => Ok(self.inputs.clone()),
+        }
+    }
+
+    fn given_inputs(known: &[Input], given: &Value) -> Result<BTreeMap<String, String>, Answer> {
         let names = given.as_object().into_iter().flatten().map(|(name, _)| name);
-        let unknown = names.into_iter().find(|name| !self.inputs.iter().any(|input| input.name == **name));
+        let unknown = names.into_iter().find(|name| !known.iter().any(|input| input.name == **name));
         if let Some(name) = unknown {
             return Err(invalid(
                 "base",
@@ -211,7 +233,7 @@ impl GitLab {
             let missing = || invalid("base", &format!("`{}` input: required value has not been provided", input.name));
             Ok((input.name.clone(), given.ok_or_else(missing)?))
         };
-        self.inputs.iter().map(value).collect()
+        known.iter().map(value).collect()
     }
 
     pub(super) fn of_pipelines(&mut self, request: &Request, rest: &[&str]) -> Answered {

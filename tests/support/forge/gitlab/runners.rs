@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    super::{shape::with, stamp},
+    super::{runner::Machine, shape::with, stamp},
     Answer, Answered, GitLab, Request, Role, forbidden, listed, not_found, now,
 };
 
@@ -48,6 +48,8 @@ pub(crate) struct Runner {
     pub(crate) version: String,
     /// Other projects that it also is for.
     pub(crate) other_projects: Vec<String>,
+    /// What does its jobs; without one it takes none.
+    pub(crate) machine: Option<Machine>,
 }
 
 impl Runner {
@@ -66,6 +68,7 @@ impl Runner {
             is_for_protected: false,
             version: "18.6.0".to_owned(),
             other_projects: Vec::new(),
+            machine: None,
         }
     }
 
