@@ -12,6 +12,7 @@ mod error;
 mod folder;
 mod index;
 pub mod log;
+mod output;
 mod sink;
 mod spool;
 mod store_error;
