@@ -6,6 +6,7 @@
 //! sought through a proxy; nothing of a certificate or of a proxy's words is shown before it was made harmless, and a
 //! proxy's login is a secret.
 
+mod again;
 mod authorities;
 mod certificate;
 mod fault;
@@ -13,10 +14,14 @@ mod obstacle;
 mod proxy;
 mod proxy_fault;
 mod trust;
+mod unreached;
 mod verifier;
 
-use reqwest::ClientBuilder;
+use std::time::Duration;
 
+use reqwest::{ClientBuilder, redirect};
+
+pub use again::{Patience, Tries, retry_after};
 pub use authorities::authorities;
 pub use certificate::Certificate;
 pub use fault::{CertificateFault, Wrong, certificate_fault};
@@ -24,6 +29,7 @@ pub use obstacle::Obstacle;
 pub use proxy::{Loopback, Proxies, ProxyVariables, Ways, WrongProxy};
 pub use proxy_fault::{ProxyFault, ProxyWrong};
 pub use trust::{Expiring, Trust};
+pub use unreached::Unreached;
 
 /// What every connection of one drill is made with. Clones share it.
 #[derive(Clone, Debug)]
@@ -45,6 +51,16 @@ impl Network {
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
         let proxies = self.proxies.clone();
         Ok(client.proxy(reqwest::Proxy::custom(move |url| proxies.of(url).map(|server| server.exposed().to_owned()))))
+    }
+
+    /// The same for one that sends each request once, follows no redirect, and waits for a connection up to `limit`.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn exact_client(&self, limit: Duration) -> Result<ClientBuilder, rustls::Error> {
+        let client = self.client()?.user_agent(concat!("canship/", env!("CARGO_PKG_VERSION")));
+        let client = client.redirect(redirect::Policy::none()).retry(reqwest::retry::never()).referer(false);
+        Ok(client.connect_timeout(limit).pool_idle_timeout(Duration::from_secs(20)).tcp_nodelay(true))
     }
 }
 

@@ -9,6 +9,9 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
+/// The longest text of a peer that is kept.
+const MAX_WORDS: usize = 600;
+
 /// One line or a few, safe to print anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -38,6 +41,16 @@ impl Text {
     #[must_use]
     pub fn from_bytes(raw: &[u8]) -> Self {
         Self::new(&String::from_utf8_lossy(raw))
+    }
+
+    /// A peer's words: harmless, on one line, not too long.
+    #[must_use]
+    pub fn brief(raw: &str) -> Self {
+        let line = Self::new(raw).one_line();
+        if line.chars().count() <= MAX_WORDS {
+            return line.into();
+        }
+        Self::from(line.chars().take(MAX_WORDS).chain(['…']).collect::<String>())
     }
 
     /// The whole text.
@@ -130,6 +143,11 @@ mod tests {
     fn an_escape_that_never_ends_takes_no_more_than_its_line() {
         assert_eq!(Text::new("\u{1b}]0;never\nnext \u{1b}[").as_str(), "\nnext ");
         assert_eq!(Text::new("\u{1b}[12;\nnext").as_str(), "\nnext");
+    }
+
+    #[test]
+    fn a_talkative_peer_is_cut_short() {
+        assert_eq!(Text::brief(&"x".repeat(10_000)).as_str().chars().count(), MAX_WORDS + 1);
     }
 
     #[test]

@@ -4,12 +4,9 @@ use std::{error::Error, fmt, io, time::Duration};
 
 use super::Repository;
 use crate::{
-    network::{CertificateFault, ProxyFault, certificate_fault},
+    network::{CertificateFault, ProxyFault, Unreached},
     record::{Measure, Text},
 };
-
-/// The longest text of a peer that is kept.
-const MAX_WORDS: usize = 600;
 
 /// Something that was tried at a registry and did not work.
 #[derive(Debug)]
@@ -195,28 +192,9 @@ impl Fault {
         Self::Io { what: what.into(), reason }
     }
 
-    /// A request or answer that broke off, with the whole chain of reasons and without its URL, which may hold what
-    /// only the registry should know.
+    /// A request or answer that broke off.
     pub(super) fn broken(error: reqwest::Error) -> Self {
-        if let Some(fault) = certificate_fault(&error) {
-            return Self::Certificate(fault.clone());
-        }
-        let reached = !error.is_connect();
-        let kind = if reached { "the connection broke" } else { "no connection" };
-        let error = error.without_url();
-        let (mut text, mut below) = (kind.to_owned(), error.source());
-        if below.is_none() {
-            text = format!("{text}: {error}");
-        }
-        while let Some(reason) = below {
-            let reason_text = reason.to_string();
-            // Which part of the HTTP client saw it is of no use to anybody who reads this.
-            if !text.ends_with(&reason_text) && !reason_text.starts_with("client error (") {
-                text = format!("{text}: {reason_text}");
-            }
-            below = reason.source();
-        }
-        Self::Unavailable { reason: words(&text), reached }
+        Unreached::seen(error).into()
     }
 
     /// Whether anything could have been asked of the registry.
@@ -234,13 +212,19 @@ impl Fault {
     }
 }
 
-/// A peer's words: harmless, on one line, not too long.
-pub(super) fn words(raw: &str) -> Text {
-    let line = Text::new(raw).one_line();
-    if line.chars().count() <= MAX_WORDS {
-        return line.into();
+impl From<Unreached> for Fault {
+    fn from(unreached: Unreached) -> Self {
+        match unreached {
+            Unreached::Certificate(fault) => Self::Certificate(fault),
+            Unreached::Proxy(fault) => Self::Proxy(fault),
+            Unreached::Broken { reason, reached } => Self::Unavailable { reason, reached },
+        }
     }
-    Text::from(line.chars().take(MAX_WORDS).chain(['…']).collect::<String>())
+}
+
+/// The registry's words: harmless, on one line, not too long.
+pub(super) fn words(raw: &str) -> Text {
+    Text::brief(raw)
 }
 
 #[cfg(test)]
@@ -256,10 +240,5 @@ mod tests {
             error.to_string(),
             "opening an upload at `ghcr.io/acme/api`: the login lacks the right to push: DENIED: no rights; nothing was changed"
         );
-    }
-
-    #[test]
-    fn a_talkative_registry_is_cut_short() {
-        assert_eq!(words(&"x".repeat(10_000)).as_str().chars().count(), MAX_WORDS + 1);
     }
 }

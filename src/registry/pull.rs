@@ -30,10 +30,10 @@ use super::{
     push::{MANIFESTS, SIDE_BY_SIDE},
     transport::Call,
     upload::{Blob, said_digest, said_length},
-    wire::Tries,
 };
 use crate::{
     archive::{Fill, Writer},
+    network::Tries,
     record::Digest,
 };
 

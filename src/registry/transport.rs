@@ -19,10 +19,10 @@ use super::{
     error::words,
     feed::{Broken, Settled, Source},
     pulse::Pulse,
-    wire::{Patience, Tries, Wire},
+    wire::{Patience, Wire},
 };
 use crate::{
-    network::{Network, is_loopback},
+    network::{Network, Tries, is_loopback},
     plan::Timeouts,
 };
 

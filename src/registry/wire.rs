@@ -3,36 +3,25 @@
 //! Invariants: nothing waits longer than the plan's bounds; only what changes nothing is sent again after a fault;
 //! no more of an answer is read than it may have.
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher as _, Hasher as _},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Response, StatusCode,
-    header::{DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE},
-    redirect,
+    header::{HeaderMap, WWW_AUTHENTICATE},
 };
 use serde::Deserialize;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{Fault, auth::Scope, challenge, error::words};
 use crate::{
-    network::{Network, Obstacle},
+    network::{self, Network, Tries, retry_after},
     plan::Timeouts,
     secret::Scrubber,
 };
 
 /// The longest answer that is read as text: refusals and tokens.
 const MAX_ANSWER: usize = 256 * 1024;
-
-/// How often what changes nothing is tried again.
-const TRIES_MORE: u32 = 2;
-
-/// How often a rate limit is waited for in one call, however short each wait.
-const WAITS: u32 = 5;
 
 /// The HTTP client of one [`super::Client`] and its bounds.
 #[derive(Debug)]
@@ -46,33 +35,13 @@ impl Wire {
     /// A client with connections of its own.
     pub(super) fn new(timeouts: Timeouts, network: &Network) -> Result<Self, Fault> {
         let unusable = |reason: rustls::Error| Fault::protocol(format!("TLS could not be set up: {reason}"));
-        let builder = network
-            .client()
-            .map_err(unusable)?
-            .user_agent(concat!("canship/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(timeouts.api)
-            .pool_idle_timeout(Duration::from_secs(20))
-            .tcp_nodelay(true);
-        let http = builder.build().map_err(Fault::broken)?;
+        let http = network.exact_client(timeouts.api).map_err(unusable)?.build().map_err(Fault::broken)?;
         Ok(Self { http, network: network.clone(), timeouts })
     }
 
-    /// What is wrong if a request or its answer broke off. Looks again at a proxy that was in between: the HTTP client
-    /// keeps to itself what that said.
+    /// What is wrong if a request or its answer broke off.
     pub(super) async fn fault(&self, error: reqwest::Error) -> Fault {
-        let proxied = error.url().filter(|url| self.network.proxies.shown(url).is_some()).cloned();
-        let fault = Fault::broken(error);
-        match (&fault, proxied) {
-            (Fault::Unavailable { reached: false, .. }, Some(url)) => match self.network.obstacle(&url, self.timeouts.api).await {
-                Some(Obstacle::Proxy(proxy)) => Fault::Proxy(Box::new(proxy)),
-                Some(Obstacle::Certificate(certificate)) => Fault::Certificate(certificate),
-                None => fault,
-            },
-            _ => fault,
-        }
+        self.network.unreached(error, self.timeouts.api).await.into()
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
@@ -164,7 +133,7 @@ impl Wire {
             StatusCode::FORBIDDEN => Fault::Forbidden { action: scope.action, words: said.text },
             StatusCode::NOT_FOUND => Fault::NotFound { words: said.text },
             StatusCode::TOO_MANY_REQUESTS => {
-                Fault::RateLimited { asked: retry_after(headers), allowed: self.timeouts.retry_after_max }
+                Fault::RateLimited { asked: asked_wait(headers), allowed: self.timeouts.retry_after_max }
             }
             status if status.is_server_error() => Fault::Unavailable { reason: said.text, reached: true },
             status if status.is_client_error() => Fault::Refused { status: Some(status.as_u16()), words: said.text },
@@ -173,64 +142,28 @@ impl Wire {
     }
 }
 
-/// Counts how often something that changes nothing was tried again.
-#[derive(Debug, Default)]
-pub(super) struct Tries(u32);
-
-impl Tries {
-    /// Whether it may be tried once more; waits a moment before it says so.
-    pub(super) async fn more(&mut self) -> bool {
-        if self.0 >= TRIES_MORE {
-            return false;
-        }
-        // Spread, so that many clients do not come back at the same moment.
-        let spread = RandomState::new().build_hasher().finish() % 200;
-        sleep(Duration::from_millis((100 + spread) << (2 * self.0))).await;
-        self.0 += 1;
-        true
-    }
-}
-
 /// Waits for rate limits, in one call never longer than allowed.
 #[derive(Debug)]
 pub(super) struct Patience {
     allowed: Duration,
-    left: Duration,
-    waits: u32,
+    left: network::Patience,
 }
 
 impl Patience {
     pub(super) fn new(allowed: Duration) -> Self {
-        Self { allowed, left: allowed, waits: 0 }
+        Self { allowed, left: network::Patience::new(allowed) }
     }
 
     /// Waits as long as the answer asks for.
     pub(super) async fn wait(&mut self, headers: &HeaderMap) -> Result<(), Fault> {
-        let asked = retry_after(headers);
-        if asked > self.left || self.waits >= WAITS {
-            return Err(Fault::RateLimited { asked, allowed: self.allowed });
-        }
-        self.left -= asked;
-        self.waits += 1;
-        sleep(asked).await;
-        Ok(())
+        let asked = asked_wait(headers);
+        if self.left.wait(asked).await { Ok(()) } else { Err(Fault::RateLimited { asked, allowed: self.allowed }) }
     }
 }
 
-/// How long a 429 asks to wait: in seconds, or up to a date, which is measured from the answer's own. One second if
-/// it does not say.
-fn retry_after(headers: &HeaderMap) -> Duration {
-    const UNSAID: Duration = Duration::from_secs(1);
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let Some(asked) = text(RETRY_AFTER) else { return UNSAID };
-    if let Ok(seconds) = asked.parse() {
-        return Duration::from_secs(seconds);
-    }
-    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
-    match (date(asked), text(DATE).and_then(date)) {
-        (Some(then), Some(now)) => Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO),
-        _ => UNSAID,
-    }
+/// How long a 429 asks to wait; one second if it does not say.
+fn asked_wait(headers: &HeaderMap) -> Duration {
+    retry_after(headers).unwrap_or(Duration::from_secs(1))
 }
 
 /// Whether the 401 says that the token is good but lacks the right.
@@ -295,34 +228,8 @@ impl OneError {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
-
     use super::*;
     use crate::secret::Secret;
-
-    fn wait(pairs: &[(reqwest::header::HeaderName, &'static str)]) -> Duration {
-        retry_after(&pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect())
-    }
-
-    #[test]
-    fn a_rate_limit_speaks_in_seconds_or_dates() {
-        assert_eq!(wait(&[(RETRY_AFTER, "120")]), Duration::from_mins(2));
-        let date = (DATE, "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(wait(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:50:07 GMT"), date.clone()]), Duration::from_secs(30));
-        assert_eq!(wait(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:00:00 GMT"), date]), Duration::ZERO);
-        assert_eq!(wait(&[(RETRY_AFTER, "soon")]), Duration::from_secs(1));
-        assert_eq!(wait(&[]), Duration::from_secs(1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_registry_that_always_asks_to_wait_a_little_is_given_up_on() {
-        let mut patience = Patience::new(Duration::from_mins(1));
-        let headers: HeaderMap = [(RETRY_AFTER, HeaderValue::from_static("0"))].into_iter().collect();
-        for _ in 0..WAITS {
-            patience.wait(&headers).await.unwrap();
-        }
-        assert!(matches!(patience.wait(&headers).await, Err(Fault::RateLimited { .. })));
-    }
 
     #[test]
     fn the_registrys_own_words_are_kept_and_pages_of_proxies_are_not() {
