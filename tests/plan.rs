@@ -5,7 +5,9 @@
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
-use canship::plan::{self, BuildImage, Invalid, Loaded, SecretName, SettingOrigin, SpareKind, TagAt, Target, Version};
+use canship::plan::{
+    self, BuildImage, Invalid, Loaded, PrimaryParts, Running, SecretName, SettingOrigin, SpareKind, TagAt, Target, Version,
+};
 use proptest::prelude::*;
 use snapbox::{assert_data_eq, str};
 
@@ -255,7 +257,7 @@ fn keys_that_are_unknown_or_missing_name_what_is_right() {
         (top("§TagAt: origin"), "did you mean `tag_at`?"),
         (build("§artefacts: [a]"), "did you mean `artifacts`?"),
         (build("limits: { time: 1m, §mem: 4GiB }"), "did you mean `memory`?"),
-        (top("primary:\n  github: { repository: a/b, workflows: [c], §tokn: D }"), "did you mean `token`?"),
+        (top("primary:\n  github: { repository: a/b, workflows: [c.yml], §tokn: D }"), "did you mean `token`?"),
         (top("people: { §zzz: me }"), "the keys here are `decide`, `release`"),
         (top("spares: [{ name: a, runner: { labels: [b], workflow: c, §pickup: 1m } }]"), "did you mean `pick_up`?"),
         (top("tag: v{version}\ntag_at: §orgin"), "did you mean `origin`?"),
@@ -329,7 +331,9 @@ fn secrets_are_named_declared_and_have_one_source() {
         (publish("login: { username: a, password: §GHCR_TOKN }"), "did you mean `GHCR_TOKEN`?"),
         (publish("login: { username: a, password: §OTHER_NAME }"), "names the secret `OTHER_NAME`, which is not under `secrets`"),
         (
-            top("spares: [{ name: a, host: {} }]\nprimary: { github: { repository: a/b, workflows: [c], token: §SOME_TOKEN } }"),
+            top(
+                "spares: [{ name: a, host: {} }]\nprimary: { github: { repository: a/b, workflows: [c.yml], token: §SOME_TOKEN } }",
+            ),
             "the plan has no `secrets`",
         ),
         (top("secrets: { A: §{} }"), "exactly one of `env`, `file` and `command`"),
@@ -474,24 +478,54 @@ fn a_secret_that_publishes_cannot_be_said_to_be_harmless() {
     let publish = "  - crate: x\n    token: T";
     each_is_refused(&[
         (top(&format!("{publish}\nsecrets: {{ T: {{ env: T, publishes: §false }} }}")), "but `publish[1].token` uses it"),
-        (secret("primary: { github: { repository: a/b, workflows: [c], token: T } }"), "but `primary.github.token` uses it"),
+        (secret("primary: { github: { repository: a/b, workflows: [c.yml], token: T } }"), "but `primary.github.token` uses it"),
     ]);
     let plan = parse(&secret("").replace('§', "")).plan;
     assert_eq!(plan.harmless.iter().map(SecretName::as_str).collect::<Vec<_>>(), ["T"]);
 }
 
 #[test]
+fn the_primary_path_has_every_default() {
+    let plan = parse(&top("primary: { github: { repository: acme/api, workflows: [.github/workflows/release.yml] } }")).plan;
+    let primary = plan.primary.unwrap();
+    assert_eq!(primary.place.to_string(), "GitHub `acme/api` (api.github.com)");
+    let workflows = vec!["release.yml".to_owned()];
+    assert_eq!(primary.parts, PrimaryParts::Github { workflows, labels: Vec::new() });
+    assert_eq!((primary.running, primary.max_cut, primary.token), (Running::Refuse, Duration::from_mins(45), None));
+    assert_eq!(primary.blackout, []);
+
+    let text = top("primary: { gitlab: { project: acme/team/api, url: \"https://x.example/git/\" }, running: cancel }");
+    let primary = parse(&text).plan.primary.unwrap();
+    assert_eq!(primary.place.to_string(), "GitLab `acme/team/api` (x.example)");
+    assert_eq!(primary.parts, PrimaryParts::Gitlab { runners: None, schedules: false });
+    assert_eq!(primary.running, Running::Cancel);
+    let shown = parse(&text).show();
+    for line in [
+        "primary.gitlab.url = https://x.example/git ",
+        "primary.gitlab.runners = (all that serve no other project)",
+        "primary.max_cut = 45m",
+    ] {
+        assert!(shown.lines().any(|shown| shown.starts_with(line)), "{line}:\n{shown}");
+    }
+}
+
+#[test]
 fn keys_of_later_versions_are_checked_for_their_form() {
-    let primary = |more: &str| top(&format!("primary:\n  github: {{ repository: a/b, workflows: [c] }}\n  {more}"));
+    let primary = |more: &str| top(&format!("primary:\n  github: {{ repository: a/b, workflows: [c.yml] }}\n  {more}"));
     each_is_refused(&[
         (primary("blackout: [§Friday]"), "it must have the form `Fri 12:00 - Mon 06:00 Europe/Berlin`"),
         (primary("blackout: [§Fri 25:00 - Mon 06:00 UTC]"), "between 00:00 and 23:59"),
         (primary("running: §stop"), "the values here are `refuse`, `cancel`"),
         (primary("max_cut: §45"), "write `45m`"),
         (top("primary: §{}"), "exactly one of `github` and `gitlab`"),
-        (top("primary: { github: { repository: §a, workflows: [c] } }"), "of the form `owner/name`"),
+        (top("primary: { github: { repository: §a, workflows: [c.yml] } }"), "of the form `owner/name`"),
         (top("primary: { gitlab: { project: a/b, url: §gitlab.example } }"), "is no address of a server"),
         (top("primary: { gitlab: { project: a/b, schedules: §maybe } }"), "must be `true` or `false`"),
+        (top("primary: { gitlab: { project: a/b, url: §\"http://gitlab.example\" } }"), "must be reached by https"),
+        (top("primary: { gitlab: { project: a/b, url: §\"https://gitlab.example?a=b\" } }"), "more than a path behind its host"),
+        (top("primary: { github: { repository: a/.., workflows: [c.yml] } }").replace("a/..", "§a/.."), "of the form `owner/name`"),
+        (top("primary: { github: { repository: a/b, workflows: [§release] } }"), "is no workflow file"),
+        (top("primary: { github: { repository: a/b, workflows: [c.yml], labels: §[] } }"), "is an empty list"),
         (top("outages: [§\"https://github.com\"]"), "name the host alone"),
         (build("needs: [§a b]"), "it is no host name"),
         (top("people: §{}"), "must have `decide`, `release` or both"),

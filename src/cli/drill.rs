@@ -150,7 +150,7 @@ fn refuse_access(spare: &plan::Spare, plan: &plan::Plan) -> Result<(), Failure> 
         {
             Err(refused("ssh uses the keys of the user"))
         }
-        SpareKind::Container { .. } | SpareKind::Runner => Ok(()),
+        SpareKind::Container { .. } | SpareKind::Runner { .. } => Ok(()),
     }
 }
 
@@ -174,7 +174,7 @@ fn builder(spare: &plan::Spare, order: &Order<'_>, workspace: &Path) -> Result<A
             Ok(Arc::new(container::Engine::new(place::locate(engine.as_deref(), &order.loaded.plan, order.mode))))
         }
         SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
-        SpareKind::Runner => Err(Failure::refused(format!(
+        SpareKind::Runner { .. } => Err(Failure::refused(format!(
             "the drill did not start and nothing was changed: this version cannot drill the spare runner `{}`",
             spare.name
         ))

@@ -293,7 +293,7 @@ fn spare_facts(spare: &plan::Spare, builder: &dyn Spare) -> SpareFacts {
         // An engine elsewhere is somebody's machine: whose, the plan does not say, so nothing better is claimed.
         plan::SpareKind::Container { .. } if is_elsewhere => (SpareKind::Container, Independence::OtherVendor),
         plan::SpareKind::Container { .. } => (SpareKind::Container, Independence::NoVendor),
-        plan::SpareKind::Runner => (SpareKind::Runner, Independence::SameControlPlane),
+        plan::SpareKind::Runner { .. } => (SpareKind::Runner, Independence::SameControlPlane),
         plan::SpareKind::Host => (SpareKind::Host, Independence::NoVendor),
     };
     SpareFacts { name: spare.name.as_str().into(), kind, independence, engine }

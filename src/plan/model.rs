@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::Primary;
 use crate::record::Digest;
 
 /// What a release is, where it must land, what it needs, which spare paths exist, how long it may take.
@@ -29,6 +30,8 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, SecretSource>,
     /// The secrets with which nothing can be published: all that a rehearsal reads.
     pub harmless: BTreeSet<SecretName>,
+    /// The CI that usually ships; none if the plan names none.
+    pub primary: Option<Primary>,
     /// What the primary path has released of the version that is drilled.
     pub released: Vec<Release>,
     /// Files with the certificates of private authorities, in PEM form; relative to the plan's folder.
@@ -285,7 +288,14 @@ pub enum SpareKind {
         engine: Option<String>,
     },
     /// A spare runner of the forge; this version cannot drill it.
-    Runner,
+    Runner {
+        /// The labels, or tags, by which a job chooses it.
+        labels: Vec<String>,
+        /// The workflow file that is dispatched.
+        workflow: String,
+        /// How long it may take to pick the job up.
+        pick_up: Duration,
+    },
     /// A clean checkout on this machine.
     Host,
 }

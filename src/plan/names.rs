@@ -167,6 +167,16 @@ pub(super) fn host_flaw(host: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether the URL's host is this machine, without asking any name server.
+pub(super) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
 /// Why this is no address of a container engine.
 pub(super) fn engine_flaw(address: &str) -> Option<&'static str> {
     const SCHEMES: [&str; 5] = ["unix://", "ssh://", "tcp://", "http://", "https://"];
@@ -179,36 +189,6 @@ pub(super) fn engine_flaw(address: &str) -> Option<&'static str> {
         }
         Some(_) => None,
     }
-}
-
-/// Why this is no window of a week, `Fri 12:00 - Mon 06:00 Europe/Berlin`.
-pub(super) fn blackout_flaw(window: &str) -> Option<&'static str> {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    let words: Vec<&str> = window.split_whitespace().collect();
-    let [from_day, from, "-", to_day, to, zone] = words.as_slice() else {
-        return Some("it must have the form `Fri 12:00 - Mon 06:00 Europe/Berlin`");
-    };
-    let zone_part =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+'));
-    if ![from_day, to_day].iter().all(|day| DAYS.contains(day)) {
-        Some("its days must be Mon, Tue, Wed, Thu, Fri, Sat or Sun")
-    } else if ![from, to].iter().all(|time| is_clock(time)) {
-        Some("its times must be between 00:00 and 23:59")
-    } else if !(zone.split('/').all(zone_part) && (zone.contains('/') || *zone == "UTC")) {
-        Some("its time zone must be named as in `Europe/Berlin` or `UTC`")
-    } else if (from_day, from) == (to_day, to) {
-        Some("it ends when it begins")
-    } else {
-        None
-    }
-}
-
-fn is_clock(time: &str) -> bool {
-    let number =
-        |text: &str| (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u8>().ok()).flatten();
-    time.split_once(':').is_some_and(|(hour, minute)| {
-        number(hour).is_some_and(|hour| hour < 24) && number(minute).is_some_and(|minute| minute < 60)
-    })
 }
 
 #[cfg(test)]
@@ -227,17 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_hosts_and_engines_are_checked_for_their_form() {
-        for good in
-            ["Fri 12:00 - Mon 06:00 Europe/Berlin", "Sat 00:00 - Sat 23:59 UTC", "Mon 08:00 - Mon 09:00 America/Argentina/Salta"]
-        {
-            assert_eq!(blackout_flaw(good), None, "{good}");
-        }
-        for bad in ["", "Fri 12:00", "Fry 12:00 - Mon 06:00 UTC", "Fri 24:00 - Mon 06:00 UTC", "Fri 1:00 - Mon 06:00 UTC"] {
-            assert!(blackout_flaw(bad).is_some(), "{bad}");
-        }
-        assert!(blackout_flaw("Fri 12:00 - Fri 12:00 UTC").is_some());
-        assert!(blackout_flaw("Fri 12:00 - Mon 06:00 berlin").is_some());
+    fn hosts_and_engines_are_checked_for_their_form() {
         assert_eq!(host_flaw("*.example.org:443"), None);
         assert!(host_flaw("https://example.org").is_some() && host_flaw("a..b").is_some() && host_flaw("a:x").is_some());
         assert_eq!(engine_flaw("ssh://build@spare.example"), None);

@@ -11,7 +11,8 @@ use super::de::{SCALAR, TextOrMap, text_or_map};
 pub(super) use super::{
     raw_dockerfile::{RawDockerfile, RawDockerfileMap},
     raw_history::RawHistory,
-    raw_later::{RawPeople, RawPrimary, RawRunner},
+    raw_later::{RawPeople, RawRunner},
+    raw_primary::{RawGithub, RawGitlab, RawPrimary, RawRunning},
     raw_release::RawRelease,
 };
 

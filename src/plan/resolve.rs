@@ -9,7 +9,7 @@ use super::{
     names,
     problem::Flaw,
     raw::{RawPlan, RawSecret, RawSource, RawSpare, RawTagAt, RawTimeouts, RawVersion, RawVersionTag},
-    resolve_build, resolve_dockerfile, resolve_history, resolve_later, resolve_publish, resolve_release,
+    resolve_build, resolve_dockerfile, resolve_history, resolve_later, resolve_primary, resolve_publish, resolve_release,
     tree::{Node, Value},
 };
 
@@ -46,6 +46,7 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
     let secrets = secrets(&mut checks, &at.key("secrets"), &raw.secrets);
     let trust = trust(&mut checks, &at.key("trust"), raw.trust.as_deref());
     resolve_later::keys(&mut checks, &at, raw);
+    let primary = resolve_primary::primary(&mut checks, &at.key("primary"), raw.primary.as_ref());
     let released = resolve_release::released(&mut checks, &at, raw, &build);
     let harmless = resolve_release::harmless(&mut checks, &at, raw);
     let history = resolve_history::history(&mut checks, &at.key("history"), raw.history.as_ref());
@@ -62,6 +63,7 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
         publish,
         secrets,
         harmless,
+        primary,
         released,
         trust,
         spares,
@@ -213,10 +215,7 @@ fn spare_kind(checks: &mut Checks, at: &Cursor<'_>, raw: &RawSpare) -> Option<Sp
             }
             Some(SpareKind::Container { engine: container.engine.clone() })
         }
-        (None, Some(runner), None) => {
-            resolve_later::runner(checks, at, runner);
-            Some(SpareKind::Runner)
-        }
+        (None, Some(runner), None) => Some(resolve_later::runner(checks, at, runner)),
         (None, None, Some(_)) => Some(SpareKind::Host),
         _ => {
             checks.wrong(at, "must have exactly one of `container`, `runner` and `host`");

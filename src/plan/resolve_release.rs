@@ -90,14 +90,11 @@ fn url_place(checks: &mut Checks, at: &Cursor<'_>, raw: &RawRelease, url: &str) 
 /// What keeps this from being where a release is fetched.
 fn url_flaw(text: &str) -> Option<&'static str> {
     let Ok(url) = url::Url::parse(&text.replace("{version}", SOME_VERSION)) else { return Some("is no URL") };
-    let on_loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => return Some("has no host"),
-    };
+    if !url.has_host() {
+        return Some("has no host");
+    }
     let host = text.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
-    if !(url.scheme() == "https" || (url.scheme() == "http" && on_loopback)) {
+    if !(url.scheme() == "https" || (url.scheme() == "http" && names::is_loopback(&url))) {
         Some("must be fetched by https; http is for this machine only")
     } else if !url.username().is_empty() || url.password().is_some() {
         Some("has a login in it: write `login: { username, password }` or `token:`, each with a secret's name")

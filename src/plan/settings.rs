@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{
+    Primary, PrimaryParts, Running,
     cursor::Cursor,
     model::{
         Addressing, BuildImage, Dockerfile, History, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName,
@@ -221,11 +222,49 @@ impl List<'_> {
     }
 
     fn primary(&mut self, plan: &Plan, at: &Cursor<'_>) {
-        for key in ["github", "gitlab", "running", "max_cut", "blackout"] {
-            self.unverified(&at.key(key));
+        if let Some(primary) = &plan.primary {
+            let before = std::mem::replace(&mut self.verified, false);
+            self.forge(primary, at);
+            self.verified = before;
         }
         for (index, release) in plan.released.iter().enumerate() {
             self.release(release, &at.key("artifacts").item(index));
+        }
+    }
+
+    fn forge(&mut self, primary: &Primary, at: &Cursor<'_>) {
+        let Primary { place, parts, token, running, max_cut, blackout } = primary;
+        let here = at.key(match parts {
+            PrimaryParts::Github { .. } => "github",
+            PrimaryParts::Gitlab { .. } => "gitlab",
+        });
+        self.add(&here.key("url"), place.url.as_str().trim_end_matches('/'));
+        match parts {
+            PrimaryParts::Github { workflows, labels } => {
+                self.add(&here.key("repository"), place.repository.as_str());
+                self.words(workflows, &here.key("workflows"), "(none)");
+                self.words(labels, &here.key("labels"), "(none: runners keep their labels)");
+            }
+            PrimaryParts::Gitlab { runners, schedules } => {
+                self.add(&here.key("project"), place.repository.as_str());
+                let runners = runners.as_deref().unwrap_or_default();
+                self.words(runners, &here.key("runners"), "(all that serve no other project)");
+                self.add(&here.key("schedules"), if *schedules { "true" } else { "false" });
+            }
+        }
+        self.add_or(&here.key("token"), token.as_ref().map(SecretName::as_str), "(none: it cannot be cut)");
+        self.add(&at.key("running"), if *running == Running::Cancel { "cancel" } else { "refuse" });
+        self.add(&at.key("max_cut"), &show_duration(*max_cut));
+        let blackout: Vec<String> = blackout.iter().map(ToString::to_string).collect();
+        self.words(&blackout, &at.key("blackout"), "(none)");
+    }
+
+    fn words(&mut self, words: &[String], at: &Cursor<'_>, none: &str) {
+        if words.is_empty() {
+            self.add(at, none);
+        }
+        for (index, word) in words.iter().enumerate() {
+            self.add(&at.item(index), word);
         }
     }
 
@@ -297,7 +336,7 @@ impl List<'_> {
                 SpareKind::Container { engine } => {
                     self.add_or(&here.key("container").key("engine"), engine.as_deref(), "(the one Docker's environment names)");
                 }
-                SpareKind::Runner => self.unverified(&here.key("runner")),
+                SpareKind::Runner { .. } => self.unverified(&here.key("runner")),
                 SpareKind::Host => self.add(&here.key("host"), "{}"),
             }
         }

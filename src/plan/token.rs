@@ -4,7 +4,7 @@
 //! too; a *suspect* is text in a place where people put passwords, and only keeps its line from being shown.
 //! Known limit: a password without any form, in a place meant for other text, looks like that other text.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
     problem::Flaw,
@@ -80,6 +80,27 @@ const FORMS: &[Form] = &[
 /// The first literal in a text.
 pub(super) fn find(text: &str) -> Option<Literal> {
     literals(text).into_iter().next()
+}
+
+/// The text without what has the unmistakable form of a token: for words of a server, which may repeat what it knows.
+#[must_use]
+pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    let found = literals(text);
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let (mut clean, mut next) = (String::with_capacity(text.len()), 0);
+    for Literal { place, .. } in found {
+        if place.start >= next {
+            clean.push_str(&text[next..place.start]);
+            clean.push_str("***");
+        }
+        // Of a key in PEM form, only the first line can be told from other text.
+        let is_key = text[place.start..].starts_with("-----BEGIN");
+        next = if is_key { text.len() } else { next.max(place.end) };
+    }
+    clean.push_str(&text[next..]);
+    Cow::Owned(clean)
 }
 
 /// Every literal in a text.
