@@ -5,8 +5,11 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Control, State};
-use crate::record::Text;
+use super::{Control, ForgeError, ForgeFault, State};
+use crate::{
+    plan::{Plan, PrimaryParts, SpareKind},
+    record::Text,
+};
 
 /// What the plan wants off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,24 @@ pub enum Wanted {
         /// The plan's spares at this forge, which a cut leaves alone.
         spares: Vec<WantedSpare>,
     },
+}
+
+impl Wanted {
+    /// What this plan wants off; none if it names no primary path.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Option<Self> {
+        let spares = plan.spares.iter().filter_map(|spare| match &spare.kind {
+            SpareKind::Runner { labels, workflow, .. } => Some(WantedSpare { workflow: workflow.clone(), labels: labels.clone() }),
+            SpareKind::Container { .. } | SpareKind::Host => None,
+        });
+        let spares = spares.collect();
+        Some(match &plan.primary.as_ref()?.parts {
+            PrimaryParts::Github { workflows, labels } => {
+                Self::Github { workflows: workflows.clone(), labels: labels.clone(), spares }
+            }
+            PrimaryParts::Gitlab { runners, schedules } => Self::Gitlab { runners: runners.clone(), schedules: *schedules, spares },
+        })
+    }
 }
 
 /// A spare of the plan that is a runner of the forge.
@@ -97,4 +118,16 @@ impl fmt::Display for Missing {
         let Self { right, needed_for, answer } = self;
         write!(f, "the token lacks `{right}`, which {needed_for} needs (the forge answered: {answer})")
     }
+}
+
+/// What is missing, if that is what the forge said.
+pub(super) fn missing(exercised: Result<(), ForgeError>, needed_for: &str, right: &str) -> Result<Option<Missing>, ForgeError> {
+    let Err(error) = exercised else { return Ok(None) };
+    let (right, answer) = match error.fault() {
+        ForgeFault::NoRights { missing, words } => (missing.clone(), words.clone()),
+        // What the token may read but not change is hidden at some places.
+        ForgeFault::NotFoundOrHidden { words } => (right.into(), words.clone()),
+        _ => return Err(error),
+    };
+    Ok(Some(Missing { right, needed_for: needed_for.into(), answer }))
 }

@@ -116,7 +116,6 @@ pub enum ForgeFault {
 }
 
 impl ForgeError {
-    #[expect(dead_code, reason = "the adapters make them")]
     pub(super) fn new(place: &Place, tried: impl Into<String>, fault: ForgeFault, effect: Effect) -> Self {
         Self(Box::new(Parts { place: place.clone(), tried: tried.into(), fault, effect }))
     }

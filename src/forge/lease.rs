@@ -10,6 +10,9 @@ pub const LEASE: &str = "CANSHIP_LEASE";
 /// The most bytes that a lease may have: what GitLab takes as the value of a variable; GitHub takes more.
 pub const LEASE_MAX: usize = 10_000;
 
+/// A variable that never is there: deleting it shows the right to write variables, and changes nothing.
+pub(super) const NO_VARIABLE: &str = "CANSHIP_NO_SUCH_VARIABLE";
+
 /// The store of one place's lease. Whose lease it is, and when it may be replaced or deleted, is for whoever calls to
 /// know: neither forge can compare before it writes.
 #[async_trait]

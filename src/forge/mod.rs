@@ -10,10 +10,16 @@
 //! may see it. The token goes to the forge's own origin only. Nothing that a forge says is shown before the token was
 //! taken out of it, and before it was made harmless and short. Nothing here reads the clock.
 
+mod call;
 mod control;
 mod error;
+mod github;
+mod gitlab;
 mod lease;
 mod run;
+mod wire;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -22,7 +28,56 @@ pub use error::{Effect, ForgeError, ForgeFault};
 pub use lease::{Created, LEASE, LEASE_MAX, LeaseStore};
 pub use run::{Cancel, Happened, Missed, Own, Run, Snapshot};
 
+use self::{call::Call, github::Github, gitlab::Gitlab, lease::NO_VARIABLE, wire::Wire};
 pub use crate::record::{Control, ForgeKind, Place, State};
+use crate::{network::Network, plan::Timeouts, secret::Secret};
+
+/// What a forge is reached with.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Where it is.
+    pub place: Place,
+    /// Who asks.
+    pub token: Secret,
+    /// What else must not be seen in an error: a forge may repeat what it knows.
+    pub secrets: Vec<Secret>,
+    /// What canship itself runs in there.
+    pub own: Own,
+    /// Bounds for every wait.
+    pub timeouts: Timeouts,
+    /// How servers are reached.
+    pub network: Network,
+}
+
+/// Makes ready to speak with a forge; asks it for nothing. To be called within a Tokio runtime.
+///
+/// # Errors
+/// The place is none to send a token to, or the token cannot be sent.
+pub fn connect(access: &Access) -> Result<Arc<dyn Forge>, ForgeError> {
+    let Access { place, token, secrets, own, timeouts, network } = access;
+    let call = Call::new("getting ready", "");
+    if !is_named(place) {
+        return Err(call.declined(place, "its name is not that of a repository or project"));
+    }
+    let wire = Wire::new(place, token, secrets, *timeouts, network).map_err(|failed| call.failed(place, failed))?;
+    Ok(match place.kind {
+        ForgeKind::Github => Arc::new(Github::new(place, wire, own.clone())),
+        ForgeKind::Gitlab => Arc::new(Gitlab::new(place, wire, own.clone())),
+    })
+}
+
+/// Whether the name is a repository's: it becomes part of addresses, and may come from a lease.
+fn is_named(place: &Place) -> bool {
+    let plain = |part: &str| {
+        !matches!(part, "" | "." | "..") && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let parts: Vec<&str> = place.repository.as_str().split('/').collect();
+    let enough = match place.kind {
+        ForgeKind::Github => parts.len() == 2,
+        ForgeKind::Gitlab => parts.len() >= 2,
+    };
+    enough && parts.into_iter().all(plain)
+}
 
 /// The primary path at its forge.
 #[async_trait]
@@ -107,3 +162,6 @@ pub struct Budget {
     /// When the window ends.
     pub resets: Option<jiff::Timestamp>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Control;
 use crate::record::Text;
 
 /// What canship itself runs in, if it runs at this forge: never cut, never cancelled.
@@ -60,8 +61,12 @@ pub enum Cancel {
 pub struct Snapshot {
     /// The commit, or the tag's object, that each full reference points to.
     pub references: BTreeMap<String, String>,
-    /// References that were too many to read, by their kind.
+    /// What could not be read, so that something may be missing here: one sentence each.
     pub unread: Vec<Text>,
+    /// What a cut turns off.
+    pub turned_off: Vec<Control>,
+    /// The newest run or pipeline, where references say too little.
+    pub newest_run: Option<u64>,
     /// When each schedule that a cut turns off would start next: its number, its description, the moment.
     pub schedules: Vec<(u64, Text, Timestamp)>,
 }

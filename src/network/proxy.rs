@@ -175,7 +175,7 @@ impl Proxies {
     /// The proxy through which this URL is reached.
     pub(super) fn of(&self, url: &Url) -> Option<&Server> {
         let server = if url.scheme() == "https" { self.0.https.as_ref() } else { self.0.http.as_ref() }?;
-        let uri: axum::http::Uri = url.as_str().parse().ok()?;
+        let uri: http::Uri = url.as_str().parse().ok()?;
         let is_asked = !is_loopback(url) && self.0.except.as_ref().is_some_and(|except| except.intercept(&uri).is_some());
         is_asked.then_some(server)
     }

@@ -1,6 +1,8 @@
 //! The simulators of GitHub and GitLab, held against what is known of the real ones.
 
 #[cfg(test)]
+mod adapters;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod github;

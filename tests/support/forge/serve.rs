@@ -72,7 +72,7 @@ fn hang_up() -> ! {
 }
 
 impl Request {
-    fn read(parts: axum::http::request::Parts, body: &Bytes) -> Self {
+    fn read(parts: http::request::Parts, body: &Bytes) -> Self {
         let pairs = |text: &[u8]| url::form_urlencoded::parse(text).into_owned().collect::<Vec<(String, String)>>();
         let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_form = kind.starts_with("application/x-www-form-urlencoded");

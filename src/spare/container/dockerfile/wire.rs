@@ -38,7 +38,7 @@ pub(super) async fn post(
 /// Asks for a connection to be turned round: the engine then calls, and is answered.
 pub(super) async fn turn(
     connection: &Connection,
-    request: hyper::http::request::Builder,
+    request: http::request::Builder,
     halt: &CancellationToken,
 ) -> Result<(hyper::upgrade::Upgraded, Connected), String> {
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();

@@ -1,0 +1,77 @@
+//! What is asked of a forge, in words for people, and how it is asked by hand.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{ForgeError, ForgeFault, Place, wire::Failed};
+
+/// What one call is for.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    /// `` disabling workflow `release.yml` ``.
+    pub(super) tried: String,
+    /// The right that it needs, by the forge's name for it, for a forge that refuses without naming it.
+    pub(super) right: &'static str,
+}
+
+impl Call {
+    pub(super) fn new(tried: impl Into<String>, right: &'static str) -> Self {
+        Self { tried: tried.into(), right }
+    }
+
+    /// The error that a failed exchange of this call is.
+    pub(super) fn failed(&self, place: &Place, failed: Failed) -> ForgeError {
+        let Failed { fault, effect } = failed;
+        let fault = match fault {
+            ForgeFault::NoRights { missing, words } if missing.is_empty() => {
+                ForgeFault::NoRights { missing: self.right.into(), words }
+            }
+            fault => fault,
+        };
+        ForgeError::new(place, &self.tried, fault, effect)
+    }
+
+    /// The error of something that was not asked for.
+    pub(super) fn declined(&self, place: &Place, reason: &str) -> ForgeError {
+        self.failed(place, Failed::harmless(ForgeFault::Declined { reason: reason.into() }))
+    }
+}
+
+/// What may stand in a part of a path as it is. Source: RFC 3986, section 2.3.
+const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A part of a path, or of a query.
+pub(super) fn part(text: &str) -> String {
+    utf8_percent_encode(text, PART).to_string()
+}
+
+/// A command for `sh` that changes something, with the token in `$CANSHIP_TOKEN`.
+pub(super) fn curl(method: &str, url: &str, body: Option<&str>) -> String {
+    let body = body.map(|body| format!(" -H 'Content-Type: application/json' -d {}", quoted(body))).unwrap_or_default();
+    format!("curl -fsS -X {method} -H \"Authorization: Bearer $CANSHIP_TOKEN\"{body} {}", quoted(url))
+}
+
+/// A word that no shell reads anything into.
+pub(super) fn quoted(text: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':');
+    if !text.is_empty() && text.bytes().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_by_hand_holds_the_tokens_name_only_and_no_word_ends_early() {
+        let command = curl("PUT", "https://x.example/a'b", Some("{\"paused\":false}"));
+        assert_eq!(
+            command,
+            "curl -fsS -X PUT -H \"Authorization: Bearer $CANSHIP_TOKEN\" -H 'Content-Type: application/json' \
+             -d '{\"paused\":false}' 'https://x.example/a'\\''b'"
+        );
+    }
+
+    #[test]
+    fn a_part_of_a_path_stays_one_part() {
+        assert_eq!(part("a/b ü?#%"), "a%2Fb%20%C3%BC%3F%23%25");
+    }
+}

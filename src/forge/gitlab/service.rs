@@ -1,0 +1,63 @@
+//! The way of the gitlab crate's requests out: over the wire that both forges share.
+
+use std::{borrow::Cow, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gitlab::api::{ApiError, AsyncClient, Endpoint, Pageable, QueryParams, RestClient};
+use url::Url;
+
+use crate::forge::wire::{Ask, Failed, Wire};
+
+/// The gitlab crate's client: one exchange for each request.
+#[derive(Clone, Debug)]
+pub(super) struct Exchanges(pub(super) Arc<Wire>);
+
+impl RestClient for Exchanges {
+    type Error = Failed;
+
+    fn rest_endpoint(&self, endpoint: &str) -> Result<Url, ApiError<Failed>> {
+        self.0.url(&format!("/api/v4/{endpoint}")).map_err(ApiError::client)
+    }
+}
+
+#[async_trait]
+impl AsyncClient for Exchanges {
+    async fn rest_async(&self, request: http::request::Builder, body: Vec<u8>) -> Result<http::Response<Bytes>, ApiError<Failed>> {
+        let unmade = |reason: &str| ApiError::client(Failed::harmless(self.0.unreadable(reason)));
+        let (head, body) = request.body(body).map_err(|e| unmade(&e.to_string()))?.into_parts();
+        let mut url: Url = head.uri.to_string().parse().map_err(|e: url::ParseError| unmade(&e.to_string()))?;
+        // The gitlab crate writes a question mark where it asks nothing.
+        if url.query() == Some("") {
+            url.set_query(None);
+        }
+        let ask = Ask { method: head.method, url, headers: head.headers, body: body.into() };
+        self.0.exchange(&ask).await.map_err(ApiError::client)
+    }
+}
+
+/// The pipelines of a project in one status: the gitlab crate does not know all of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PipelinesThatAre<'p> {
+    /// The project, as a part of a path.
+    pub(super) project: &'p str,
+    pub(super) status: &'static str,
+}
+
+impl Endpoint for PipelinesThatAre<'_> {
+    fn method(&self) -> http::Method {
+        http::Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/pipelines", self.project).into()
+    }
+
+    fn parameters(&self) -> QueryParams<'_> {
+        let mut parameters = QueryParams::default();
+        parameters.push("status", self.status);
+        parameters
+    }
+}
+
+impl Pageable for PipelinesThatAre<'_> {}
