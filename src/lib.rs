@@ -1,8 +1,9 @@
 //! canship: can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
-//! only; from the ground up: `record` → `plan`, `process` → `archive`, `secret`, `network`, `state` → `source`,
-//! `registry`, `forge`, `history` → `spare`, `probe`, `compare` → `drill` → `report` (which uses `record` and `plan` only) → `cli`.
+//! only; from the ground up: `record` → `plan`, `pipeline`, `process` → `archive`, `secret`, `network`, `state` → `source`,
+//! `registry`, `forge`, `history` → `spare`, `probe`, `compare` → `drill` → `report` (which uses `record`, `plan` and
+//! `pipeline` only) → `cli`.
 
 pub mod archive;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod drill;
 pub mod forge;
 pub mod history;
 pub mod network;
+pub mod pipeline;
 pub mod plan;
 pub mod probe;
 mod process;

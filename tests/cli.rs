@@ -12,7 +12,7 @@ use std::process::Command;
 
 use support::{Canship, run::Ran};
 
-const COMMANDS: [&str; 8] = ["drill", "plan", "report", "status", "schema", "demo", "completions", "man"];
+const COMMANDS: [&str; 9] = ["drill", "plan", "pipeline", "report", "status", "schema", "demo", "completions", "man"];
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 /// A call that does what it should.
@@ -86,6 +86,7 @@ fn the_schemas_are_the_files_in_the_tree() {
     assert_eq!(prints(&["schema"]), include_str!("../pipelines/canship.schema.json"));
     assert_eq!(prints(&["schema", "plan"]), prints(&["schema"]));
     assert_eq!(prints(&["schema", "record"]), include_str!("../pipelines/record.schema.json"));
+    assert_eq!(prints(&["schema", "pipeline"]), include_str!("../pipelines/pipeline.schema.json"));
     assert_eq!(prints(&["schema", "status"]), include_str!("../pipelines/status.schema.json"));
 }
 

@@ -26,11 +26,13 @@ pub(super) enum Command {
     Clean(CleanOptions),
     /// Print the plan with every default and where each value comes from
     Plan(PlanOptions),
+    /// Show the build path of a release, as the repository's own GitHub workflows and GitLab CI files say it
+    Pipeline(PipelineOptions),
     /// Render the report of an earlier drill from its event log
     Report(ReportOptions),
     /// Say what the drills on record come to today: the last answer, how old it is, and how times and verdicts moved
     Status(StatusOptions),
-    /// Print a JSON Schema: of the plan, of the JSON report, or of `status`
+    /// Print a JSON Schema: of the plan, of the JSON report, of `status`, or of `pipeline`
     Schema(SchemaOptions),
     /// Make a small project with a mirror and a registry, and drill it
     Demo(DemoOptions),
@@ -125,6 +127,28 @@ pub(super) enum PlanFormat {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct PipelineOptions {
+    /// The root of the repository
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = PipelineForm::Text)]
+    pub(super) format: PipelineForm,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum PipelineForm {
+    /// Lines for people
+    Text,
+    /// Versioned JSON
+    Json,
+    /// The picture of the path for Graphviz
+    Dot,
+    /// The picture of the path for Mermaid
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ReportOptions {
     /// The event log of a drill
     #[arg(long, value_name = "FILE")]
@@ -190,6 +214,8 @@ pub(super) enum SchemaOf {
     Record,
     /// What `status` prints as JSON
     Status,
+    /// What `pipeline` prints as JSON
+    Pipeline,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod follow;
 mod history;
 mod network;
 mod output;
+mod pipeline;
 mod place;
 mod plan;
 mod report;
@@ -46,6 +47,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Drill(options) => drill::run(&options),
         Command::Clean(options) => clean::run(&options),
         Command::Plan(options) => plan::run(&options),
+        Command::Pipeline(options) => pipeline::run(&options),
         Command::Report(options) => report::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Schema(options) => schema::run(options),

@@ -10,6 +10,7 @@ mod junit;
 mod lines;
 mod markdown;
 mod md;
+mod pipeline;
 mod plain;
 mod proofs;
 mod status;
@@ -19,6 +20,7 @@ mod words;
 
 pub use json::{render_status as render_status_json, schema as json_schema, status_schema};
 pub use lines::{Colour, Drawing, Layout};
+pub use pipeline::{PipelineFormat, render as render_pipeline, schema as pipeline_schema};
 pub use status::render as render_status;
 pub use text::render as render_text;
 

@@ -1,0 +1,333 @@
+//! A workflow with all that it calls in this repository.
+//!
+//! Invariants: calls that go in circles end; the number of calls is bounded; the same file called twice with other inputs
+//! is read twice; what a caller does not pass is not there.
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
+
+use super::{
+    eval::{self, Eval, Val},
+    expr,
+    matrix::{self, Combo},
+    scope::{Scope, Secrets},
+    triggers::Triggers,
+    uses::{self, Uses},
+};
+use crate::pipeline::{
+    locate::Locator,
+    model::{Job, Sure, Topic},
+    notes::Notes,
+    publish::actions,
+    yaml::{Node, Place, Yaml},
+};
+
+/// More calls than GitHub allows in one run (50), since more than one event is looked at.
+const CALLS: usize = 200;
+/// GitHub nests ten levels.
+const DEEPEST: usize = 12;
+
+/// A walk through one workflow.
+pub(super) struct Walk<'f> {
+    pub(super) notes: Notes<'f>,
+    pub(super) own: Option<&'f str>,
+    pub(super) jobs: Vec<Job>,
+    /// The local files that are read beside the one it starts from.
+    pub(super) files: BTreeSet<String>,
+    /// The local workflows that are called.
+    pub(super) called: BTreeSet<String>,
+    pub(super) work: &'f Cell<u32>,
+    pub(super) stack: Vec<String>,
+    calls: usize,
+    /// How often a local action was read.
+    pub(super) actions: usize,
+}
+
+/// Where steps stand: the job and what names mean in it.
+#[derive(Clone, Copy)]
+pub(super) struct Here<'s> {
+    pub(super) job: &'s str,
+    pub(super) scope: &'s Scope,
+    /// Maps of `env`, the innermost first.
+    pub(super) env: &'s [Yaml],
+    pub(super) combos: &'s [Combo],
+    pub(super) work: &'s Cell<u32>,
+}
+
+impl<'s> Here<'s> {
+    /// Everything that a text can come to in the combinations of the job.
+    pub(super) fn values(self, text: &str) -> Vec<Val> {
+        let eval = Eval { scope: self.scope, env: self.env, combo: None, work: self.work, depth: 0 };
+        if !text.contains("${{") {
+            return vec![Val::Known(text.to_owned())];
+        }
+        if self.combos.is_empty() || !(text.contains("matrix") || text.contains("env.")) {
+            return eval.text(text);
+        }
+        let mut all: Vec<Val> = Vec::new();
+        for combo in self.combos {
+            for value in (Eval { combo: Some(combo), ..eval }).text(text) {
+                let is_there = |known: &Val| match (known, &value) {
+                    (Val::Known(a), Val::Known(b)) | (Val::Open(a), Val::Open(b)) => a == b,
+                    (Val::Node(a), Val::Node(b)) => Rc::ptr_eq(a, b),
+                    _ => false,
+                };
+                if !all.iter().any(is_there) {
+                    all.push(value);
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether a condition can never hold.
+    pub(super) fn never(self, condition: Option<&Yaml>) -> bool {
+        let Some(condition) = condition.and_then(|node| node.as_str()) else { return false };
+        let eval = Eval { scope: self.scope, env: self.env, combo: None, work: self.work, depth: 0 };
+        let bare = condition.trim();
+        let values = if bare.starts_with("${{") { eval.text(bare) } else { eval.expression(bare) };
+        eval::truth(&values) == Some(false)
+    }
+
+    pub(super) fn with_env(self, env: &'s [Yaml]) -> Self {
+        Self { env, ..self }
+    }
+}
+
+impl<'f> Walk<'f> {
+    pub(super) fn new(notes: Notes<'f>, own: Option<&'f str>, work: &'f Cell<u32>) -> Self {
+        Self {
+            notes,
+            own,
+            jobs: Vec::new(),
+            files: BTreeSet::new(),
+            called: BTreeSet::new(),
+            work,
+            stack: Vec::new(),
+            calls: 0,
+            actions: 0,
+        }
+    }
+
+    /// Reads a workflow; `caller` is the job that calls it.
+    pub(super) fn workflow(&mut self, path: &str, scope: &Scope, caller: Option<&str>) {
+        let Some(workflow) = self.notes.files.yaml(path).and_then(|file| file.documents.first().cloned()) else { return };
+        self.stack.push(path.to_owned());
+        let env: Vec<Yaml> = workflow.get("env").cloned().into_iter().collect();
+        let here = Here { job: caller.unwrap_or_default(), scope, env: &env, combos: &[], work: self.work };
+        if let Some(env) = workflow.get("env") {
+            self.scan(env, "env", here);
+        }
+        let jobs = workflow.get("jobs").map(|jobs| jobs.entries()).unwrap_or_default();
+        let inherits = jobs.iter().any(|job| job.node.get("permissions").is_none());
+        if let Some(permissions) = workflow.get("permissions").filter(|_| inherits) {
+            self.permissions(permissions, here);
+        }
+        for entry in jobs {
+            let id = caller.map_or_else(|| entry.key.to_string(), |caller| format!("{caller}/{}", entry.key));
+            self.job(&id, entry.key_place, &entry.node, here.with_env(&env), caller);
+        }
+        self.stack.pop();
+    }
+
+    fn job(&mut self, id: &str, place: Place, job: &Yaml, around: Here<'_>, caller: Option<&str>) {
+        let needs = job.get("needs").map(|needs| needs.texts()).unwrap_or_default();
+        let inside = |need: &str| caller.map_or_else(|| need.to_owned(), |caller| format!("{caller}/{need}"));
+        let mut needs: Vec<String> = needs.into_iter().map(|(need, _)| inside(need)).collect();
+        if let (true, Some(caller)) = (needs.is_empty(), caller) {
+            needs.push(caller.to_owned());
+        }
+        let calls = job.get("uses").and_then(|uses| uses.as_str()).map(str::to_owned);
+        let condition = job
+            .get("if")
+            .and_then(|condition| condition.as_str())
+            .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        let at = self.notes.files.at(place);
+        self.jobs.push(Job { id: id.to_owned(), at, needs, condition, calls, publishes: BTreeMap::new(), on_release_path: false });
+
+        let combos = matrix::combos(job, around.scope, around.env, around.work);
+        let env: Vec<Yaml> = job.get("env").into_iter().chain(around.env).cloned().collect();
+        let here = Here { job: id, env: &env, combos: &combos, ..around };
+        if let Some(permissions) = job.get("permissions") {
+            self.permissions(permissions, here);
+        }
+        for entry in job.entries() {
+            if !matches!(&*entry.key, "steps" | "secrets" | "with" | "permissions" | "needs") {
+                self.scan(&entry.node, &entry.key, here);
+            }
+        }
+        self.runner(job, here);
+        self.environment(job, here);
+        self.images(job, here);
+        match job.get("uses") {
+            Some(uses) => self.call(job, uses, here),
+            None => self.steps(job, here),
+        }
+    }
+
+    fn permissions(&mut self, permissions: &Yaml, here: Here<'_>) {
+        let token = permissions.get("id-token").filter(|value| value.as_str() == Some("write"));
+        let all = (permissions.as_str() == Some("write-all")).then_some(permissions);
+        if let Some(node) = token.or(all) {
+            let job = Some(here.job).filter(|job| !job.is_empty());
+            self.notes.fact(Topic::Oidc, "id-token", (node.place, Sure::Read, "permissions", job));
+        }
+    }
+
+    /// Takes in secrets and variables, wherever they stand within a node.
+    pub(super) fn scan(&mut self, node: &Yaml, role: &str, here: Here<'_>) {
+        for scalar in node.scalars() {
+            let Some(text) = scalar.as_str() else { continue };
+            let mut locator = Locator::new(scalar);
+            if role == "if" && !text.contains("${{") {
+                self.references(scalar, &mut locator, (text, 0), (role, here));
+                continue;
+            }
+            if !text.contains("${{") {
+                continue;
+            }
+            for piece in expr::pieces(text) {
+                if let expr::Piece::Expression(inner, at) = piece {
+                    self.references(scalar, &mut locator, (inner, at), (role, here));
+                }
+            }
+        }
+    }
+
+    fn references(
+        &mut self,
+        scalar: &Node,
+        locator: &mut Locator<'_>,
+        (text, start): (&str, usize),
+        (role, here): (&str, Here<'_>),
+    ) {
+        for reference in expr::references(text) {
+            let topic = match reference.context {
+                "secrets" => Topic::Secrets,
+                "vars" => Topic::Variables,
+                "github" if reference.name == "token" => Topic::Secrets,
+                _ => continue,
+            };
+            let place = self.notes.place(locator, scalar, start + reference.at);
+            let job = Some(here.job).filter(|job| !job.is_empty());
+            if topic == Topic::Variables {
+                self.notes.fact(topic, reference.name, (place, Sure::Read, role, job));
+                continue;
+            }
+            if reference.context == "github" {
+                self.notes.fact(topic, "GITHUB_TOKEN", (place, Sure::Read, role, job));
+                continue;
+            }
+            let owners = here.scope.owners(reference.name);
+            if owners.is_empty() {
+                self.notes.open(place, format!("the secret `{}` is not passed by the caller: it is empty here", reference.name));
+            }
+            for owner in owners {
+                let sure = if owner == reference.name { Sure::Read } else { Sure::Computed };
+                self.notes.fact(topic, &owner, (place, sure, role, job));
+            }
+        }
+    }
+
+    fn call(&mut self, job: &Yaml, uses: &Yaml, here: Here<'_>) {
+        let Some(text) = uses.as_str() else { return };
+        for key in ["with", "secrets"] {
+            if let Some(node) = job.get(key) {
+                self.scan(node, key, here);
+            }
+        }
+        let read = uses::read(text);
+        self.calls += 1;
+        let path = if self.calls > CALLS { None } else { uses::workflow(&read, self.own, self.notes.files) };
+        let Some(path) = path else {
+            if let Uses::Remote { name, .. } = &read {
+                self.notes.fact(Topic::Remote, text, (uses.place, Sure::Outside, "reusable workflow", Some(here.job)));
+                self.notes.open(uses.place, format!("what `{text}` does is not in this repository"));
+                if let Some(does) = actions::does(name) {
+                    self.remote_workflow(does, text, uses.place, here);
+                }
+            } else {
+                self.notes.open(uses.place, "more calls than GitHub allows: not followed".to_owned());
+            }
+            return;
+        };
+        if !matches!(read, Uses::Local(_)) {
+            self.notes.open(uses.place, format!("`{text}` is read as `{path}` is here; another ref may differ"));
+        }
+        if self.stack.contains(&path) {
+            self.notes.open(uses.place, format!("`{path}` calls itself in a circle"));
+            return;
+        }
+        if self.stack.len() > DEEPEST {
+            self.notes.open(uses.place, "calls are nested deeper than GitHub allows: not followed".to_owned());
+            return;
+        }
+        let Some(called) = self.notes.files.yaml(&path).and_then(|file| file.documents.first().cloned()) else {
+            self.notes.open(uses.place, format!("there is no workflow `{path}` that can be read"));
+            return;
+        };
+        self.files.insert(path.clone());
+        self.called.insert(path.clone());
+        let scope = Scope::called(passed_secrets(job, here.scope), inputs(&called, job.get("with"), here));
+        self.workflow(&path, &scope, Some(here.job));
+    }
+
+    fn remote_workflow(&mut self, does: actions::Does, text: &str, place: Place, here: Here<'_>) {
+        use crate::pipeline::{notes::Published, publish::Target};
+        let mut publishes =
+            |target, sure| self.notes.publishes(Published { target, sure, place, role: text.to_owned(), job: here.job.to_owned() });
+        match does {
+            actions::Does::Publishes(target) => {
+                publishes(target, Sure::Read);
+                if target == Target::SlsaProvenance && text.contains("builder_go") {
+                    publishes(Target::GithubRelease, Sure::Delegated(text.to_owned()));
+                }
+            }
+            actions::Does::PushesImage => publishes(Target::ContainerImage, Sure::Outside),
+            _ => {}
+        }
+    }
+}
+
+/// The secrets that a call passes, by their names in the called workflow.
+fn passed_secrets(job: &Yaml, scope: &Scope) -> Secrets {
+    let Some(secrets) = job.get("secrets") else { return Secrets::Passed(HashMap::new()) };
+    if secrets.as_str() == Some("inherit") {
+        return scope.secrets.clone();
+    }
+    let owners = |node: &Yaml| -> Vec<String> {
+        let text = node.as_str().unwrap_or_default();
+        let inner = expr::pieces(text).into_iter().filter_map(|piece| match piece {
+            expr::Piece::Expression(inner, _) => Some(inner),
+            expr::Piece::Text(_) => None,
+        });
+        let named = inner.flat_map(expr::references).filter(|reference| reference.context == "secrets");
+        named.flat_map(|reference| scope.owners(reference.name)).collect()
+    };
+    Secrets::Passed(secrets.entries().iter().map(|entry| (entry.key.to_ascii_lowercase(), owners(&entry.node))).collect())
+}
+
+/// What the inputs of a call can be: what is passed, else the default.
+fn inputs(called: &Yaml, with: Option<&Yaml>, here: Here<'_>) -> HashMap<String, Vec<Val>> {
+    let triggers = Triggers::read(called);
+    let declared = triggers.get("workflow_call").and_then(|event| event.node.clone()).and_then(|node| node.get("inputs").cloned());
+    given(declared.as_ref(), with, here)
+}
+
+/// What is given to inputs that are declared so.
+pub(super) fn given(declared: Option<&Yaml>, with: Option<&Yaml>, here: Here<'_>) -> HashMap<String, Vec<Val>> {
+    let mut found = HashMap::new();
+    for entry in declared.map(|declared| declared.entries()).unwrap_or_default() {
+        if let Some(default) = entry.node.get("default") {
+            let text = default.as_str().unwrap_or_default();
+            found.insert(entry.key.to_ascii_lowercase(), here.values(text));
+        }
+    }
+    for entry in with.map(|with| with.entries()).unwrap_or_default() {
+        found.insert(entry.key.to_ascii_lowercase(), here.values(entry.node.as_str().unwrap_or_default()));
+    }
+    found
+}

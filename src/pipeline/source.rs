@@ -1,0 +1,284 @@
+//! The files of a repository, read once each and never from outside of it.
+//!
+//! Invariants: no path leaves the root, whatever links say; no file is read that is larger than what either forge reads;
+//! all files together are bounded; a file that cannot be read is a problem, and no reason to stop.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeSet, HashMap},
+    fs,
+    io::Read as _,
+    ops::Range,
+    path::{Component, Path, PathBuf},
+    rc::Rc,
+};
+
+use super::{
+    model::{At, Problem},
+    yaml::{self, Place, Yaml},
+};
+
+/// Larger than GitLab reads (2 MiB) and GitHub takes.
+const LARGEST: u64 = 2 * 1024 * 1024;
+/// What all files together may have.
+const ALTOGETHER: u64 = 24 * 1024 * 1024;
+/// The most files that a folder is looked through for.
+const FILES: usize = 2_000;
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: String,
+    pub(super) text: String,
+    pub(super) documents: Vec<Yaml>,
+    lines: OnceCell<Vec<usize>>,
+}
+
+/// The files of one repository.
+#[derive(Debug)]
+pub(super) struct Files {
+    root: PathBuf,
+    known: RefCell<HashMap<String, Option<Rc<File>>>>,
+    by_number: RefCell<Vec<Rc<File>>>,
+    problems: RefCell<BTreeSet<Problem>>,
+    left: RefCell<u64>,
+}
+
+impl Files {
+    pub(super) fn new(root: &Path) -> Self {
+        Self {
+            root: fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf()),
+            known: RefCell::default(),
+            by_number: RefCell::default(),
+            problems: RefCell::default(),
+            left: RefCell::new(ALTOGETHER),
+        }
+    }
+
+    /// What went wrong so far.
+    pub(super) fn into_problems(self) -> BTreeSet<Problem> {
+        self.problems.into_inner()
+    }
+
+    /// How many files were read.
+    pub(super) fn count(&self) -> usize {
+        self.by_number.borrow().len()
+    }
+
+    /// The YAML file at this path, which starts at the root; none if there is none that can be read.
+    pub(super) fn yaml(&self, path: &str) -> Option<Rc<File>> {
+        let path = clean(path)?;
+        if let Some(known) = self.known.borrow().get(&path) {
+            return known.clone();
+        }
+        let file = self.load(&path);
+        self.known.borrow_mut().insert(path, file.clone());
+        file
+    }
+
+    /// Whether there is a file at this path within the root.
+    pub(super) fn has(&self, path: &str) -> bool {
+        clean(path).and_then(|path| self.inside(&path)).is_some_and(|path| path.is_file())
+    }
+
+    /// Whether there is a file or a folder at this path within the root.
+    pub(super) fn is_there(&self, path: &str) -> bool {
+        self.inside(path).is_some()
+    }
+
+    /// The start of a text file that is no YAML of a pipeline.
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        let path = self.inside(&clean(path)?).filter(|path| path.is_file())?;
+        let mut text = String::new();
+        fs::File::open(path).ok()?.take(LARGEST).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// The names of the files in a folder with one of these endings, sorted; folders and what links out are left out.
+    pub(super) fn list(&self, folder: &str, endings: &[&str]) -> Vec<String> {
+        let Some(entries) = self.inside(folder).and_then(|path| fs::read_dir(path).ok()) else { return Vec::new() };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| endings.iter().any(|ending| name.ends_with(ending)))
+            .take(FILES)
+            .collect();
+        names.sort();
+        let at = |name: &String| if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        names.iter().map(at).filter(|path| self.has(path)).collect()
+    }
+
+    /// Every file below the root whose path matches, for includes with wildcards; bounded, links not followed.
+    pub(super) fn matching(&self, matches: impl Fn(&str) -> bool) -> Vec<String> {
+        let (mut found, mut open, mut seen) = (Vec::new(), vec![String::new()], 0_usize);
+        while let Some(folder) = open.pop() {
+            let Ok(entries) = fs::read_dir(self.root.join(&folder)) else { continue };
+            for entry in entries.flatten() {
+                seen += 1;
+                if seen > 20 * FILES {
+                    return found;
+                }
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() && path != ".git" => open.push(path),
+                    Ok(kind) if kind.is_file() && matches(&path) => found.push(path),
+                    _ => {}
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// The real path of what is named, if it is within the root.
+    fn inside(&self, path: &str) -> Option<PathBuf> {
+        let real = fs::canonicalize(self.root.join(path)).ok()?;
+        real.starts_with(&self.root).then_some(real)
+    }
+
+    fn load(&self, path: &str) -> Option<Rc<File>> {
+        let joined = self.root.join(path);
+        let Some(real) = self.inside(path) else {
+            if fs::symlink_metadata(&joined).is_ok() {
+                self.tell(path, "the file is a link that leads nowhere or out of the repository: not read");
+            }
+            return None;
+        };
+        if !real.is_file() {
+            return None;
+        }
+        let text = match self.read_text(&real) {
+            Ok(text) => text,
+            Err(reason) => {
+                self.tell(path, &reason);
+                return None;
+            }
+        };
+        let number = u32::try_from(self.by_number.borrow().len()).ok()?;
+        let found = yaml::read(&text, number);
+        let file = Rc::new(File { path: path.to_owned(), text, documents: found.documents, lines: OnceCell::new() });
+        self.by_number.borrow_mut().push(Rc::clone(&file));
+        if let Some(broken) = found.broken {
+            self.problem(broken.place, format!("the file cannot be read from here on: {}", broken.reason), true);
+        }
+        for (key, place) in found.twice {
+            self.problem(place, format!("the key `{key}` is there twice; this one holds"), false);
+        }
+        Some(file)
+    }
+
+    fn read_text(&self, path: &Path) -> Result<String, String> {
+        let mut bytes = Vec::new();
+        let left = *self.left.borrow();
+        let limit = LARGEST.min(left).saturating_add(1);
+        let file = fs::File::open(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| format!("the file cannot be read: {error}"))?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if length > LARGEST {
+            return Err("the file is larger than 2MiB, more than a forge reads: not read".to_owned());
+        }
+        if length > left {
+            return Err("the files before this one are larger than 24MiB altogether: not read".to_owned());
+        }
+        *self.left.borrow_mut() = left - length;
+        text_of(bytes)
+    }
+
+    fn tell(&self, path: &str, what: &str) {
+        let at = At { file: path.to_owned(), line: 1, column: 1 };
+        self.problems.borrow_mut().insert(Problem { at, what: what.to_owned(), broken: true });
+    }
+
+    /// Remembers what is wrong at a place.
+    pub(super) fn problem(&self, place: Place, what: String, broken: bool) {
+        let at = self.at(place);
+        self.problems.borrow_mut().insert(Problem { at, what, broken });
+    }
+
+    /// Line and column of a place.
+    pub(super) fn at(&self, place: Place) -> At {
+        let files = self.by_number.borrow();
+        match usize::try_from(place.file).ok().and_then(|number| files.get(number)) {
+            Some(file) => file.at(place.offset),
+            None => At { file: String::new(), line: 1, column: 1 },
+        }
+    }
+
+    /// The file that a place is in.
+    pub(super) fn file(&self, place: Place) -> Option<Rc<File>> {
+        self.by_number.borrow().get(usize::try_from(place.file).ok()?).cloned()
+    }
+}
+
+impl File {
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|at| at + 1).collect())
+    }
+
+    /// The number of the line that this byte is in, from zero.
+    pub(super) fn line_of(&self, offset: usize) -> usize {
+        self.lines().partition_point(|start| *start <= offset)
+    }
+
+    /// The bytes of a line, its end with them.
+    pub(super) fn line(&self, number: usize) -> Option<Range<usize>> {
+        let start = number.checked_sub(1).map_or(Some(0), |before| self.lines().get(before).copied())?;
+        Some(start..self.lines().get(number).copied().unwrap_or(self.text.len()))
+    }
+
+    fn at(&self, offset: u32) -> At {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        let line = self.line_of(offset);
+        let start = self.line(line).map_or(0, |line| line.start);
+        // Nobody counts the characters of a line that long.
+        let within = self.text.as_bytes().get(start..offset).unwrap_or_default();
+        let column = if within.len() > 10_000 { within.len() } else { String::from_utf8_lossy(within).chars().count() };
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        At { file: self.path.clone(), line: number(line + 1), column: number(column + 1) }
+    }
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err("the file is UTF-16: a forge reads UTF-8 only".to_owned());
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', valid).count() + 1;
+        format!("the file is not UTF-8 from line {line} on")
+    })?;
+    match memchr::memchr(0, text.as_bytes()) {
+        Some(at) => {
+            Err(format!("the file has a NUL character on line {}", memchr::memchr_iter(b'\n', &text.as_bytes()[..at]).count() + 1))
+        }
+        None => Ok(text),
+    }
+}
+
+/// The path without detours; none if it leaves the root.
+pub(super) fn clean(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(part) => parts.push(part.to_str()?),
+            Component::ParentDir => {
+                parts.pop()?;
+            }
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn a_path_never_leaves_the_root() {
+        assert_eq!(clean("./a/../b//c.yml").as_deref(), Some("b/c.yml"));
+        assert_eq!(clean("/ci/x.yml").as_deref(), Some("ci/x.yml"));
+        assert_eq!(clean("../x.yml"), None);
+        assert_eq!(clean("a/../../x.yml"), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! GitLab's CI files, read as GitLab reads them.
+
+use super::*;
+
+/// What this CI file says.
+fn ci(text: &str) -> Pipeline {
+    pipeline(&[(".gitlab-ci.yml", text)])
+}
+
+/// The secrets of one job that publishes with this script.
+fn secrets(script: &str) -> Vec<String> {
+    let lines: String = script.lines().map(|line| format!("      {line}\n")).collect::<Vec<_>>().concat();
+    values(
+        &ci(&format!(
+            "ship:\n  stage: release\n  variables: {{OWN: x, RENAMED: $OUTER}}\n  script:\n    - docker push a/b\n    - |\n{lines}"
+        )),
+        Topic::Secrets,
+    )
+}
+
+#[test]
+fn a_secret_is_read_and_neither_declared_nor_given() {
+    assert_eq!(
+        secrets("curl -u $USER_NAME:${PASS} $OWN $CI_JOB_TOKEN $HOME\nX=1; echo $X $LOCAL_VERSION"),
+        ["LOCAL_VERSION", "OUTER", "PASS", "USER_NAME"]
+    );
+    assert_eq!(secrets("export TOKEN=$(cat x)\necho $TOKEN\n[[ -v TESTED ]] && echo \\$ESCAPED"), ["OUTER", "TESTED"]);
+}
+
+#[test]
+fn a_switch_in_rules_is_no_secret() {
+    let found = ci("ship:\n  stage: release\n  script: [docker push a/b]\n  rules: [{if: $SWITCH}, {if: $CI_COMMIT_TAG}]\n");
+    assert!(values(&found, Topic::Secrets).is_empty());
+    assert_eq!(releases(&found), [".gitlab-ci.yml"]);
+}
+
+#[test]
+fn a_job_is_what_it_extends_with_itself_over_it() {
+    let found = ci(
+        "default: {tags: [d]}\n.a: {tags: [a], variables: {X: '1', Y: $ONE}}\n.b: {variables: {Y: $TWO}}\nship:\n  extends: [.a, .b]\n  stage: release\n  script: [docker push a/b]\nother:\n  stage: release\n  script: [docker push a/b]\n",
+    );
+    assert_eq!(values(&found, Topic::RunnerLabels), ["a", "d"]);
+    assert_eq!(values(&found, Topic::Secrets), ["TWO"]);
+    assert!(is_open(&ci("ship: {extends: .none, script: [docker push a/b]}\n"), "`.none`, which is not in this repository"));
+}
+
+#[test]
+fn references_stand_anywhere() {
+    let found = ci(
+        ".s: {script: [docker push a/b, echo $FROM_S]}\n.t: [one, two]\n.r: {if: $CI_COMMIT_TAG}\nship:\n  script: [!reference [.s, script], echo $OWN_ONE]\n  tags: [!reference [.t]]\n  rules: [{if: !reference [.r, if]}]\n",
+    );
+    assert_eq!(values(&found, Topic::Secrets), ["FROM_S", "OWN_ONE"]);
+    assert_eq!(values(&found, Topic::RunnerLabels), ["one", "two"]);
+    assert_eq!(found.releases[0].triggers[0].filters, ["$CI_COMMIT_TAG"]);
+}
+
+#[test]
+fn includes_are_followed_in_every_local_form() {
+    for include in ["ci/a.yml", "[/ci/a.yml]", "{local: ci/a.yml}", "[{local: '/ci/*.yml'}]", "[{local: 'ci/**/*.yml'}]"] {
+        let found = pipeline(&[
+            (".gitlab-ci.yml", &format!("include: {include}\nship: {{variables: {{B: $OVER}}}}\n")),
+            ("ci/a.yml", "ship: {script: [docker push a/b], variables: {A: $UNDER, B: $LOST}}\n"),
+        ]);
+        assert_eq!(values(&found, Topic::Secrets), ["OVER", "UNDER"], "{include}");
+        assert_eq!(found.releases[0].files, ["ci/a.yml"]);
+    }
+}
+
+#[test]
+fn what_others_have_is_told_and_not_read() {
+    let found = ci(
+        "include:\n- {project: a/b, file: [x.yml, y.yml]}\n- {remote: 'https://x/y.yml'}\n- {template: T.yml}\n- {component: g/c@1}\nship: {script: [docker push a/b]}\n",
+    );
+    let remote = sure(&found, Topic::Remote, |sure| *sure == Sure::Outside);
+    assert_eq!(remote, ["T.yml", "a/b: x.yml, y.yml", "g/c@1", "https://x/y.yml"]);
+    let nothing = ci("include: [{project: a/b, file: x.yml}]\n");
+    assert!(releases(&nothing).is_empty() && is_open(&nothing, "not in this repository"));
+}
+
+#[test]
+fn of_two_includes_that_exclude_each_other_one_is_read() {
+    let found = pipeline(&[
+        (
+            ".gitlab-ci.yml",
+            "include:\n- {local: canonical.yml, rules: [{if: $CI_PROJECT_PATH == 'a/b'}]}\n- {local: fork.yml, rules: [{if: $CI_PROJECT_PATH == 'a/b', when: never}]}\nship: {tags: [!reference [.tag]], script: [docker push a/b]}\n",
+        ),
+        ("canonical.yml", ".tag: canonical\n"),
+        ("fork.yml", ".tag: fork\n"),
+    ]);
+    assert_eq!(values(&found, Topic::RunnerLabels), ["canonical"]);
+}
+
+#[test]
+fn a_header_gives_inputs() {
+    let found = pipeline(&[
+        (".gitlab-ci.yml", "include: [{local: c.yml, inputs: {job: ship}}]\n"),
+        (
+            "c.yml",
+            "spec: {inputs: {job: {}, tag: {default: big}}}\n---\n$[[ inputs.job ]]: {tags: ['$[[ inputs.tag ]]'], script: [docker push a/b]}\n",
+        ),
+    ]);
+    assert_eq!(values(&found, Topic::RunnerLabels), ["big"]);
+    assert_eq!(found.releases[0].jobs[0].id, "ship");
+}
+
+#[test]
+fn of_a_key_that_is_there_twice_the_last_holds_with_a_warning() {
+    let found = ci("ship: {script: [echo]}\nship: {script: [docker push a/b], tags: [last]}\n");
+    assert_eq!(values(&found, Topic::RunnerLabels), ["last"]);
+    assert!(
+        found
+            .problems
+            .iter()
+            .any(|problem| problem.what.contains("`ship` is there twice") && !problem.broken && problem.at.line == 2)
+    );
+}
+
+#[test]
+fn child_pipelines_are_read_or_told() {
+    let found = pipeline(&[
+        (
+            ".gitlab-ci.yml",
+            "c: {trigger: {include: [{local: child.yml}]}}\nd: {trigger: {include: [{artifact: x.yml, job: make}]}}\n",
+        ),
+        ("child.yml", "ship: {script: [docker push a/b]}\n"),
+    ]);
+    assert_eq!(releases(&found), [".gitlab-ci.yml"]);
+    assert!(is_open(&found, "while the pipeline runs"));
+}
+
+#[test]
+fn tags_come_from_the_jobs_matrix() {
+    let found = ci("ship: {script: [docker push a/b], tags: ['arch:$ARCH', $OTHER], parallel: {matrix: [{ARCH: [x, y]}]}}\n");
+    assert_eq!(values(&found, Topic::RunnerLabels), ["arch:x", "arch:y"]);
+    assert_eq!(sure(&found, Topic::RunnerLabels, |sure| *sure == Sure::Dynamic), ["$OTHER"]);
+}
+
+#[test]
+fn registries_are_found_through_variables() {
+    let found = ci(
+        "variables: {STAGING: ghcr.io/acme, TOOL: regctl}\ncopy:\n  stage: release\n  variables: {FROM: $STAGING, TO: $INTERNAL}\n  script:\n  - ${TOOL} registry login \"${FROM}\" -u a\n  - ${TOOL} registry login $TO -u a\n  - ${TOOL} image copy x y\nkaniko:\n  script: ['/kaniko/executor --destination acme/api:$tag --destination $CI_REGISTRY_IMAGE:1']\n",
+    );
+    let all = sure(&found, Topic::Registries, |_| true);
+    assert_eq!(all, ["$CI_REGISTRY", "$INTERNAL", "docker.io", "ghcr.io"]);
+    assert!(values(&found, Topic::PublishTargets).contains(&"container-image".to_owned()));
+    assert_eq!(values(&found, Topic::Secrets), ["INTERNAL"]);
+}
+
+#[test]
+fn releases_pages_tokens_and_people_are_seen() {
+    let found = ci(
+        "ship:\n  release: {tag_name: $CI_COMMIT_TAG}\n  script: [echo]\n  when: manual\n  environment: {name: live/$CI_COMMIT_REF_NAME}\n  id_tokens: {MY_TOKEN: {aud: x}}\npages: {script: [make], artifacts: {paths: [public]}}\n",
+    );
+    assert_eq!(values(&found, Topic::PublishTargets), ["gitlab-pages", "gitlab-release"]);
+    assert_eq!(values(&found, Topic::Oidc), ["MY_TOKEN"]);
+    assert_eq!(values(&found, Topic::Approvals), ["ship"]);
+    assert_eq!(sure(&found, Topic::Environments, |_| true), ["live/$CI_COMMIT_REF_NAME"]);
+}
+
+#[test]
+fn a_ci_file_of_another_name_is_found_by_its_looks() {
+    let text = "stages: [release]\nship: {stage: release, script: [docker push a/b]}\n";
+    assert_eq!(releases(&pipeline(&[(".acme-ci.yml", text)])), [".acme-ci.yml"]);
+    assert!(releases(&pipeline(&[(".acme-ci.yml", "rules: [a]\n")])).is_empty());
+}
