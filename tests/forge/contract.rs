@@ -5,9 +5,11 @@ use serde_json::json;
 use crate::{
     lab::Caller,
     simulator::{
+        call::When,
         github::{GitHub, TOKEN},
         gitlab::{self, GitLab},
         server::Simulator,
+        trouble::Trouble,
         world::World,
     },
 };
@@ -109,4 +111,19 @@ fn a_breach_that_nobody_takes_fails_the_test() {
     });
     let told = failed.unwrap_err();
     assert!(told.downcast_ref::<String>().unwrap().contains("the contract was broken"), "{told:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_the_contract_is_a_breach_of_the_simulators_own() {
+    let github = Simulator::start(GitHub::new("acme/api").workflow("release.yml"));
+    if !has_contract() {
+        return;
+    }
+    let caller = Caller::new(github.url(), TOKEN);
+    for (status, told) in [(200, "\"state\" is a required property"), (418, "no such status"), (502, "")] {
+        github.trouble(When::always().times(1), Trouble::Answered(status, "ok"));
+        caller.get("/repos/acme/api/actions/workflows/release.yml").await;
+        let breaches = github.take_breaches();
+        assert!(breaches.first().map_or(told.is_empty(), |breach| breach.contains(told)), "{status}: {breaches:?}");
+    }
 }

@@ -252,3 +252,22 @@ async fn a_job_tells_what_it_wrote_and_who_ran_it() {
     assert_eq!(caller.get(&format!("{job}/trace")).await.text, "what it said\n");
     assert_eq!(caller.get(&format!("{job}/artifacts")).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_push_and_a_schedule_make_pipelines_unless_they_are_off() {
+    let (gitlab, caller) = start(GitLab::new("acme/api").schedule("nightly", "release-captain", false));
+    gitlab.with(|world| {
+        world.push("refs/heads/main", &"1".repeat(40));
+        world.come_due("nightly");
+        world.the_schedule("nightly").is_active = true;
+        world.come_due("nightly");
+    });
+    let made = caller.get(&format!("{P}/pipelines")).await;
+    let sources: Vec<_> = made.body.as_array().unwrap().iter().map(|pipeline| pipeline["source"].as_str().unwrap()).collect();
+    assert_eq!(sources, ["schedule", "push"]);
+    gitlab.with(|world| {
+        world.builds_access_level = "disabled".to_owned();
+        world.push("refs/heads/main", &"2".repeat(40));
+    });
+    assert_eq!(gitlab.with(|world| world.pipelines.len()), 2);
+}

@@ -13,6 +13,8 @@ mod gitlab_runners;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod runners;
 #[cfg(test)]
 #[path = "../support/forge/mod.rs"]

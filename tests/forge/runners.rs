@@ -192,8 +192,13 @@ async fn after_a_step_that_failed_only_what_asks_for_that_runs() {
     let id = lab.dispatch(json!({ "nonce": "n-1" })).await;
     let run = lab.ended(id);
     let ends: Vec<_> = run.jobs[0].steps.iter().map(|step| step.conclusion.as_deref().unwrap()).collect();
-    assert_eq!((run.standing(), &ends[..]), ("failure", &["success", "success", "success", "failure", "success", "success"][..]));
-    assert!(run.jobs[0].log.contains("##[error]Process completed with exit code 1."), "{}", run.jobs[0].log);
+    let log = &run.jobs[0].log;
+    assert_eq!(
+        (run.standing(), &ends[..]),
+        ("failure", &["success", "success", "success", "failure", "success", "success"][..]),
+        "{log}"
+    );
+    assert!(log.contains("##[error]Process completed with exit code 1."), "{log}");
     assert_eq!(lab.artifact(id).await.len(), 2);
 }
 

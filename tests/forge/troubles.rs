@@ -2,11 +2,14 @@
 
 use std::{process::Command, time::Duration};
 
+use serde_json::json;
+
 use crate::{
     lab::Caller,
     simulator::{
         call::When,
         github::{GitHub, TOKEN},
+        gitlab::{self, GitLab},
         server::Simulator,
         stop::Moment,
         trouble::{Refusal, Trouble},
@@ -157,4 +160,40 @@ fn a_call_can_be_held_before_its_effect_and_after_it_while_its_caller_is_killed(
         assert_eq!(state(&github), seen);
         assert!(github.stop(When::call(9), moment).reached_by(&mut child).is_none());
     }
+}
+
+#[tokio::test]
+async fn gitlab_refuses_in_its_own_words() {
+    let gitlab = Simulator::start(GitLab::new("acme/api"));
+    let caller = Caller::new(gitlab.url(), gitlab::TOKEN);
+    let before = gitlab.state();
+    let refusals = [
+        (Refusal::Credentials, 401, "{\"message\":\"401 Unauthorized\"}"),
+        (Refusal::Rights, 403, "{\"message\":\"403 Forbidden\"}"),
+        (Refusal::Hidden, 404, "{\"message\":\"404 Project Not Found\"}"),
+        (Refusal::Conflict, 409, "{\"message\":\"409 Conflict\"}"),
+        (
+            Refusal::Invalid("Too many pipelines created in the last minute. Try again later."),
+            400,
+            "{\"message\":{\"base\":[\"Too many",
+        ),
+        (Refusal::SecondaryLimit { status: 429, retry_after: Some(3) }, 429, "Retry later"),
+        (Refusal::PrimaryLimit { status: 429, reset_in: 9 }, 429, "Retry later"),
+    ];
+    for (refusal, status, text) in refusals {
+        gitlab.trouble(When::route("PUT", "/projects/42").times(1), Trouble::Refused(refusal));
+        let answer = caller.call("PUT", "/api/v4/projects/42", Some(&json!({ "shared_runners_enabled": false }))).await;
+        assert!(answer.status == status && answer.text.starts_with(text), "{refusal:?}: {answer:?}");
+        assert_eq!(answer.header("retry-after").is_some(), status == 429);
+    }
+    assert_eq!(gitlab.state(), before);
+    // What is stale is so only where it is told to be.
+    gitlab.with(|world| world.limits.used = 0);
+    gitlab.trouble(When::route("GET", "/projects/42").nth(1), Trouble::Stale);
+    caller.call("PUT", "/api/v4/projects/42", Some(&json!({ "shared_runners_enabled": false }))).await;
+    for seen in [true, false] {
+        assert_eq!(caller.get("/api/v4/projects/42").await.body["shared_runners_enabled"], seen);
+    }
+    let times = gitlab.history();
+    assert_eq!((times.len(), &times[0].1["shared_runners_enabled"]), (1, &json!(false)));
 }

@@ -46,6 +46,9 @@ use super::{
 /// The usual token's value.
 pub(crate) const TOKEN: &str = "github_pat_11SIMULATED0_not_a_real_one_0123456789";
 
+/// What a workflow's file holds unless a test says otherwise.
+const RELEASE: &str = "on: push\njobs: { release: { runs-on: ubuntu-latest, steps: [{ run: make publish }] } }\n";
+
 /// A repository of GitHub's.
 #[derive(Clone, Debug)]
 pub(crate) struct GitHub {
@@ -154,6 +157,13 @@ impl GitHub {
     pub(crate) fn workflow_in(mut self, file: &str, state: &str) -> Self {
         let id = self.new_id();
         self.workflows.push(Workflow::new(id, file, state));
+        self.holds(&format!(".github/workflows/{file}"), RELEASE)
+    }
+
+    /// With a file of the default branch.
+    #[must_use]
+    pub(crate) fn holds(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.to_owned(), text.to_owned());
         self
     }
 

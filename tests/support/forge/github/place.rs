@@ -100,7 +100,7 @@ impl GitHub {
             "size": text.len(),
             "name": path.rsplit('/').next(),
             "path": path,
-            "content": STANDARD.encode(text),
+            "content": in_lines(&STANDARD.encode(text)),
             "sha": "3d21ec53a331a6f037a91c368710b99387d012c1",
             "url": url,
             "git_url": blob,
@@ -109,4 +109,9 @@ impl GitHub {
             "_links": { "git": blob, "self": url, "html": html },
         })
     }
+}
+
+/// As GitHub breaks it: 60 characters a line.
+fn in_lines(text: &str) -> String {
+    text.as_bytes().chunks(60).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect::<Vec<_>>().concat()
 }

@@ -19,7 +19,7 @@ use super::{
     GitHub,
     jobs::{Job, Step},
     now,
-    work::{Work, conclusion, mark},
+    work::{Work, conclusion},
 };
 
 /// Files by which a step tells its runner things, and the variables that name them.
@@ -251,7 +251,7 @@ impl<'a> Worker<'a> {
             ("RUNNER_NAME", self.work.runner_name.clone()),
             ("RUNNER_OS", "Linux".to_owned()),
             ("RUNNER_ENVIRONMENT", "self-hosted".to_owned()),
-            (MARK, mark(self.work)),
+            (MARK, self.work.mark.clone()),
         ];
         all.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let known = [

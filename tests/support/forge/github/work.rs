@@ -26,6 +26,8 @@ pub(super) struct Work {
     pub(super) file: Arc<Value>,
     pub(super) plan: Value,
     pub(super) context: Value,
+    /// By which the job's processes are known.
+    pub(super) mark: String,
     /// The job's own token.
     pub(super) token: String,
     /// What must not stand in a log.
@@ -38,16 +40,11 @@ pub(super) fn go_on(world: &Shared<GitHub>) {
         let world = world.clone();
         thread::spawn(move || {
             let conclusion = Worker::new(&world, &work).work();
-            process::end_orphans(&mark(&work));
+            process::end_orphans(&work.mark);
             world.with(|forge| forge.finish(&work, conclusion));
             go_on(&world);
         });
     }
-}
-
-/// By what a job's processes are known.
-pub(super) fn mark(work: &Work) -> String {
-    format!("github_{}_{}", std::process::id(), work.job)
 }
 
 impl GitHub {
@@ -92,8 +89,10 @@ impl GitHub {
         let (run, key) = (run.id, run.jobs[at].key.clone());
         let plan = file["jobs"][&key].clone();
         self.tokens.push(Token::of_workflow(&token, &permissions(&file, &plan)));
+        // Many simulators run side by side, and their ids are the same.
+        let mark = format!("github_{}", uuid::Uuid::now_v7());
         let masks = self.secrets.values().cloned().chain([token.clone()]).collect();
-        Work { run, job, runner, runner_name: name, machine, file, plan, context, token, masks }
+        Work { run, job, runner, runner_name: name, machine, file, plan, context, mark, token, masks }
     }
 
     /// A job is over: its runner is free, and the run is over with its last job. None: its machine died.
@@ -121,6 +120,7 @@ impl GitHub {
                 job.log.push_str("The self-hosted runner lost communication with the server.\n");
                 job.conclude("failure");
             }
+            self.skip_what_cannot_run();
             self.conclude_run(id);
         }
     }

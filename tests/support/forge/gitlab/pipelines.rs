@@ -140,6 +140,32 @@ impl GitLab {
         id
     }
 
+    /// Somebody pushes a commit to a ref, which makes a pipeline unless builds are off.
+    pub(crate) fn push(&mut self, full: &str, sha: &str) {
+        self.refs.insert(full.to_owned(), sha.to_owned());
+        if !self.builds_are_off() {
+            self.start(full, sha, "push");
+        }
+    }
+
+    /// A schedule's time has come, which makes a pipeline of the default branch if it is active.
+    pub(crate) fn come_due(&mut self, description: &str) {
+        if self.the_schedule(description).is_active && !self.builds_are_off() {
+            let (full, sha) = self.resolve(&self.default_branch).unwrap();
+            self.start(&full, &sha, "schedule");
+        }
+    }
+
+    fn start(&mut self, full: &str, sha: &str, source: &str) {
+        let mut pipeline = self.new_pipeline(full, sha, source);
+        // Inputs have their defaults, or the configuration makes no pipeline.
+        let inputs = self.known_inputs(sha).and_then(|known| Self::given_inputs(&known, &Value::Null));
+        pipeline.inputs = inputs.unwrap_or_default();
+        if self.configure(&mut pipeline).is_ok() && !pipeline.jobs.is_empty() {
+            self.pipelines.push(pipeline);
+        }
+    }
+
     fn new_pipeline(&mut self, full: &str, sha: &str, source: &str) -> Pipeline {
         let id = self.new_id();
         let plans = self.job_plans.clone();
