@@ -249,7 +249,7 @@ async fn registry_with_an_image(unique: &str) -> String {
     });
     let manifest = manifest.to_string().into_bytes();
     let by_digest = HashMap::from([manifest.clone(), config, layer].map(|bytes| (digest(&bytes), bytes)));
-    let serve = move |uri: axum::http::Uri| {
+    let serve = move |uri: http::Uri| {
         let name = uri.path().rsplit('/').next().unwrap_or_default();
         let bytes = if name == "1" { Some(&manifest) } else { by_digest.get(name) };
         let status = if bytes.is_some() || uri.path() == "/v2/" { 200 } else { 404 };
@@ -258,7 +258,7 @@ async fn registry_with_an_image(unique: &str) -> String {
         } else {
             "application/octet-stream"
         };
-        let answer = axum::http::Response::builder().status(status).header("content-type", kind);
+        let answer = http::Response::builder().status(status).header("content-type", kind);
         let answer = answer.body(axum::body::Body::from(bytes.cloned().unwrap_or_default())).unwrap();
         std::future::ready(answer)
     };

@@ -263,6 +263,11 @@ async fn a_mirror_that_is_behind_is_used_and_its_distance_counted() {
     world.git(&work, &["push", "-q", "../mirror.git", "main"]);
     let checkout = world.fetch(&work, "main", Some("../mirror.git")).await.unwrap();
     assert_eq!((checkout.facts().behind, checkout.notes()), (Some(0), &[][..]));
+
+    world.commit(&work, &[("a", "only in the mirror")]);
+    world.git(&work, &["push", "-q", "../mirror.git", "main"]);
+    let checkout = world.fetch(&work, "main", Some("../mirror.git")).await.unwrap();
+    assert_eq!((checkout.facts().behind, checkout.notes()), (Some(0), &[Note::MirrorAhead { commits: 1 }][..]));
 }
 
 #[tokio::test]

@@ -221,7 +221,8 @@ async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registri
     let room = rooms::plan(drill, Purpose::Build);
     let outside = Outside::new(Arc::clone(&drill.journal), registries);
     let shipping = async { tokio::join!(access::probe(drill, &outside, (&**builder, &room)), ship::ship(drill, &rooms, &outside)) };
-    deadline::within(drill, shipping).await;
+    // Boxed: together they would make a large future of this one.
+    deadline::within(drill, Box::pin(shipping)).await;
     judge_time(drill);
     judge_certificates(drill);
     limits::tell(drill, &**builder, (&room, notes));

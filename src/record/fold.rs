@@ -292,8 +292,15 @@ impl Record {
         open.tail.clear();
     }
 
-    /// When the last phase of shipping ended, if build and publish passed and none of the others failed.
+    /// When the last phase of shipping ended, if build and publish passed, none of the others failed, and what happened in
+    /// them says the same.
     fn shipped_at(&self) -> Option<Timestamp> {
+        let steps = self.steps.iter().filter(|s| s.step.phase.ships());
+        let succeeded = steps.map(|s| &s.end).all(|end| matches!(end, Some(StepEnd::Exited { code: 0 })));
+        let came_back = self.published.iter().all(|p| p.pulled.as_ref().is_some_and(|back| back.digest == p.pushed.digest));
+        if !succeeded || !came_back {
+            return None;
+        }
         let shipping = || self.phases.iter().filter(|p| p.phase.ships());
         let passed = |phase| shipping().any(|p| p.phase == phase && p.outcome == Some(Outcome::Passed));
         let broken = shipping().any(|p| !matches!(p.outcome, Some(Outcome::Passed | Outcome::Skipped { .. })));

@@ -52,6 +52,8 @@ rules! {
     SourceUnreachable = "source-unreachable", Unverified;
     /// The mirror lacks commits that the origin has.
     MirrorBehind = "mirror-behind", Gap;
+    /// The mirror has commits that the origin lacks.
+    MirrorAhead = "mirror-ahead", Gap;
     /// How far the mirror is behind could not be read.
     MirrorUnverified = "mirror-unverified", Gap;
     /// A submodule cannot be fetched.

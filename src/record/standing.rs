@@ -108,7 +108,7 @@ impl Standing {
         let Some(last) = self.last() else { return Grade::Missing };
         let age = demand.now.duration_since(last.started);
         match demand.max_age {
-            Some(_) if age < -CLOCKS_DIFFER => Grade::Undated,
+            _ if age < -CLOCKS_DIFFER => Grade::Undated,
             Some(most) if Duration::try_from(age).is_ok_and(|age| age > most) => Grade::Stale,
             Some(_) | None => Grade::Counts(last.verdict),
         }

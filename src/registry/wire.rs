@@ -41,7 +41,8 @@ impl Wire {
 
     /// What is wrong if a request or its answer broke off.
     pub(super) async fn fault(&self, error: reqwest::Error) -> Fault {
-        self.network.unreached(error, self.timeouts.api).await.into()
+        // Rare, and too large to be part of whatever waits for it.
+        Box::pin(self.network.unreached(error, self.timeouts.api)).await.into()
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

@@ -1,4 +1,4 @@
-//! How far a mirror is behind its origin.
+//! How far a mirror is behind its origin, and whether it has what the origin has not.
 
 use std::{path::Path, time::Duration};
 
@@ -9,7 +9,8 @@ use crate::record::Text;
 /// wait for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Counts the commits that the origin has for the ref and the mirror lacks. Neither the origin nor the clone is
+/// Counts the commits that the origin has for the ref and the mirror lacks; that the mirror has some that the origin
+/// lacks is a note. Neither the origin nor the clone is
 /// changed: what must be fetched to count goes into a store of its own below `into`. If it cannot be counted, that is
 /// a note.
 pub(super) async fn count(at: &At<'_>, origin: Option<&Remote>, into: &Path) -> Result<(Option<u64>, Option<Note>), SourceError> {
@@ -25,7 +26,8 @@ pub(super) async fn count(at: &At<'_>, origin: Option<&Remote>, into: &Path) -> 
         let Some(tip) = commit_at(&git, at.clone, origin, name).await? else {
             return Ok((None, Some(Note::OriginLacksRef)));
         };
-        lacking(&git, at, origin, &tip, into).await.map(|behind| (Some(behind), None))
+        let (ahead, behind) = apart(&git, at, origin, &tip, into).await?;
+        Ok((Some(behind), (ahead > 0).then_some(Note::MirrorAhead { commits: ahead })))
     };
     counted.await.or_else(|error: SourceError| {
         let words = error.words().cloned().unwrap_or_else(|| Text::new(&error.to_string()));
@@ -49,9 +51,11 @@ pub(super) async fn listed(git: &Git, clone: &Path, remote: &Remote, names: &[&s
     Ok(refs.filter(|(_, name)| names.contains(name)).map(|(object, name)| (object.to_owned(), name.to_owned())).collect())
 }
 
-async fn lacking(git: &Git, at: &At<'_>, origin: &Remote, tip: &str, into: &Path) -> Result<u64, SourceError> {
-    let range = format!("{}..{tip}", at.commit);
-    let counted = at.git.run(at.clone, &["rev-list", "--count", &range]).await?;
+/// How many commits only the mirror has, and how many only the origin.
+async fn apart(git: &Git, at: &At<'_>, origin: &Remote, tip: &str, into: &Path) -> Result<(u64, u64), SourceError> {
+    let range = format!("{}...{tip}", at.commit);
+    let arguments = ["rev-list", "--count", "--left-right", &range];
+    let counted = at.git.run(at.clone, &arguments).await?;
     let counted = if counted.success {
         counted.text()
     } else {
@@ -62,9 +66,10 @@ async fn lacking(git: &Git, at: &At<'_>, origin: &Remote, tip: &str, into: &Path
         let apart = |git: &Git| {
             git.with_variable("GIT_OBJECT_DIRECTORY", &store).with_variable("GIT_ALTERNATE_OBJECT_DIRECTORIES", &shared)
         };
-        let arguments = ["fetch", "--no-tags", "--no-write-fetch-head", "--progress", "--", origin.url(), tip];
-        apart(git).run(at.clone, &arguments).await?.remote(origin)?;
-        apart(at.git).ask(at.clone, &["rev-list", "--count", &range]).await?
+        let fetch = ["fetch", "--no-tags", "--no-write-fetch-head", "--progress", "--", origin.url(), tip];
+        apart(git).run(at.clone, &fetch).await?.remote(origin)?;
+        apart(at.git).ask(at.clone, &arguments).await?
     };
-    counted.parse().map_err(|_| SourceError::Failed { what: "rev-list", words: Text::new(&counted) })
+    let counts = counted.split_once('\t').and_then(|(ahead, behind)| Some((ahead.parse().ok()?, behind.parse().ok()?)));
+    counts.ok_or_else(|| SourceError::Failed { what: "rev-list", words: Text::new(&counted) })
 }

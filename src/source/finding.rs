@@ -92,6 +92,11 @@ impl Note {
                 "how far the mirror is behind is not known: the origin has no such ref".to_owned(),
                 "correct `source.ref`",
             ),
+            Self::MirrorAhead { commits } => found(
+                Rule::MirrorAhead,
+                format!("commits that only the mirror has, not the origin: {commits}; they were built and shipped with the rest"),
+                "see who pushed them to the mirror and why, and bring them to the origin or off the mirror",
+            ),
             Self::SubmoduleUnavailable { path, url, words } => found(
                 Rule::SubmoduleUnavailable,
                 format!("the submodule `{path}` cannot be fetched from `{url}`: {words}"),

@@ -12,6 +12,11 @@ pub enum Note {
     },
     /// The origin has no such ref, so how far the mirror is behind cannot be counted.
     OriginLacksRef,
+    /// The mirror has commits of the ref that the origin lacks: what is released is not what was reviewed there.
+    MirrorAhead {
+        /// How many.
+        commits: u64,
+    },
     /// A submodule cannot be fetched.
     SubmoduleUnavailable {
         /// Where it belongs.

@@ -107,7 +107,8 @@ pub(super) fn redact(text: &str) -> String {
         let scheme = &rest[rest[..found].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '+').map_or(0, |at| at + 1)..found];
         clean.push_str(&rest[..authority]);
         rest = &rest[authority..];
-        let end = rest.find(|c: char| c == '/' || c == '\'' || c == '"' || c.is_whitespace()).unwrap_or(rest.len());
+        // A password may hold quotes: rather too much is taken away than too little.
+        let end = rest.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(rest.len());
         if let Some(at) = rest[..end].rfind('@') {
             let user = rest[..at].split(':').next().unwrap_or_default();
             if !scheme.starts_with("http") && !user.is_empty() {
@@ -132,6 +133,7 @@ mod tests {
             ("https://token@host:8443/x.git", "https://host:8443/x.git"),
             ("ssh://git:pw@host/x", "ssh://git@host/x"),
             ("ssh://git@host/x", "ssh://git@host/x"),
+            ("https://user:it's\"one@host/x", "https://host/x"),
             ("git@host:x", "git@host:x"),
             ("/a@b/c", "/a@b/c"),
             ("https://host/a@b", "https://host/a@b"),

@@ -10,7 +10,10 @@ use rustix::{
 
 use crate::{
     lab::{Engine, drill, drill_until, engines, project},
-    support::project::{Plan, unique},
+    support::{
+        Canship,
+        project::{Plan, unique},
+    },
 };
 
 /// A process of a build, known by an argument that no other has.
@@ -92,16 +95,20 @@ fn a_build_ends_when_its_drill_is_killed_and_all_that_is_left_is_labelled() {
 }
 
 #[test]
-fn a_drill_killed_after_its_build_leaves_an_image_with_its_label() {
+fn the_image_of_a_drill_that_was_killed_after_its_build_is_removed_by_cleaning() {
     for engine in engines() {
         let project = project(&engine.plan(), "COPY tool.sh /");
-        let mut running = crate::support::Canship::drill(&project).start();
+        let state = tempfile::tempdir().unwrap();
+        let mut running = Canship::drill(&project).variable("XDG_STATE_HOME", state.path()).start();
         running.await_event(|event| event["event"] == "image-built");
         let drill = running.drill().to_owned();
         running.signal(Signal::KILL);
         running.finish();
         assert_ne!(engine.images(&drill), "", "{engine:?}");
-        engine.remove_images(&drill);
+        let clean = Canship::new(&["clean", "--plan"]).argument(project.plan_file());
+        let cleaned = clean.variable("XDG_STATE_HOME", state.path()).run_as_is();
+        assert_eq!(cleaned.code, Some(0), "{}", cleaned.stdout);
+        assert!(cleaned.stdout.contains(&format!("canship-drill:{drill}-image")), "{}", cleaned.stdout);
         engine.has_nothing_of(&drill);
     }
 }

@@ -1,5 +1,7 @@
 //! A drill that was killed leaves nothing once somebody has cleaned.
 
+use std::fs;
+
 use axum::http::Method;
 
 use crate::{
@@ -175,5 +177,25 @@ fn a_registry_that_lets_nothing_go_leaves_a_named_leftover_until_it_does() {
     assert!(told.contains(&drill), "the next drill names it too: {told}");
     lab.proxy.repent();
     host.cleans_all(&project);
+    nothing_is_left(&host, &project, (&lab, &drill));
+}
+
+/// Whether a process runs whose first two words are these.
+fn runs(program: &str, argument: &str) -> bool {
+    let line = format!("{program}\0{argument}\0");
+    let all = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("cmdline"));
+    all.filter_map(|line| fs::read(line).ok()).any(|of_process| of_process == line.as_bytes())
+}
+
+#[test]
+fn a_process_of_a_killed_drill_that_has_thrown_its_environment_away_is_ended_by_cleaning() {
+    let lab = Lab::open();
+    let seconds = format!("9{}", std::process::id());
+    let step = format!("env -i setsid sleep {seconds} </dev/null >/dev/null 2>&1 & {ENDLESS}");
+    let (host, project) = (Host::new(), Project::new(&lab.plan().run(&[&step])));
+    let drill = host.kill_at(&project, event("step-output"));
+    assert!(runs("sleep", &seconds), "the test has nothing to find");
+    host.cleans_all(&project);
+    assert!(!runs("sleep", &seconds));
     nothing_is_left(&host, &project, (&lab, &drill));
 }

@@ -31,7 +31,7 @@ impl Github {
             match self.get::<Vec<Reference>>(&call, &format!("/git/matching-refs/{kind}")).await {
                 Ok(all) => snapshot.references.extend(all.into_iter().map(|reference| (reference.name, reference.object.sha))),
                 Err(error) if matches!(error.fault(), ForgeFault::Unreadable { .. }) => {
-                    snapshot.unread.push(format!("{kind}: {error}").into())
+                    snapshot.unread.push(format!("{kind}: {error}").into());
                 }
                 Err(error) => return Err(error),
             }

@@ -59,7 +59,7 @@ const NOT_ASKED: [&str; 18] = [
     "/repos/{owner}/{repo}/actions/variables",
 ];
 
-/// Skipped without the recorded answers, which are not part of the project: CANSHIP_SHARED names their place.
+/// Skipped without the recorded answers, which are not part of the project: `CANSHIP_SHARED` names their place.
 #[test]
 fn recorded_answers_are_read_by_our_types() {
     let Some(shared) = env::var_os("CANSHIP_SHARED").map(PathBuf::from) else { return };

@@ -17,7 +17,8 @@ pub(super) struct Runner {
     pub(super) description: Option<String>,
     pub(super) paused: Option<bool>,
     /// `instance_type`, `group_type` or `project_type`.
-    pub(super) runner_type: Option<String>,
+    #[serde(rename = "runner_type")]
+    pub(super) kind: Option<String>,
     /// The projects it serves; only told of one runner alone.
     pub(super) projects: Option<Vec<serde::de::IgnoredAny>>,
 }

@@ -198,7 +198,7 @@ impl Spares {
         let all: Vec<Runner> = found.into_iter().flatten().collect();
         Self {
             ids: all.iter().map(|runner| runner.id).collect(),
-            kinds: all.into_iter().filter_map(|runner| runner.runner_type).collect(),
+            kinds: all.into_iter().filter_map(|runner| runner.kind).collect(),
         }
     }
 }

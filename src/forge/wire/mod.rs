@@ -178,7 +178,8 @@ impl Wire {
         let response = match timeout(limit, self.request(ask).send()).await {
             Err(_) => return Err(lost(ForgeFault::Stalled { limit })),
             Ok(Err(error)) => {
-                let unreached = self.network.unreached(error, limit).await;
+                // Rare, and too large to be part of whatever waits for it.
+                let unreached = Box::pin(self.network.unreached(error, limit)).await;
                 let nothing_sent = !matches!(unreached, Unreached::Broken { reached: true, .. });
                 let fault = unreached.into();
                 return Err(if nothing_sent { Failed::harmless(fault) } else { lost(fault) });

@@ -19,7 +19,7 @@ use super::{
     create::{DEADLINE_LABEL, DRILL_LABEL},
     remove::{REMOVAL, remove_container},
 };
-use crate::record::{Cleaning, DrillId, Leftover, Text};
+use crate::record::{Cleaning, DRILL_IMAGES, DrillId, Leftover, Text};
 
 /// How many things are removed side by side.
 const SIDE_BY_SIDE: usize = 16;
@@ -180,7 +180,7 @@ async fn images(connection: &Connection) -> Listed<Labelled> {
         if names.is_empty() {
             return labelled(&image.id).into_iter().collect();
         }
-        let of_drill = |thing: &Labelled| thing.name.contains(&format!("canship-{}", thing.drill));
+        let of_drill = |thing: &Labelled| thing.name.contains(&format!("{DRILL_IMAGES}:{}-", thing.drill));
         names.iter().filter_map(|name| labelled(name)).filter(of_drill).collect::<Vec<_>>()
     };
     Ok(listed.into_iter().flat_map(one).collect())

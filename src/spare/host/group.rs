@@ -170,7 +170,7 @@ impl Group {
         if let Some(pids) = pids {
             pids.write("pids.max", "0")?;
         }
-        let ended = processes::end_those(&|| any.processes()).map(drop);
+        let ended = processes::end_those(&|| processes_in(&any.folder)).map(drop);
         if let Some(pids) = pids {
             pids.write("pids.max", &self.pids.to_string())?;
         }
@@ -183,18 +183,36 @@ impl Group {
     }
 }
 
-/// Removes the groups of drills that live no more, once their processes are ended.
-pub(super) fn remove_left(is_dead: &dyn Fn(&DrillId) -> bool) -> io::Result<()> {
-    let Ok(places) = Places::read() else { return Ok(()) };
+/// Ends what still runs in the groups of drills that live no more, whatever it made of its environment, and removes them.
+/// Tells how many processes there were.
+///
+/// # Errors
+/// A group is still there; the others are gone all the same.
+pub(super) fn remove_left(is_dead: &dyn Fn(&DrillId) -> bool) -> io::Result<usize> {
+    let Ok(places) = Places::read() else { return Ok(0) };
+    let (mut ended, mut failed) = (0, None);
     for (_, above) in Bound::ALL.into_iter().filter_map(|bound| places.of(bound).ok()) {
         for entry in fs::read_dir(above)? {
             let entry = entry?;
             if drill_of(&entry.file_name()).is_some_and(|drill| is_dead(&drill)) {
-                remove(&entry.path())?;
+                let folder = entry.path();
+                match processes::end_those(&|| processes_in(&folder)).and_then(|count| remove(&folder).map(|()| count)) {
+                    Ok(count) => ended += count,
+                    Err(reason) => failed = failed.or(Some(reason)),
+                }
             }
         }
     }
-    Ok(())
+    failed.map_or(Ok(ended), Err)
+}
+
+/// The processes of a group; none if it has been removed meanwhile.
+fn processes_in(folder: &Path) -> io::Result<Vec<i32>> {
+    match fs::read_to_string(folder.join("cgroup.procs")) {
+        Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(reason) => Err(reason),
+    }
 }
 
 /// The drill that a group is named after: `canship-<drill>-<purpose>`, with `-look` behind it while it is tried out.
@@ -242,11 +260,6 @@ impl Held {
         let text = fs::read_to_string(self.folder.join(file)).unwrap_or_default();
         let mut values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
         values.next().and_then(|value| value.trim().parse().ok()).unwrap_or(0)
-    }
-
-    fn processes(&self) -> io::Result<Vec<i32>> {
-        let text = fs::read_to_string(self.folder.join("cgroup.procs"))?;
-        Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
     }
 }
 

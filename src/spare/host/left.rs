@@ -26,8 +26,7 @@ pub fn count_left(is_dead: IsDead<'_>) -> io::Result<usize> {
 /// One does not end, or the system does not show its processes.
 pub fn end_left(is_dead: IsDead<'_>) -> io::Result<usize> {
     let ended = processes::end(&|variable| drill_of(variable).is_some_and(|drill| is_dead(&drill)))?;
-    group::remove_left(is_dead)?;
-    Ok(ended)
+    Ok(ended + group::remove_left(is_dead)?)
 }
 
 /// The drill that a variable marks a process as one of.
