@@ -127,9 +127,24 @@ fn tells(command: &Command, words: &[&str]) -> bool {
         if !is(program, first) || (at > 0 && rest.is_empty() && !runs_others(&command.words[..at])) {
             return false;
         }
-        let follow: Vec<&String> = command.words[at + 1..].iter().filter(|word| !word.starts_with('-')).take(rest.len()).collect();
-        follow.len() == rest.len() && follow.iter().zip(rest).all(|(word, known)| is(word, known))
+        let mut follow = command.words[at + 1..].iter();
+        rest.iter().all(|known| comes_next(&mut follow, |word| is(word, known)))
     })
+}
+
+/// Whether the word is the next, but for options and what may be their values.
+fn comes_next<'w>(words: &mut impl Iterator<Item = &'w String>, is_it: impl Fn(&str) -> bool) -> bool {
+    let mut may_be_value = false;
+    for word in words {
+        if word.starts_with('-') {
+            may_be_value = !word.contains('=');
+        } else if is_it(word) {
+            return true;
+        } else if !std::mem::take(&mut may_be_value) {
+            return false;
+        }
+    }
+    false
 }
 
 /// Programs that run the program after them.
@@ -358,6 +373,9 @@ fn git(command: &Command) -> Vec<Effect> {
 /// Words in the name of a script or of a task that promise a release.
 const PROMISES: &[&str] = &["release", "publish", "deploy", "upload", "push", "choco", "winget"];
 
+/// What package managers do that runs no task.
+const INSTALLS: &[&str] = &["install", "i", "ci", "add", "update", "remove", "view"];
+
 /// A file or a task of the repository that is run and by its name publishes.
 fn script(command: &Command) -> Option<Effect> {
     let promises = |word: &str| PROMISES.iter().any(|promise| word.to_ascii_lowercase().contains(promise));
@@ -366,7 +384,7 @@ fn script(command: &Command) -> Option<Effect> {
             let task = command.words.iter().skip(1).find(|word| promises(word) && !word.starts_with('-'))?;
             Some(Effect::Delegates(Target::Unknown, format!("{} {task}", command.program())))
         }
-        "npm" | "pnpm" | "yarn" | "bun" if command.words.len() > 1 => {
+        "npm" | "pnpm" | "yarn" | "bun" if !command.words.get(1).is_some_and(|verb| INSTALLS.contains(&verb.as_str())) => {
             let task = command.words.iter().skip(1).find(|word| promises(word) && !word.starts_with('-'))?;
             Some(Effect::Delegates(Target::Unknown, format!("package.json ({task})")))
         }
