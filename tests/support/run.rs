@@ -4,10 +4,11 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    thread::JoinHandle,
 };
 
 use serde_json::Value;
@@ -133,10 +134,21 @@ impl Canship {
         let json = self.own.path().join("drill.json");
         let mut command = self.command();
         command.arg("--events").arg(&log).arg("--json").arg(&json);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Read from the start: a drill passes over whoever does not read for a while.
+        let printed = (read(child.stdout.take().unwrap()), read(child.stderr.take().unwrap()));
         let events = BufReader::new(fs::File::open(&log).unwrap());
-        Running { child, events, json, seen: Vec::new(), own: self.own }
+        Running { child, printed, events, json, seen: Vec::new(), own: self.own }
     }
+}
+
+/// Reads all of it beside the caller.
+fn read(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut all = Vec::new();
+        from.read_to_end(&mut all).unwrap();
+        all
+    })
 }
 
 /// What lies in a folder for temporary files, but for demos, which stay to be looked at.
@@ -148,6 +160,8 @@ fn left_in(folder: &Path) -> Vec<String> {
 /// A call that is under way.
 pub(crate) struct Running {
     child: Child,
+    /// What comes on standard output and standard error.
+    printed: (JoinHandle<Vec<u8>>, JoinHandle<Vec<u8>>),
     events: BufReader<fs::File>,
     json: PathBuf,
     seen: Vec<Value>,
@@ -199,7 +213,8 @@ impl Running {
     pub(crate) fn finish(mut self) -> Ran {
         while self.next().is_some() {}
         let log: Vec<_> = self.seen.iter().map(|event| format!("{event}\n")).collect();
-        let output = self.child.wait_with_output().unwrap();
+        let status = self.child.wait().unwrap();
+        let output = Output { status, stdout: self.printed.0.join().unwrap(), stderr: self.printed.1.join().unwrap() };
         let log_file = self.own.path().join("seen.jsonl");
         fs::write(&log_file, log.concat()).unwrap();
         let ran = Ran::new(output, &log_file, &self.json);
