@@ -47,7 +47,9 @@ pub(super) fn part(text: &str) -> String {
 /// A command for `sh` that changes something, with the token in `$CANSHIP_TOKEN`.
 pub(super) fn curl(method: &str, url: &str, body: Option<&str>) -> String {
     let body = body.map(|body| format!(" -H 'Content-Type: application/json' -d {}", quoted(body))).unwrap_or_default();
-    format!("curl -fsS -X {method} -H \"Authorization: Bearer $CANSHIP_TOKEN\"{body} {}", quoted(url))
+    // Over standard input: curl's arguments can be read by every user of the machine, those of `printf` by none.
+    let token = r#"printf 'header = "Authorization: Bearer %s"\n' "$CANSHIP_TOKEN""#;
+    format!("{token} | curl -fsS -K - -X {method}{body} {}", quoted(url))
 }
 
 /// A word that no shell reads anything into.
@@ -65,7 +67,8 @@ mod tests {
         let command = curl("PUT", "https://x.example/a'b", Some("{\"paused\":false}"));
         assert_eq!(
             command,
-            "curl -fsS -X PUT -H \"Authorization: Bearer $CANSHIP_TOKEN\" -H 'Content-Type: application/json' \
+            "printf 'header = \"Authorization: Bearer %s\"\\n' \"$CANSHIP_TOKEN\" | curl -fsS -K - -X PUT \
+             -H 'Content-Type: application/json' \
              -d '{\"paused\":false}' 'https://x.example/a'\\''b'"
         );
     }

@@ -10,9 +10,8 @@ use crate::record::Text;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Counts the commits that the origin has for the ref and the mirror lacks; that the mirror has some that the origin
-/// lacks is a note. Neither the origin nor the clone is
-/// changed: what must be fetched to count goes into a store of its own below `into`. If it cannot be counted, that is
-/// a note.
+/// lacks is a note. Neither the origin nor the clone is changed: what must be fetched to count goes into a store of its
+/// own below `into`. If it cannot be counted, that is a note.
 pub(super) async fn count(at: &At<'_>, origin: Option<&Remote>, into: &Path) -> Result<(Option<u64>, Option<Note>), SourceError> {
     let Named::Ref(name) = at.named else {
         return Ok((Some(0), None)); // The mirror has the very commit.

@@ -94,7 +94,7 @@ impl Note {
             ),
             Self::MirrorAhead { commits } => found(
                 Rule::MirrorAhead,
-                format!("commits that only the mirror has, not the origin: {commits}; they were built and shipped with the rest"),
+                format!("commits that only the mirror has, not the origin: {commits}; they are part of what is drilled"),
                 "see who pushed them to the mirror and why, and bring them to the origin or off the mirror",
             ),
             Self::SubmoduleUnavailable { path, url, words } => found(
