@@ -167,7 +167,6 @@ fn what_this_version_does_not_verify_is_said() {
         str![[r#"
 `build.needs`: this version does not verify which hosts the build reaches
 `publish[1]`: this version cannot drill `crate: acme-api`
-`primary`: this version does not take the primary path away
 `spares[2]`: this version cannot drill a spare runner
 `outages`: this version does not cut the network off
 `people`: this version does not verify who may release

@@ -24,6 +24,11 @@ pub(super) enum Command {
     Drill(DrillOptions),
     /// Remove what drills that were killed have left: on engines, at registries and git servers, and on this machine
     Clean(CleanOptions),
+    /// Give back what drills that are dead have cut: by their journals here, and by the lease at the forge
+    Recover(RecoverOptions),
+    /// What gives back when a drill dies; started by it
+    #[command(hide = true)]
+    Watchdog,
     /// Print the plan with every default and where each value comes from
     Plan(PlanOptions),
     /// Show the build path of a release, as the repository's own GitHub workflows and GitLab CI files say it
@@ -55,8 +60,35 @@ pub(super) struct DrillOptions {
     /// Read no credential that can push: builds and runs, and says what that does not prove; the answer is never yes
     #[arg(long)]
     pub(super) rehearse: bool,
+    /// Take the primary path away for real while the drill ships, and give it back; asks on a terminal the first time
+    #[arg(long, conflicts_with = "rehearse")]
+    pub(super) cut: bool,
+    /// Only prove that the primary path could be cut and given back; changes nothing
+    #[arg(long, requires = "cut")]
+    pub(super) dry_run: bool,
+    /// Do not ask on a terminal
+    #[arg(long, requires = "cut")]
+    pub(super) yes: bool,
     #[command(flatten)]
     pub(super) outputs: Outputs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecoverOptions {
+    #[command(flatten)]
+    pub(super) plan: PlanFile,
+    /// Without a plan: the repository on GitHub, `owner/name`; the token comes from `CANSHIP_TOKEN`
+    #[arg(long, value_name = "REPOSITORY", conflicts_with_all = ["plan", "gitlab"])]
+    pub(super) github: Option<String>,
+    /// Without a plan: the project on GitLab, `group/name`; the token comes from `CANSHIP_TOKEN`
+    #[arg(long, value_name = "PROJECT", conflicts_with = "plan")]
+    pub(super) gitlab: Option<String>,
+    /// Without a plan: the forge's address, if it is not the public one
+    #[arg(long, value_name = "URL", conflicts_with = "plan")]
+    pub(super) url: Option<url::Url>,
+    /// The drill that holds the lease is dead: do not wait until it runs out
+    #[arg(long)]
+    pub(super) now: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,8 @@ use std::{
 use super::{
     Failure,
     arguments::{DrillOptions, Outputs},
-    environment,
+    cut::{self, Asking},
+    environment, forge,
     history::{self, Kept},
     network, output,
     place::{self, Place},
@@ -33,18 +34,25 @@ pub(super) struct Order<'o> {
     pub(super) spare: Option<&'o str>,
     pub(super) mode: Mode,
     pub(super) builds: Builds,
+    /// Whether the primary path is cut, and whether that is asked.
+    pub(super) cut: Option<Asking>,
     pub(super) outputs: &'o Outputs,
     pub(super) registries: Registries,
 }
 
 pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
     let loaded = load_plan(&options.plan.plan)?;
+    if options.dry_run {
+        return runtime()?.block_on(cut::dry_run(&loaded));
+    }
+    let asking = if options.yes { Asking::Never } else { Asking::Once };
     let order = Order {
         loaded,
         plan_file: &options.plan.plan,
         spare: options.spare.as_deref(),
         mode: if options.rehearse { Mode::Rehearsal } else { Mode::Drill },
         builds: if options.twice { Builds::Twice } else { Builds::Once },
+        cut: options.cut.then_some(asking),
         outputs: &options.outputs,
         registries: Registries::Elsewhere,
     };
@@ -68,6 +76,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let reports = Reports::open(order.outputs)?;
     let network = network::network(&order.loaded)?;
     let place = Place::open(&order.loaded.plan)?;
+    let cut = order.cut.map(|asking| cut::order(&order.loaded, &place.state, asking)).transpose()?;
     let builder = builder(&spare, &order, place.root())?;
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
@@ -82,6 +91,8 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let more_secrets = of_history.chain(network.proxies.secrets()).cloned().collect();
     let surroundings = place::surroundings(&place.state, &order.loaded.plan);
     let unread = unread_context(&spare, order.mode);
+    let about_cut = if order.cut.is_some() { cut::limits() } else { uncut(&order) };
+    let forges = forge::forges(&network, order.loaded.plan.timeouts, Vec::new());
     let setup = Setup {
         plan_file: order.plan_file.display().to_string(),
         git: if order.mode == Mode::Rehearsal { git.without_access() } else { git },
@@ -99,7 +110,9 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         more_secrets,
         mode: order.mode,
         builds: order.builds,
-        notes: place::makeshift().into_iter().chain(unread).collect(),
+        forges,
+        cut,
+        notes: place::makeshift().into_iter().chain(unread).chain(about_cut).collect(),
     };
     let done = Box::pin(drill::run(setup)).await;
     let done = done.ok_or_else(|| Failure::failed("the drill", &io::Error::other("it told nothing of itself")))?;
@@ -159,6 +172,15 @@ fn unread_context(spare: &plan::Spare, mode: Mode) -> Option<String> {
     let is_open = matches!(spare.kind, SpareKind::Container { engine: None });
     (is_open && mode == Mode::Rehearsal)
         .then(|| "which of Docker's contexts is in use was not looked up: the file that says so holds logins".to_owned())
+}
+
+/// What a drill leaves open that knows a primary path and does not cut it.
+fn uncut(order: &Order<'_>) -> Option<String> {
+    let primary = order.loaded.plan.primary.as_ref()?;
+    Some(format!(
+        "the primary path of {} was there all the time: what needs it without anybody knowing was not seen",
+        primary.place
+    ))
 }
 
 /// What builds on the spare; refuses what this version cannot drill rather than to prove nothing.
@@ -244,7 +266,12 @@ fn conclude(record: &Record, outputs: &Outputs, reports: Reports, log_broken: bo
     if !outputs.quiet {
         output::warn("");
     }
-    output::result(&report::render_text(record, accept, output::layout()))?;
+    let printed = output::result(&report::render_text(record, accept, output::layout()));
+    match Exit::of(record, accept) {
+        // Nothing outranks a path that may be cut.
+        Exit::MayStillBeCut => return Ok(Exit::MayStillBeCut),
+        _ => printed?,
+    };
     match Exit::of(record, accept) {
         // A success whose report or log is missing cannot be shown to anybody afterwards.
         Exit::CanShip if log_broken || !problems.is_empty() => Ok(Exit::Failed),

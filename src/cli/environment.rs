@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{network::ProxyVariables, spare::container::Surroundings};
+use crate::{
+    forge::Own,
+    network::ProxyVariables,
+    record::{ForgeKind, Place},
+    spare::container::Surroundings,
+};
 
 use crate::secret::Secret;
 
@@ -34,6 +39,28 @@ const AWS_SESSION_TOKEN: Variable = Variable { name: "AWS_SESSION_TOKEN", purpos
 const NO_COLOR: Variable = Variable { name: "NO_COLOR", purpose: "if set and not empty, nothing is coloured" };
 const GITHUB_STEP_SUMMARY: Variable =
     Variable { name: "GITHUB_STEP_SUMMARY", purpose: "a file that the Markdown report is appended to, as GitHub Actions sets it" };
+const CANSHIP_TOKEN: Variable = Variable {
+    name: "CANSHIP_TOKEN",
+    purpose: "the forge's token for `canship recover` without a plan, and for the commands it prints",
+};
+const CI_PIPELINE_ID: Variable =
+    Variable { name: "CI_PIPELINE_ID", purpose: "the pipeline that canship runs in on GitLab: never cancelled" };
+const CI_PROJECT_PATH: Variable = Variable { name: "CI_PROJECT_PATH", purpose: "the project of that pipeline" };
+const GITHUB_ACTOR: Variable = Variable { name: "GITHUB_ACTOR", purpose: "who started the workflow, for the lease of a cut" };
+const GITHUB_REPOSITORY: Variable =
+    Variable { name: "GITHUB_REPOSITORY", purpose: "the repository of the workflow that canship runs in" };
+const GITHUB_RUN_ID: Variable =
+    Variable { name: "GITHUB_RUN_ID", purpose: "the run that canship is part of on GitHub: never cancelled" };
+const GITHUB_WORKFLOW_REF: Variable =
+    Variable { name: "GITHUB_WORKFLOW_REF", purpose: "the workflow that canship runs in on GitHub: never disabled" };
+const GITLAB_USER_LOGIN: Variable =
+    Variable { name: "GITLAB_USER_LOGIN", purpose: "who started the pipeline, for the lease of a cut" };
+const LOGNAME: Variable = Variable { name: "LOGNAME", purpose: "as `USER`, where that is not set" };
+const RUNNER_TRACKING_ID: Variable = Variable {
+    name: "RUNNER_TRACKING_ID",
+    purpose: "by which GitHub's runner finds what it ends with a job: not given to the watchdog of a cut",
+};
+const USER: Variable = Variable { name: "USER", purpose: "who cuts, for the lease, where no CI says who it is" };
 const DOCKER_HOST: Variable =
     Variable { name: "DOCKER_HOST", purpose: "the address of the container engine, unless the spare names one" };
 const DOCKER_CONTEXT: Variable = Variable {
@@ -86,7 +113,7 @@ const XDG_STATE_HOME: Variable = Variable {
 };
 
 /// Every variable, in the order of the README's table.
-pub const VARIABLES: [Variable; 29] = [
+pub const VARIABLES: [Variable; 40] = [
     ALL_PROXY,
     AWS_ACCESS_KEY_ID,
     AWS_DEFAULT_REGION,
@@ -95,12 +122,20 @@ pub const VARIABLES: [Variable; 29] = [
     AWS_REGION,
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
+    CANSHIP_TOKEN,
+    CI_PIPELINE_ID,
+    CI_PROJECT_PATH,
     DOCKER_CERT_PATH,
     DOCKER_CONFIG,
     DOCKER_CONTEXT,
     DOCKER_HOST,
     DOCKER_TLS_VERIFY,
+    GITHUB_ACTOR,
+    GITHUB_REPOSITORY,
+    GITHUB_RUN_ID,
     GITHUB_STEP_SUMMARY,
+    GITHUB_WORKFLOW_REF,
+    GITLAB_USER_LOGIN,
     GIT_SSL_CAINFO,
     HOME,
     HTTPS_PROXY,
@@ -108,12 +143,15 @@ pub const VARIABLES: [Variable; 29] = [
     LANG,
     LC_ALL,
     LC_CTYPE,
+    LOGNAME,
     NO_COLOR,
     NO_PROXY,
     PATH,
+    RUNNER_TRACKING_ID,
     SSL_CERT_DIR,
     SSL_CERT_FILE,
     TMPDIR,
+    USER,
     XDG_RUNTIME_DIR,
     XDG_STATE_HOME,
 ];
@@ -179,6 +217,45 @@ pub(super) fn is_of_proxies(name: &OsStr) -> bool {
 /// The file with the certificates that git trusts, if the user names one.
 pub(super) fn git_authorities() -> Option<PathBuf> {
     set(GIT_SSL_CAINFO).map(PathBuf::from)
+}
+
+/// What canship itself runs in, if it runs at this place.
+pub(super) fn own_run(place: &Place) -> Own {
+    let text = |variable| set(variable).and_then(|value| value.into_string().ok());
+    let is_here = |variable| text(variable).is_some_and(|name| name.eq_ignore_ascii_case(place.repository.as_str()));
+    match place.kind {
+        ForgeKind::Github if is_here(GITHUB_REPOSITORY) => Own {
+            run: text(GITHUB_RUN_ID).and_then(|id| id.parse().ok()),
+            // `owner/name/.github/workflows/drill.yml@refs/heads/main`
+            workflow: text(GITHUB_WORKFLOW_REF).and_then(|path| Some(path.split_once('@')?.0.splitn(3, '/').nth(2)?.to_owned())),
+        },
+        ForgeKind::Gitlab if is_here(CI_PROJECT_PATH) => {
+            Own { run: text(CI_PIPELINE_ID).and_then(|id| id.parse().ok()), workflow: None }
+        }
+        ForgeKind::Github | ForgeKind::Gitlab => Own::default(),
+    }
+}
+
+/// Who cuts, as others read it: a person, and the machine or the run.
+pub(super) fn who() -> String {
+    let text = |variable| set(variable).and_then(|value| value.into_string().ok());
+    let person = [GITHUB_ACTOR, GITLAB_USER_LOGIN, USER, LOGNAME].into_iter().find_map(text);
+    let person = person.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()));
+    let run = text(GITHUB_RUN_ID).map(|id| format!("run {id}"));
+    let run = run.or_else(|| text(CI_PIPELINE_ID).map(|id| format!("pipeline {id}")));
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{person} ({})", run.unwrap_or(machine))
+}
+
+/// The token for what has no plan.
+pub(super) fn token() -> Option<Secret> {
+    set(CANSHIP_TOKEN).and_then(|value| value.into_string().ok()).map(Secret::new)
+}
+
+/// The environment of a watchdog: none of these variables, and not that by which a runner finds what it ends.
+pub(super) fn of_watchdog(hidden: &[&str]) -> Vec<(OsString, OsString)> {
+    let hidden: Vec<_> = hidden.iter().copied().chain([RUNNER_TRACKING_ID.name, CANSHIP_TOKEN.name]).collect();
+    without(&hidden)
 }
 
 /// The file that takes the step summary.

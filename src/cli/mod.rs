@@ -6,20 +6,24 @@
 mod arguments;
 mod clean;
 mod completions;
+mod cut;
 mod demo;
 mod drill;
 pub mod environment;
 mod failure;
 mod follow;
+mod forge;
 mod history;
 mod network;
 mod output;
 mod pipeline;
 mod place;
 mod plan;
+mod recover;
 mod report;
 mod schema;
 mod status;
+mod watchdog;
 
 use clap::Parser as _;
 
@@ -46,6 +50,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Drill(options) => drill::run(&options),
         Command::Clean(options) => clean::run(&options),
+        Command::Recover(options) => recover::run(&options),
+        Command::Watchdog => watchdog::run(),
         Command::Plan(options) => plan::run(&options),
         Command::Pipeline(options) => pipeline::run(&options),
         Command::Report(options) => report::run(&options),

@@ -1,6 +1,10 @@
 //! How a drill reaches servers: the environment's proxies and authorities, and the plan's.
 
-use std::{ffi::OsString, fs, path::Path};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use rustls::pki_types::CertificateDer;
 
@@ -12,11 +16,24 @@ use crate::{
 
 /// What every connection is made with.
 pub(super) fn network(loaded: &Loaded) -> Result<Network, Failure> {
+    with(&private(loaded)?)
+}
+
+/// The same with the authorities in these files, for what has no plan.
+pub(super) fn of_files(files: &[PathBuf]) -> Result<Network, Failure> {
+    let mut all = Vec::new();
+    for file in files {
+        all.extend(authorities(file).map_err(|reason| Failure::invalid(format!("`{}` {reason}", file.display())))?);
+    }
+    with(&all)
+}
+
+fn with(private: &[CertificateDer<'static>]) -> Result<Network, Failure> {
     let advice = "write for example `http://user:password@proxy.example:3128`, special characters percent-encoded, or unset it";
     let wrong = |variable| Failure::invalid(format!("the environment variable `{variable}` is not UTF-8")).advise(advice);
     let variables = environment::proxies().map_err(wrong)?;
     let proxies = Proxies::new(&variables).map_err(|reason| Failure::of_input(&reason).advise(advice))?;
-    Ok(Network { trust: Trust::new(&private(loaded)?), proxies })
+    Ok(Network { trust: Trust::new(private), proxies })
 }
 
 /// The certificates of the plan's own authorities. Read when they are needed: a plan can be looked at without them.

@@ -9,6 +9,9 @@ use crate::{
     report::{Colour, Drawing, Layout},
 };
 
+/// What stands before a command that a person is to run, so that it is told from everything else.
+pub(super) const COMMAND: &str = "    ";
+
 /// Prints a command's result on standard output.
 pub(super) fn result(text: &str) -> Result<Exit, Failure> {
     let mut out = anstream::stdout().lock();

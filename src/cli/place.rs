@@ -83,7 +83,7 @@ fn around(plan: &Plan) -> container::Surroundings {
 }
 
 /// The variables that the plan takes secrets from.
-fn secret_variables(plan: &Plan) -> impl Iterator<Item = &str> {
+pub(super) fn secret_variables(plan: &Plan) -> impl Iterator<Item = &str> {
     let sources = plan.secrets.values();
     sources.filter_map(|source| if let SecretSource::Env(name) = source { Some(name.as_str()) } else { None })
 }

@@ -11,6 +11,8 @@ use crate::{plan::Plan, record::Severity};
 pub(super) struct Board {
     /// The secrets, once all sources were asked.
     pub(super) vault: SetOnce<Arc<Vault>>,
+    /// Set once what dead drills have cut was given back, as far as that goes: why nothing may be cut now, if so.
+    pub(super) recovered: SetOnce<Option<String>>,
     /// Whether a room can be opened.
     pub(super) spare: SetOnce<bool>,
     /// The worst that is wrong with the tag's place, if anything is.
@@ -27,6 +29,7 @@ impl Board {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
             vault: SetOnce::new(),
+            recovered: SetOnce::new(),
             spare: SetOnce::new(),
             tag_place: SetOnce::new(),
             published: SetOnce::new(),

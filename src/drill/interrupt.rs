@@ -21,19 +21,21 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens for SIGINT and SIGTERM from now on.
+    /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
     ///
     /// # Errors
     /// The system does not let signals be caught.
     pub fn listen() -> io::Result<Self> {
         let interrupts = Self::default();
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hangup = signal(SignalKind::hangup())?;
         let told = interrupts.clone();
         tokio::spawn(async move {
             loop {
                 let which = tokio::select! {
                     Some(()) = int.recv() => Signal::Sigint,
                     Some(()) = term.recv() => Signal::Sigterm,
+                    Some(()) = hangup.recv() => Signal::Sighup,
                     else => return,
                 };
                 told.tell(which);

@@ -2,7 +2,8 @@
 //!
 //! Who owns what: [`run`] owns the order of the phases; `Outside` owns every room, tag and image that was put outside;
 //! a phase (one file each) does its part and tells what it finds; the `Bus` puts all events in one line; the `Board`
-//! holds what the checks of access have come to, so that a phase waits for just the part it needs. What does not
+//! holds what the checks of access have come to, so that a phase waits for just the part it needs; [`cut`] owns what of
+//! the primary path is away. What does not
 //! depend on each other runs side by side: the checks and the removal of what earlier drills left beside everything,
 //! the room beside the fetch, the tag beside the build, the smoke room beside the push.
 //!
@@ -19,6 +20,7 @@ mod cause;
 mod clean;
 mod clock;
 mod compare;
+pub mod cut;
 mod deadline;
 mod fetch;
 mod image;
@@ -49,6 +51,7 @@ use self::{
     board::Board,
     bus::Bus,
     clock::Clock,
+    cut::{Cut, Forges},
     leftovers::Surroundings,
     outside::Outside,
     rooms::{Purpose, Rooms},
@@ -65,7 +68,7 @@ use crate::{
     secret::{Scrubber, Secret},
     source::Git,
     spare::Spare,
-    state::Journal,
+    state::{Journal, State},
 };
 
 pub use deadline::{deadline, new_id};
@@ -103,6 +106,10 @@ pub struct Setup {
     pub mode: Mode,
     /// How often it is built.
     pub builds: Builds,
+    /// How forges are reached.
+    pub forges: Forges,
+    /// How the primary path is taken away; none if it is not.
+    pub cut: Option<cut::Order>,
     /// Secrets beside those of the plan, to be kept out of every event.
     pub more_secrets: Vec<Secret>,
     /// What is known beforehand that this drill can never prove, each in a sentence.
@@ -152,6 +159,8 @@ struct Drill {
     interrupts: Interrupts,
     mode: Mode,
     builds: Builds,
+    forges: Forges,
+    state: State,
     more_secrets: Vec<Secret>,
 }
 
@@ -186,7 +195,7 @@ pub async fn run(setup: Setup) -> Option<Done> {
     bus.emit(EventKind::DrillStarted(facts));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, more_secrets, .. } = setup;
+    let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, forges, more_secrets, .. } = setup;
     let ways = ways::of(&network, &setup.spare.kind);
     let drill = Drill {
         journal,
@@ -202,12 +211,15 @@ pub async fn run(setup: Setup) -> Option<Done> {
         interrupts,
         mode,
         builds,
+        forges,
+        state: setup.surroundings.state.clone(),
         more_secrets,
     };
+    let cut = setup.cut.map(Cut::new);
 
     let ended = CancellationToken::new();
     let drilling = async {
-        Box::pin(phases(&drill, (&setup.builder, setup.registries), setup.notes)).await;
+        Box::pin(phases(&drill, (&setup.builder, setup.registries), cut.as_ref(), setup.notes)).await;
         ended.cancel();
     };
     tokio::join!(prepare::prepare(&drill, &setup.surroundings, &ended), drilling);
@@ -216,17 +228,22 @@ pub async fn run(setup: Setup) -> Option<Done> {
 }
 
 /// Runs all phases but that which cleans up after earlier drills.
-async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registries), notes: Vec<String>) {
+async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registries), cut: Option<&Cut>, notes: Vec<String>) {
     let rooms = Rooms::new(drill, Arc::clone(builder));
     let room = rooms::plan(drill, Purpose::Build);
     let outside = Outside::new(Arc::clone(&drill.journal), registries);
-    let shipping = async { tokio::join!(access::probe(drill, &outside, (&**builder, &room)), ship::ship(drill, &rooms, &outside)) };
+    let shipping =
+        async { tokio::join!(access::probe(drill, &outside, (&**builder, &room)), cut_and_ship(drill, cut, &rooms, &outside)) };
     // Boxed: together they would make a large future of this one.
     deadline::within(drill, Box::pin(shipping)).await;
+    let mut told = tell_signal(drill);
+    if let Some(cut) = cut {
+        Box::pin(cut::restore(drill, cut)).await;
+    }
     judge_time(drill);
     judge_certificates(drill);
     limits::tell(drill, &**builder, (&room, notes));
-    let mut told = tell_signal(drill);
+    told = told || tell_signal(drill);
     {
         let mut cleaned = pin!(clean::clean(drill, rooms, outside));
         // A signal is told as soon as it comes: whoever sent it waits for cleaning to end.
@@ -241,6 +258,19 @@ async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registri
     if !told {
         tell_signal(drill);
     }
+}
+
+/// Ships, once the primary path is away if that is asked for.
+async fn cut_and_ship(drill: &Drill, cut: Option<&Cut>, rooms: &Rooms, outside: &Outside) {
+    let Some(cut) = cut else { return ship::ship(drill, rooms, outside).await };
+    let work = async {
+        if cut::take(drill, cut).await {
+            ship::ship(drill, rooms, outside).await;
+        } else {
+            ship::skip_all(drill, "the primary path is not cut");
+        }
+    };
+    Box::pin(cut::guard(drill, cut, work)).await;
 }
 
 /// Says so if a signal has come.

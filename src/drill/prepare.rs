@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Drill,
+    cut::recover,
     leftovers::{self, Ground, Mode, Seen, Surroundings},
     scope::Scope,
     vault::Vault,
@@ -28,6 +29,8 @@ pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &
     match drill.interrupts.unless(drill.board.vault.wait()).await {
         Some(vault) => {
             let cleaning = drill.phase(Phase::Prepare, async |scope| {
+                // First: nothing is more urgent than a path that is cut.
+                drop(drill.board.recovered.set(recover::at_start(drill, vault).await));
                 clean(drill, scope, vault, (surroundings, ended)).await;
                 Some(())
             });
@@ -36,6 +39,7 @@ pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &
         None => drill.skip(Phase::Prepare, "the secrets were not read"),
     }
     drop(drill.board.registries_cleaned.set(()));
+    drop(drill.board.recovered.set(Some("it was not seen what earlier drills have left".to_owned())));
 }
 
 async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended): (&Surroundings, &CancellationToken)) {

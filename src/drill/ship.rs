@@ -127,6 +127,11 @@ fn leave_uncompared(drill: &Drill) {
     skip_from(drill, Phase::Compare, reason);
 }
 
+/// Ships nothing, and says why.
+pub(super) fn skip_all(drill: &Drill, reason: &str) {
+    skip_from(drill, Phase::Fetch, reason);
+}
+
 fn skip_from(drill: &Drill, first: Phase, reason: &str) {
     let asked = |phase| match phase {
         Phase::Compare => !drill.plan.released.is_empty(),

@@ -37,7 +37,6 @@ pub(super) fn primary(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawPrim
             return None;
         }
     };
-    checks.unverified(at, "this version does not take the primary path away");
     let running = match raw.running {
         Some(RawRunning::Cancel) => Running::Cancel,
         Some(RawRunning::Refuse) | None => Running::Refuse,

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Finding, LeftOut, Outcome, Phase, PulledFacts,
-    PushedFacts, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text,
+    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, Control, CutFacts, DrillFacts, Finding, LeftOut, Missed, NotBack,
+    Outcome, Phase, PrimaryFacts, PulledFacts, PushedFacts, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts,
+    Text,
 };
 
 /// The version of the event log's form. A reader refuses a log with a higher one.
@@ -62,6 +63,39 @@ pub enum EventKind {
         /// How.
         #[serde(flatten)]
         outcome: Outcome,
+    },
+    /// The primary path was read, before anything of it was changed.
+    PrimaryFound(PrimaryFacts),
+    /// From here on the primary path may not be as it was.
+    CutBegan(CutFacts),
+    /// A part of it was taken away, and read back as off.
+    TakenAway {
+        /// Which.
+        control: Control,
+    },
+    /// A run of it was cancelled, which nobody can give back.
+    RunCancelled {
+        /// Which.
+        run: Text,
+    },
+    /// A part of it was given back, and read back as it had been.
+    GivenBack {
+        /// Which.
+        control: Control,
+    },
+    /// A part of it could not be given back.
+    NotGivenBack(NotBack),
+    /// The primary path is as it was: nothing of it is away, and nothing says so any more.
+    CutEnded,
+    /// Something happened while it was away, and started nothing.
+    Missed(Missed),
+    /// What the cut asked of the forge.
+    ForgeAsked {
+        /// How many requests were sent.
+        requests: u64,
+        /// How many the forge still allows, if it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remaining: Option<u64>,
     },
     /// Engine, image and disk of the spare, as they were found.
     RoomReady(RoomFacts),
@@ -165,7 +199,18 @@ impl EventKind {
             | Self::StepOutputLeftOut { .. }
             | Self::StepFinished { .. }
             | Self::Interrupted { .. }
+            | Self::CutEnded
+            | Self::ForgeAsked { .. }
             | Self::DrillFinished => {}
+            Self::PrimaryFound(found) => {
+                visit(&mut found.place.repository);
+                found.parts.iter_mut().for_each(|part| part.for_each_text(visit));
+            }
+            Self::CutBegan(cut) => visit(&mut cut.who),
+            Self::TakenAway { control } | Self::GivenBack { control } => control.for_each_text(visit),
+            Self::RunCancelled { run } => visit(run),
+            Self::NotGivenBack(not) => each([&mut not.what, &mut not.reason, &mut not.by_hand], visit),
+            Self::Missed(missed) => each([&mut missed.what, &mut missed.start], visit),
             Self::PhaseFinished { outcome, .. } => outcome.for_each_text(visit),
             Self::CheckStarted { subject, .. } => visit(subject),
             Self::CheckFinished { subject, outcome, .. } => {

@@ -296,6 +296,8 @@ pub enum Signal {
     Sigint,
     /// A polite request to end.
     Sigterm,
+    /// The terminal is gone.
+    Sighup,
 }
 
 impl Signal {
@@ -304,7 +306,7 @@ impl Signal {
     pub fn exit(self) -> Exit {
         match self {
             Self::Sigint => Exit::Interrupted,
-            Self::Sigterm => Exit::Terminated,
+            Self::Sigterm | Self::Sighup => Exit::Terminated,
         }
     }
 }

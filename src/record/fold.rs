@@ -8,8 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, Outcome,
-    Phase, PulledFacts, PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
+    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, NotBack,
+    Outcome, Phase, PrimaryRecord, PulledFacts, PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream,
+    TagFacts, TakenRecord, Text, Verdict,
 };
 
 /// Lines of output that the record keeps of each step: the last ones, where errors stand.
@@ -34,6 +35,8 @@ pub struct Record {
     pub checks: Vec<CheckRecord>,
     /// Engine, image and disk.
     pub room: Option<RoomFacts>,
+    /// The primary path, what was taken away of it and given back; none if the drill did not look at it.
+    pub primary: Option<PrimaryRecord>,
     /// The clean clone.
     pub source: Option<SourceFacts>,
     /// The version that is released.
@@ -54,6 +57,8 @@ pub struct Record {
     pub findings: Vec<Finding>,
     /// What this drill can never prove.
     pub limits: Vec<Text>,
+    /// What of a primary path could not be given back.
+    pub not_back: Vec<NotBack>,
     /// What was put outside and is gone again.
     pub cleaned: Vec<Text>,
     /// What was put outside and is still there.
@@ -177,6 +182,7 @@ impl Record {
             phases: Vec::new(),
             checks: Vec::new(),
             room: None,
+            primary: None,
             source: None,
             version: None,
             steps: Vec::new(),
@@ -187,6 +193,7 @@ impl Record {
             comparisons: Vec::new(),
             findings: Vec::new(),
             limits: Vec::new(),
+            not_back: Vec::new(),
             cleaned: Vec::new(),
             leftovers: Vec::new(),
             verdict: Verdict::Unknown,
@@ -213,6 +220,15 @@ impl Record {
                     (open.ended, open.outcome) = (Some(at), Some(outcome));
                 }
             }
+            EventKind::PrimaryFound(found) => self.primary = Some(PrimaryRecord::new(found)),
+            kind @ (EventKind::CutBegan(_)
+            | EventKind::TakenAway { .. }
+            | EventKind::RunCancelled { .. }
+            | EventKind::GivenBack { .. }
+            | EventKind::NotGivenBack(_)
+            | EventKind::CutEnded
+            | EventKind::Missed(_)
+            | EventKind::ForgeAsked { .. }) => self.add_of_primary(kind, at),
             EventKind::RoomReady(room) => self.room = Some(room),
             EventKind::SourceFetched(source) => self.source = Some(source),
             EventKind::VersionRead { version } => self.version = Some(version),
@@ -257,7 +273,9 @@ impl Record {
     pub fn conclude(mut self) -> Self {
         // A stable sort: within a severity, what showed itself first is nearest to the cause.
         self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        self.time_to_ship = self.shipped_at().and_then(|at| between(self.started, at));
+        let cutting = self.cutting();
+        let shipped = self.shipped_at().and_then(|at| between(self.started, at));
+        self.time_to_ship = shipped.map(|time| time.saturating_sub(cutting));
         self.verdict = match Verdict::of(&self.findings) {
             Verdict::CannotShip => Verdict::CannotShip,
             // A signal that came before the release had shipped leaves it without a time to ship; one that came while
@@ -266,6 +284,30 @@ impl Record {
             verdict => verdict,
         };
         self
+    }
+
+    fn add_of_primary(&mut self, kind: EventKind, at: Timestamp) {
+        // Whatever else is known of it: from the one on it may be cut, from the other on it is not.
+        match kind {
+            EventKind::CutBegan(_) => self.restored = Restored::No,
+            EventKind::CutEnded => self.restored = Restored::Yes,
+            EventKind::NotGivenBack(not) => {
+                self.restored = Restored::No;
+                return self.not_back.push(not);
+            }
+            _ => {}
+        }
+        let Some(primary) = &mut self.primary else { return };
+        match kind {
+            EventKind::CutBegan(cut) => primary.cut = Some((at, cut)),
+            EventKind::TakenAway { control } => primary.taken.push(TakenRecord { control, off: at, back: None }),
+            EventKind::RunCancelled { run } => primary.cancelled.push(run),
+            EventKind::GivenBack { control } => primary.give_back(&control, at),
+            EventKind::CutEnded => primary.back = Some(at),
+            EventKind::Missed(missed) => primary.missed.push(missed),
+            EventKind::ForgeAsked { requests, remaining } => primary.asked = Some((requests, remaining)),
+            _ => {}
+        }
     }
 
     fn finish_phase(&mut self, phase: Phase, outcome: Outcome, at: Timestamp) {
@@ -290,6 +332,15 @@ impl Record {
         open.left_out = left_out;
         // Those before do not belong to the last lines.
         open.tail.clear();
+    }
+
+    /// How long nothing was done but to take the primary path away: an outage does that by itself.
+    fn cutting(&self) -> Duration {
+        let spans = |wanted| self.phases.iter().filter(move |p| p.phase == wanted).filter_map(|p| Some((p.started?, p.ended?)));
+        let Some((from, to)) = spans(Phase::Cut).next() else { return Duration::ZERO };
+        // Shipping waits for the cut, but for the checks of access.
+        let from = spans(Phase::Probe).map(|(_, probed)| probed).fold(from, Timestamp::max);
+        between(from, to).unwrap_or_default()
     }
 
     /// When the last phase of shipping ended, if build and publish passed, none of the others failed, and what happened in

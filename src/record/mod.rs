@@ -5,6 +5,7 @@
 
 mod brief;
 mod comparison;
+mod cut;
 mod digest;
 mod event;
 mod exit;
@@ -22,6 +23,7 @@ mod verdict;
 
 pub use brief::Brief;
 pub use comparison::{ComparedWith, ComparisonFacts, ComparisonResult, Difference, DifferenceKind};
+pub use cut::{CutFacts, Missed, NotBack, PartFacts, PrimaryFacts, PrimaryRecord, TakenRecord};
 pub use digest::{Digest, InvalidDigest};
 pub use event::{Event, EventKind, LOG_VERSION, Sink};
 pub use exit::Exit;

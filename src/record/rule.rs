@@ -130,6 +130,12 @@ rules! {
     NotReproducible = "not-reproducible", Gap;
     /// A rehearsal reads no credential that can push, and so leaves this unproved.
     NotRehearsed = "not-rehearsed", Unverified;
+    /// The primary path was not cut, though that was asked for: the way back is not open, or it must not be cut now.
+    CutRefused = "cut-refused", Unverified;
+    /// The primary path could not be cut, or not for long enough.
+    CutFailed = "cut-failed", Unverified;
+    /// The lease on the primary path was taken from the drill, or has run out.
+    LeaseLost = "lease-lost", Unverified;
     /// The release took longer than the target.
     OverTarget = "over-target", Gap;
     /// Something that should have been done was not, because of an earlier finding or an interruption.

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::words;
-use crate::record::{Outcome, Severity, Verdict};
+use crate::record::{Outcome, Severity, Text, Verdict};
 
 /// Whether lines carry the escapes that colour them. Who calls decides (`NO_COLOR`, is it a terminal).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,6 +130,13 @@ impl Lines {
             for piece in split(&words::clip(line), width) {
                 self.line(&format!("{indent}{bar} {piece}"));
             }
+        }
+    }
+
+    /// A command that is to be run as it stands: never wrapped.
+    pub(super) fn command(&mut self, command: &Text) {
+        for line in command.as_str().lines() {
+            self.line(&format!("    {}", defuse(line)));
         }
     }
 

@@ -2,10 +2,11 @@
 
 use super::{
     md::{block, code, prose},
+    primary,
     proofs::proofs,
     words,
 };
-use crate::record::{Exit, Finding, Measure, Mode, PhaseRecord, Record, StepRecord, Text, Verdict};
+use crate::record::{Exit, Finding, Measure, Mode, NotBack, PhaseRecord, Record, StepRecord, Text, Verdict};
 
 pub(super) fn render(record: &Record, accept: Verdict) -> String {
     let mut parts = vec![headline(record), facts(record, accept)];
@@ -17,6 +18,9 @@ pub(super) fn render(record: &Record, accept: Verdict) -> String {
     parts.extend(list("Compared", record.comparisons.iter().map(|comparison| prose(&words::comparison(comparison)))));
     parts.extend(list("What was proved", proofs(record).iter().map(|(name, proof)| format!("{name}: {}", prose(proof)))));
     parts.extend(list("What this drill cannot prove", record.limits.iter().map(|limit| prose(limit.as_str()))));
+    parts.extend(list("The primary path", primary::lines(record).iter().map(|line| prose(line))));
+    parts.extend(list("While it was away, and started nothing", primary::missed(record).iter().map(|line| prose(line))));
+    parts.extend(not_back(record));
     parts.extend(leftovers(record));
     parts.extend(words::failed_steps(record).map(output));
     parts.join("\n")
@@ -89,6 +93,15 @@ fn checks(record: &Record) -> Option<String> {
         [words::check(check.check).to_owned(), code(check.subject.as_str()), outcome, time]
     });
     (!record.checks.is_empty()).then(|| format!("### Checks of access\n\n{}", table(&["check", "of", "outcome", "time"], rows)))
+}
+
+fn not_back(record: &Record) -> Option<String> {
+    let one = |not: &NotBack| {
+        let command = block(not.by_hand.as_str().lines());
+        format!("{}: {}\n\n{command}", prose(not.what.as_str()), prose(not.reason.as_str()))
+    };
+    let all: Vec<_> = record.not_back.iter().map(one).collect();
+    (!all.is_empty()).then(|| format!("### NOT GIVEN BACK: run in sh, with the token in CANSHIP_TOKEN\n\n{}", all.join("\n")))
 }
 
 fn leftovers(record: &Record) -> Option<String> {

@@ -12,6 +12,7 @@ mod markdown;
 mod md;
 mod pipeline;
 mod plain;
+mod primary;
 mod proofs;
 mod status;
 pub mod terminal;

@@ -148,6 +148,14 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::ImagePulled(PulledFacts { digest, bytes, target }) => {
             format!("pulled back {} ({}), every digest right: {digest}", target.one_line(), Bytes(*bytes))
         }
+        EventKind::PrimaryFound(found) => format!("primary path: {}, {}", found.place, words::count(found.parts.len(), "part")),
+        EventKind::CutBegan(cut) => format!("cutting, for {} at most until {}", cut.who.one_line(), words::time(cut.until)),
+        EventKind::TakenAway { control } => format!("off, read back: {}", Text::new(&control.to_string()).one_line()),
+        EventKind::RunCancelled { run } => format!("cancelled: {}", run.one_line()),
+        EventKind::GivenBack { control } => format!("given back, read back: {}", Text::new(&control.to_string()).one_line()),
+        EventKind::NotGivenBack(not) => format!("NOT GIVEN BACK: {}: {}", not.what.one_line(), not.reason.one_line()),
+        EventKind::CutEnded => "the primary path is as it was".to_owned(),
+        EventKind::Missed(missed) => format!("meanwhile, starting nothing: {}", missed.what.one_line()),
         EventKind::Compared(comparison) => words::comparison(comparison),
         EventKind::Cleaned(Cleaning::Gone { what }) => format!("gone: {}", what.one_line()),
         EventKind::Cleaned(Cleaning::Left(left)) => format!("left: {}: {}", left.what.one_line(), left.reason.one_line()),

@@ -3,6 +3,7 @@
 
 use super::{
     lines::{BOLD, Layout, Lines, PLAIN, outcome_style, severity_style, verdict_style},
+    primary,
     proofs::proofs,
     words,
 };
@@ -24,6 +25,7 @@ pub fn render(record: &Record, accept: Verdict, layout: Layout) -> String {
     slowest_steps(&mut lines, record);
     proved(&mut lines, record);
     limits(&mut lines, record);
+    primary_path(&mut lines, record);
     last_lines(&mut lines, record, accept);
     lines.finish()
 }
@@ -140,6 +142,36 @@ fn limits(lines: &mut Lines, record: &Record) {
     lines.heading("What this drill cannot prove");
     for limit in &record.limits {
         lines.hanging(&[(PLAIN, "  - ")], &limit.one_line());
+    }
+}
+
+fn primary_path(lines: &mut Lines, record: &Record) {
+    let all = primary::lines(record);
+    if !all.is_empty() {
+        lines.heading("The primary path");
+    }
+    for line in all {
+        lines.hanging(&[(PLAIN, "  - ")], &line);
+    }
+    let missed = primary::missed(record);
+    if !missed.is_empty() {
+        lines.heading("While it was away, and started nothing");
+    }
+    for line in missed {
+        lines.hanging(&[(PLAIN, "  - ")], &line);
+    }
+    not_back(lines, record);
+}
+
+/// What a person does now: each command on a line of its own, to be run in `sh`.
+fn not_back(lines: &mut Lines, record: &Record) {
+    if record.not_back.is_empty() {
+        return;
+    }
+    lines.heading("NOT GIVEN BACK: with the token in CANSHIP_TOKEN, run in sh");
+    for not in &record.not_back {
+        lines.hanging(&[(PLAIN, "  # ")], &format!("{}: {}", not.what.one_line(), not.reason.one_line()));
+        lines.command(&not.by_hand);
     }
 }
 

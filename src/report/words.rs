@@ -38,7 +38,7 @@ pub(super) fn exit(exit: Exit, verdict: Verdict) -> &'static str {
         Exit::Unknown => "unknown: something needed for the answer could not be verified",
         Exit::MayStillBeCut => "the primary path may still be cut, a person is needed now",
         Exit::Interrupted => "interrupted by SIGINT",
-        Exit::Terminated => "interrupted by SIGTERM",
+        Exit::Terminated => "interrupted by SIGTERM or SIGHUP",
     }
 }
 
@@ -63,6 +63,7 @@ pub(super) fn signal(signal: Signal) -> &'static str {
     match signal {
         Signal::Sigint => "SIGINT",
         Signal::Sigterm => "SIGTERM",
+        Signal::Sighup => "SIGHUP",
     }
 }
 

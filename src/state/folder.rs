@@ -187,6 +187,12 @@ impl State {
         self.root.join("empty.git")
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn drills_folder(&self) -> PathBuf {
         self.root.join("drills")
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::Digest;
+use crate::record::{Control, Digest, Place};
 
 /// One thing, or one place where things are made that can be listed there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,24 @@ pub enum Item {
     Engine {
         /// Its address.
         address: String,
+    },
+    /// The drill's lease on a primary path.
+    Lease {
+        /// Where.
+        place: Place,
+        /// Its text when it was created.
+        lease: String,
+        /// A command for `sh` that deletes it, with the token in `$CANSHIP_TOKEN`.
+        by_hand: String,
+    },
+    /// A part of a primary path that the drill turns off, and that was on.
+    Cut {
+        /// Where.
+        place: Place,
+        /// Which.
+        control: Control,
+        /// A command for `sh` that turns it on, with the token in `$CANSHIP_TOKEN`.
+        by_hand: String,
     },
     /// The drill's tag at a git server.
     GitTag {
@@ -74,7 +92,7 @@ impl Item {
             | Self::Blob { repository, .. }
             | Self::Manifest { repository, .. }
             | Self::ImageTag { repository, .. } => Some(repository),
-            Self::Folder { .. } | Self::Engine { .. } | Self::GitTag { .. } => None,
+            Self::Folder { .. } | Self::Engine { .. } | Self::Lease { .. } | Self::Cut { .. } | Self::GitTag { .. } => None,
         }
     }
 }

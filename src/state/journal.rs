@@ -104,6 +104,12 @@ impl Journal {
         &self.claim
     }
 
+    /// Its folder, which goes with it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// From now on these secrets are taken out of what is written: nothing that is written should have one.
     pub fn scrub_with(&self, scrubber: Arc<Scrubber>) {
         drop(self.scrubber.set(scrubber));

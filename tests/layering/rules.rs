@@ -53,9 +53,10 @@ const OWNED: &[Owned] = &[
         what: "starts a program",
         words: &["Command::new(", "CommandWrap::with_new("],
         except: &["clap::Command::new("],
-        // git, the commands that hold secrets, the steps of a host spare, ssh, and git again to make the demo's project.
+        // git, the watchdog, the commands that hold secrets, the steps of a host spare, ssh, and git again to make the demo's project.
         owners: &[
             "source/git.rs",
+            "drill/cut/watchdog.rs",
             "secret/",
             "spare/host.rs",
             "spare/host/",

@@ -25,7 +25,7 @@ use crate::{
     secret::Secret,
     source::Git,
     spare::container::Engine,
-    state::{Damaged, Drills, Entry, Item, State, StateError},
+    state::{Damaged, Dead, Drills, Entry, Item, State, StateError},
 };
 
 /// How long cleaning at one place may take. Its own waits are bounded, but there can be many in a row.
@@ -123,6 +123,7 @@ pub async fn clean(
     for damaged in &drills.damaged {
         tell(Seen::Unseen(of_damaged(damaged)));
     }
+    drills.dead.iter().filter_map(of_cut).for_each(tell);
     // First: what still runs could put more outside.
     machine::end_processes(&known, mode).into_iter().for_each(tell);
 
@@ -191,6 +192,18 @@ fn of_damaged(Damaged { path, reason, .. }: &Damaged) -> Leftover {
         reason: reason.as_str().into(),
         remedy: "look into it, remove by hand what it names, and then that file with its folder".into(),
     }
+}
+
+/// A primary path that a dead drill may have left cut: giving it back is not for who cleans.
+fn of_cut(dead: &Dead) -> Option<Seen> {
+    let is_cut = |(_, item): &(Entry, Item)| matches!(item, Item::Cut { .. } | Item::Lease { .. });
+    dead.items().iter().any(is_cut).then(|| {
+        Seen::Unseen(Leftover {
+            what: format!("the primary path that drill {} has cut", dead.drill()).into(),
+            reason: "the drill died, and nobody has noted that it was given back".into(),
+            remedy: "run `canship recover` now".into(),
+        })
+    })
 }
 
 /// A place that could not be looked at.

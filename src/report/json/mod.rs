@@ -8,12 +8,14 @@ use super::words;
 use crate::record::{self, Exit, Record};
 
 mod comparison;
+mod primary;
 mod release;
 mod status;
 mod view;
 mod vocabulary;
 
 use comparison::ComparisonView;
+use primary::{NotBackView, PrimaryView};
 use release::{ArtifactView, BuiltView, PublishView, TagView};
 use view::{CheckView, FindingView, LeftoverView, PhaseView, RoomView, SourceView, SpareView, StepView};
 use vocabulary::{Mode, Restored, Signal, Verdict};
@@ -43,6 +45,10 @@ struct Report {
     mode: Mode,
     /// Whether the primary path is as it was.
     restored: Restored,
+    /// The primary path, as it was found and what was done to it; null if the drill did not look at it.
+    primary: Option<PrimaryView>,
+    /// What of a primary path could not be given back: a person is needed.
+    not_back: Vec<NotBackView>,
     /// Whether the drill got to its last event; false if it was killed.
     finished: bool,
     /// The signal that ended it early.
@@ -114,6 +120,8 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         exit_meaning: words::exit(exit, record.verdict).to_owned(),
         mode: record.drill.mode.into(),
         restored: record.restored.into(),
+        primary: record.primary.as_ref().map(Into::into),
+        not_back: record.not_back.iter().map(Into::into).collect(),
         finished: record.finished,
         interrupted: record.interrupted.map(Into::into),
         started: words::time(record.started),

@@ -71,6 +71,7 @@ mirror! {
     Signal of record::Signal {
         #[serde(rename = "SIGINT")] Sigint,
         #[serde(rename = "SIGTERM")] Sigterm,
+        #[serde(rename = "SIGHUP")] Sighup,
     }
 }
 

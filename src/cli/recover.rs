@@ -1,0 +1,109 @@
+//! `canship recover`: gives back what drills that are dead have cut, from this machine or any other.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{Failure, arguments::RecoverOptions, cut, drill::runtime, environment, forge, network, output, place, plan::load_plan};
+use crate::{
+    drill::cut::recover::{self, Foreign, Outcome, Seen},
+    network::Network,
+    plan::Timeouts,
+    record::{Exit, ForgeKind, NotBack, Place, Text},
+    secret::{Scrubber, Secret},
+    state::State,
+};
+
+/// The bounds of a plan that says nothing of them.
+const USUAL: Timeouts = Timeouts { api: Duration::from_secs(30), retry_after_max: Duration::from_mins(1) };
+
+/// Where and with what.
+struct Goal {
+    place: Place,
+    token: Secret,
+    timeouts: Timeouts,
+    network: Network,
+}
+
+pub(super) fn run(options: &RecoverOptions) -> Result<Exit, Failure> {
+    runtime()?.block_on(recover(options))
+}
+
+async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
+    let Goal { place, token, timeouts, network } = goal(options).await?;
+    let state = State::open(environment::state().path);
+    let state =
+        state.map_err(|error| Failure::failed("nothing was given back, since it is not known which drills live", &error))?;
+    if let Some(note) = place::makeshift() {
+        output::warn(&format!("note: {note}"));
+    }
+    let scrubber = Scrubber::new(std::iter::once(&token).chain(network.proxies.secrets()));
+    let forges = forge::forges(&network, timeouts, Vec::new());
+    let forge = forges(&place, token).map_err(|error| Failure::failed("nothing was given back", &error))?;
+    let foreign = if options.now { Foreign::Dead } else { Foreign::WaitedFor };
+    let told = Mutex::new(Vec::new());
+    let tell = |seen| {
+        let text = scrubber.scrub(&line(&seen)).into_owned();
+        told.lock().unwrap_or_else(PoisonError::into_inner).push((seen, text));
+    };
+    let outcome = recover::recover(&state, (forge, timeouts.api), foreign, &tell).await;
+    let outcome = outcome.map_err(|error| Failure::failed("nothing was given back", &error))?;
+    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut text: String = told.iter().map(|(_, text)| text.as_str()).collect();
+    let count = told.iter().filter(|(seen, _)| matches!(seen, Seen::Back { .. })).count();
+    let is_alive = told.iter().any(|(seen, _)| matches!(seen, Seen::Alive(_)));
+    text.push_str(&match outcome {
+        Outcome::NotAllBack => format!(
+            "The primary path of {place} MAY STILL BE CUT: a person is needed now. With the token in CANSHIP_TOKEN, the commands \
+             above give it back.\n"
+        ),
+        Outcome::AllBack if is_alive => format!("The primary path of {place} is in the hands of a drill that lives.\n"),
+        Outcome::AllBack if count == 0 => format!("Nothing of {place} is cut by a drill.\n"),
+        Outcome::AllBack => format!("The primary path of {place} is as it was: {count} given back, read back.\n"),
+    });
+    let printed = output::result(&text);
+    // Nothing outranks a path that may be cut.
+    if outcome == Outcome::NotAllBack { Ok(Exit::MayStillBeCut) } else { printed }
+}
+
+fn line(seen: &Seen) -> String {
+    match seen {
+        Seen::Back { what, cut_by } => format!("given back    {}\n              {}\n", one_line(what), one_line(cut_by)),
+        Seen::Alive(text) => format!("left alone    {}\n", one_line(text)),
+        Seen::Note(text) => format!("note          {}\n", one_line(text)),
+        Seen::NotBack(NotBack { what, reason, by_hand }) | Seen::Unseen(NotBack { what, reason, by_hand }) => {
+            format!("NOT BACK      {}\n              {}\n{}{by_hand}\n", what.one_line(), reason.one_line(), output::COMMAND)
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    Text::new(text).one_line()
+}
+
+async fn goal(options: &RecoverOptions) -> Result<Goal, Failure> {
+    let named = match (&options.github, &options.gitlab) {
+        (Some(name), _) => Some((ForgeKind::Github, name, "https://api.github.com")),
+        (None, Some(name)) => Some((ForgeKind::Gitlab, name, "https://gitlab.com")),
+        (None, None) => None,
+    };
+    let Some((kind, repository, usual)) = named else {
+        let loaded = load_plan(&options.plan.plan)?;
+        let primary = loaded.plan.primary.as_ref().ok_or_else(|| {
+            Failure::invalid("the plan does not say where the primary path is")
+                .advise("name it under `primary`, or name the repository with --github or --gitlab")
+        })?;
+        let token = cut::token(&loaded, primary).await?;
+        let (place, timeouts) = (primary.place.clone(), loaded.plan.timeouts);
+        return Ok(Goal { place, token, timeouts, network: network::network(&loaded)? });
+    };
+    let usual = || usual.parse().map_err(|reason| Failure::failed("the usual address", &reason));
+    let url = options.url.clone().map_or_else(usual, Ok)?;
+    let place = Place { kind, url, repository: repository.as_str().into() };
+    let token = environment::token().ok_or_else(|| {
+        Failure::invalid("`CANSHIP_TOKEN` is not set: without a plan the token comes from there")
+            .advise("set it to a token that may change what the drill had cut, and variables")
+    })?;
+    Ok(Goal { place, token, timeouts: USUAL, network: network::of_files(&[])? })
+}

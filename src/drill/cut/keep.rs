@@ -1,0 +1,100 @@
+//! Holds the lease while the drill ships, and ends the drill early when the path must be given back.
+
+use std::{pin::pin, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{
+    Cut, lease,
+    lease::{Lease, RENEWED},
+    now,
+    take::lost,
+    wire::Wire,
+};
+use crate::{
+    drill::Drill,
+    record::{EventKind, Finding, Phase, Rule},
+};
+
+/// How long before the path must be back the drill begins to give it back, at most: the watchdog does then.
+const EARLY: Duration = Duration::from_secs(30);
+
+/// How soon a renewal that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Lets the drill's work come to its end, unless the path must be given back before: then cuts it off, as a signal does.
+pub(in crate::drill) async fn guard<T>(drill: &Drill, cut: &Cut, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        ended = &mut work => return ended,
+        finding = keep(drill, cut) => {
+            drill.bus.emit(EventKind::Found(finding));
+            drill.interrupts.cut_off();
+        }
+    }
+    work.await
+}
+
+/// Why the path must be given back now.
+async fn keep(drill: &Drill, cut: &Cut) -> Finding {
+    cut.begun.wait().await;
+    let held = {
+        let taken = cut.taken();
+        taken.wire.clone().zip(taken.lease.as_ref().map(|leased| leased.lease.clone()))
+    };
+    let Some((wire, lease)) = held else { return std::future::pending().await };
+    tokio::select! {
+        finding = hold(&wire, lease.clone()) => finding,
+        () = time_is_up(&lease) => {
+            let primary = drill.plan.primary.as_ref().map_or_else(String::new, |primary| {
+                format!(" of {}", crate::record::Measure(primary.max_cut))
+            });
+            let summary = format!("the drill was ended because the primary path may not be cut for longer than `max_cut`{primary}");
+            Finding::new(Rule::NotReached, Phase::Cut, summary, "see what takes that long, or raise `primary.max_cut`")
+        }
+        () = watchdog_ends(cut) => {
+            let summary = "the watchdog, which gives the primary path back when canship dies, has ended: the drill gave it back at once";
+            Finding::new(Rule::CutFailed, Phase::Cut, summary, "find out what ended it, then drill again")
+        }
+    }
+}
+
+/// Renews the lease until it is somebody else's, or could not be renewed in time.
+async fn hold(wire: &Wire, mut lease: Lease) -> Finding {
+    let mut pause = RENEWED;
+    loop {
+        sleep(pause).await;
+        let renewed = lease.renewed(now());
+        match lease::renew(wire, &renewed).await {
+            Ok(Ok(())) => (lease, pause) = (renewed, RENEWED),
+            Ok(Err(held)) => return lost(&held),
+            Err(trouble) if now() >= lease.lease_until => {
+                let summary = format!("the lease on the primary path could not be renewed and has run out: {trouble}");
+                return Finding::new(
+                    Rule::LeaseLost,
+                    Phase::Cut,
+                    summary,
+                    "see to it that the forge can be asked, then drill again",
+                );
+            }
+            Err(_) => pause = AGAIN,
+        }
+    }
+}
+
+async fn time_is_up(lease: &Lease) {
+    let left = || Duration::try_from(lease.deadline.duration_since(now())).unwrap_or_default();
+    let early = EARLY.min(left() / 5);
+    // By the wall, which goes on while a machine sleeps: looked at again and again.
+    while left() > early {
+        sleep((left() - early).min(Duration::from_secs(5))).await;
+    }
+}
+
+async fn watchdog_ends(cut: &Cut) {
+    let end = cut.taken().watchdog.as_ref().map(super::Watchdog::ended);
+    match end {
+        Some(end) => end.cancelled().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,184 @@
+//! What a lease says, and how it is held: created atomically, compared before it is written over or deleted.
+//!
+//! A lease is a drill's, never a user's. A foreign or unreadable one is never patched over.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{trouble::Trouble, wire::Wire};
+use crate::{
+    forge::{Created, LEASE_MAX},
+    record::{Control, DrillId, HostId, Text},
+};
+
+/// The version of its form.
+const VERSION: u32 = 1;
+
+/// How long others wait for a drill that has stopped renewing it.
+pub(super) const LASTS: Duration = Duration::from_mins(10);
+
+/// How often it is renewed.
+pub(super) const RENEWED: Duration = Duration::from_mins(4);
+
+/// What a lease says to everybody who may read it: that a drill has taken parts of the primary path away, and how any
+/// machine gives them back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lease {
+    /// The version of this form.
+    canship_lease: u32,
+    /// The drill that holds it.
+    pub(super) drill: DrillId,
+    /// Its host.
+    pub(super) host: HostId,
+    /// Who cuts.
+    pub(super) who: Text,
+    /// What for.
+    pub(super) why: Text,
+    /// When the cut began.
+    pub(super) cut_at: Timestamp,
+    /// When it is given back at the latest.
+    pub(super) deadline: Timestamp,
+    /// Until then nobody else acts on it, unless a person says so.
+    pub(super) lease_until: Timestamp,
+    /// What is off, each of which was on.
+    pub(super) was_on: Vec<Control>,
+}
+
+/// What a lease is made of.
+pub(super) struct Terms<'t> {
+    pub(super) drill: &'t DrillId,
+    pub(super) host: &'t HostId,
+    pub(super) who: &'t Text,
+    pub(super) why: &'t Text,
+    pub(super) max_cut: Duration,
+}
+
+/// Whose lease there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Nobody's.
+    Nobody,
+    /// A drill's.
+    By(Box<Lease>),
+    /// It cannot be read.
+    Unreadable {
+        /// What it is.
+        text: Text,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Lease {
+    pub(super) fn new(terms: &Terms<'_>, was_on: Vec<Control>, now: Timestamp) -> Self {
+        Self {
+            canship_lease: VERSION,
+            drill: terms.drill.clone(),
+            host: terms.host.clone(),
+            who: terms.who.clone(),
+            why: terms.why.clone(),
+            cut_at: now,
+            deadline: later(now, terms.max_cut),
+            lease_until: later(now, LASTS),
+            was_on,
+        }
+    }
+
+    /// The same, to be held for some time more.
+    pub(super) fn renewed(&self, now: Timestamp) -> Self {
+        Self { lease_until: later(now, LASTS), ..self.clone() }
+    }
+
+    /// The text that is kept at the forge; none if it would be too long for one.
+    pub(super) fn text(&self) -> Option<String> {
+        serde_json::to_string(self).ok().filter(|text| text.len() <= LEASE_MAX)
+    }
+
+    /// Reads the text of one, or says why it is none.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let lease: Self = serde_json::from_str(text).map_err(|reason| format!("it is no lease of canship's: {reason}"))?;
+        if lease.canship_lease == VERSION { Ok(lease) } else { Err(format!("it has the form {}", lease.canship_lease)) }
+    }
+}
+
+/// Reads whose lease there is.
+pub(super) async fn held(wire: &Wire) -> Result<Held, Trouble> {
+    Ok(match wire.lease().await? {
+        None => Held::Nobody,
+        Some(text) => match Lease::read(&text) {
+            Ok(lease) => Held::By(Box::new(lease)),
+            Err(reason) => Held::Unreadable { text: Text::new(&text.chars().take(200).collect::<String>()), reason },
+        },
+    })
+}
+
+impl Held {
+    pub(super) fn is_of(&self, drill: &DrillId) -> bool {
+        matches!(self, Self::By(lease) if lease.drill == *drill)
+    }
+
+    /// Whose it is, in words.
+    pub(super) fn whose(&self) -> String {
+        match self {
+            Self::Nobody => "there is none".to_owned(),
+            Self::By(lease) => {
+                let Lease { drill, who, why, cut_at, lease_until, .. } = &**lease;
+                format!("drill {drill} of {who} ({why}) holds it since {cut_at}, and until {lease_until} if it dies")
+            }
+            Self::Unreadable { text, reason } => format!("{reason}; it begins with `{}`", text.one_line()),
+        }
+    }
+}
+
+/// Creates the lease, if there is none.
+///
+/// # Errors
+/// The forge did not take it, or it is not known whether it did and a look does not tell either.
+pub(super) async fn take(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>, Trouble> {
+    let Some(text) = lease.text() else { return Err(Trouble::LeaseTooLong { most: LEASE_MAX }) };
+    match wire.create_lease(&text).await {
+        Ok(Created::Yes) => return Ok(Ok(())),
+        Ok(Created::AlreadyThere) => {}
+        // Never sent again: if it was done, there is a lease of this drill's.
+        Err(trouble) if trouble.may_have_worked() => {}
+        Err(trouble) => return Err(trouble),
+    }
+    let held = held(wire).await?;
+    Ok(if held.is_of(&lease.drill) { Ok(()) } else { Err(held) })
+}
+
+/// Holds it for some time more, if it is still this drill's; gives whose it is otherwise.
+pub(super) async fn renew(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>, Trouble> {
+    let held = held(wire).await?;
+    if !held.is_of(&lease.drill) {
+        return Ok(Err(held));
+    }
+    let Some(text) = lease.text() else { return Err(Trouble::LeaseTooLong { most: LEASE_MAX }) };
+    wire.replace_lease(&text).await.map(Ok)
+}
+
+/// Deletes it if it is this drill's, and reads back that it is gone. What is somebody else's stays.
+pub(super) async fn release(wire: &Wire, drill: &DrillId) -> Result<(), Trouble> {
+    let mut deleted = Ok(());
+    // Looked at once more after an answer that was lost.
+    for _ in 0..2 {
+        if !held(wire).await?.is_of(drill) {
+            return Ok(());
+        }
+        if let Err(trouble) = &deleted
+            && !Trouble::may_have_worked(trouble)
+        {
+            break;
+        }
+        deleted = wire.delete_lease().await;
+    }
+    deleted?;
+    if held(wire).await?.is_of(drill) { Err(Trouble::StillThere) } else { Ok(()) }
+}
+
+pub(super) fn later(now: Timestamp, time: Duration) -> Timestamp {
+    now.checked_add(time).unwrap_or(Timestamp::MAX)
+}

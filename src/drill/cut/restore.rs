@@ -1,0 +1,147 @@
+//! Gives everything back at the end of a drill, whatever its end is.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Cut, Leased, PATIENCE,
+    back::{self, Away, Outcome, Told},
+    wire::Wire,
+};
+use crate::{
+    drill::{Drill, scope::Scope},
+    forge::Snapshot,
+    record::{Control, EventKind, Finding, Missed, Phase, Rule},
+    state::Entry,
+};
+
+/// How long it is tried at least, and at most.
+const TIME: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
+/// How long it is tried after a signal: a CI job that is cancelled is ended 7.5 s after it.
+const AFTER_SIGNAL: Duration = Duration::from_millis(4500);
+
+/// What is given back, and on what it is noted.
+struct Job {
+    wire: Wire,
+    leased: Leased,
+    away: Vec<(Entry, Away)>,
+}
+
+/// Gives back what the drill took away, and reads back that it is as it was; a second signal ends the wait.
+pub(in crate::drill) async fn restore(drill: &Drill, cut: &Cut) {
+    let (job, before, watchdog) = {
+        let mut taken = cut.taken();
+        let leased = taken.lease.take();
+        let job = taken.wire.as_ref().zip(leased);
+        let job = job.map(|(wire, leased)| Job { wire: wire.hurried(PATIENCE), leased, away: taken.away.clone() });
+        (job, taken.before.take(), taken.watchdog.take())
+    };
+    let mut outcome = Outcome::AllBack;
+    if let Some(job) = &job {
+        let scope = Scope::phase(&drill.bus, Phase::Restore);
+        outcome = give_back(drill, &scope, (cut, job)).await;
+        if outcome == Outcome::NotAllBack {
+            scope.failed();
+        }
+        scope.finish();
+    }
+    // Else it goes on where this process ends.
+    if outcome == Outcome::AllBack
+        && let Some(watchdog) = watchdog
+    {
+        watchdog.dismiss().await;
+    }
+    if let Some(job) = &job {
+        if outcome == Outcome::AllBack && cut.begun.initialized() {
+            tell_missed(drill, job, before).await;
+        }
+        let budget = job.wire.forge.budget();
+        drill.bus.emit(EventKind::ForgeAsked { requests: budget.sent, remaining: budget.remaining });
+    }
+}
+
+async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Outcome {
+    let open: Mutex<BTreeSet<Control>> = Mutex::new(job.away.iter().map(|(_, away)| away.control.clone()).collect());
+    let close = |control: &Control| {
+        open.lock().unwrap_or_else(PoisonError::into_inner).remove(control);
+        job.away.iter().filter(|(_, away)| away.control == *control).for_each(|(entry, _)| drill.journal.gone(*entry));
+    };
+    let tell = |told| match told {
+        Told::Back(control) => {
+            close(&control);
+            scope.emit(EventKind::GivenBack { control });
+        }
+        Told::OfAnother(control) => {
+            close(&control);
+            let summary = format!("{control} is left to the drill that took the lease over");
+            scope.found(Finding::new(Rule::LeaseLost, Phase::Restore, summary, "see that drill for what becomes of it"));
+        }
+        Told::NotBack(control, not) => {
+            open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| Some(open) != control.as_ref());
+            scope.emit(EventKind::NotGivenBack(not));
+        }
+        Told::Note(note) => {
+            let advice = "ask whoever did that; this drill gave back only what is its own";
+            scope.found(Finding::new(Rule::LeaseLost, Phase::Restore, note, advice));
+        }
+    };
+    let away: Vec<Away> = job.away.iter().map(|(_, away)| away.clone()).collect();
+    let own = (drill.journal.drill(), job.leased.calls);
+    let time = drill.plan.timeouts.api.saturating_mul(2).clamp(TIME.0, TIME.1);
+    let giving = back::give_back(&job.wire, own, &away, (Instant::now() + time, &tell));
+    let late = async {
+        drill.interrupts.came().await;
+        sleep(AFTER_SIGNAL).await;
+    };
+    let (outcome, reason) = tokio::select! {
+        given = drill.interrupts.unless_impatient(giving) => (given, "a second signal ended the wait"),
+        () = late => (None, "there was no more time after the signal"),
+    };
+    if outcome == Some(Outcome::AllBack) {
+        drill.journal.gone(job.leased.entry);
+        if cut.begun.initialized() {
+            scope.emit(EventKind::CutEnded);
+        }
+        return Outcome::AllBack;
+    }
+    if outcome.is_none() {
+        let open = std::mem::take(&mut *open.lock().unwrap_or_else(PoisonError::into_inner));
+        for control in &open {
+            scope.emit(EventKind::NotGivenBack(back::not_back(&job.wire, control, reason)));
+        }
+        scope.emit(EventKind::NotGivenBack(back::lease_left(&job.wire, reason)));
+    }
+    Outcome::NotAllBack
+}
+
+/// What happened at the forge while the path was cut, and started nothing.
+async fn tell_missed(drill: &Drill, job: &Job, before: Option<Snapshot>) {
+    let Some(before) = before else { return };
+    let asked = tokio::time::timeout(drill.plan.timeouts.api, job.wire.forge.missed(&before));
+    let unknown = |reason: &str| {
+        let limit = format!("what was pushed while the primary path was cut, and started nothing, is not known: {reason}");
+        drill.bus.emit(EventKind::Limited { limit: limit.into() });
+    };
+    let missed = match drill.interrupts.unless(asked).await {
+        Some(Ok(Ok(missed))) => missed,
+        Some(Ok(Err(error))) => return unknown(&error.to_string()),
+        Some(Err(_)) => return unknown("the forge did not answer in time"),
+        None => return unknown("a signal left no time to ask"),
+    };
+    for happened in missed.happened {
+        drill.bus.emit(EventKind::Missed(Missed { what: happened.what, start: happened.start }));
+    }
+    for check in missed.pending_checks {
+        let start = "start the workflow or pipeline that reports it, on that commit".into();
+        drill.bus.emit(EventKind::Missed(Missed { what: check, start }));
+    }
+    for unread in missed.unread {
+        unknown(unread.as_str());
+    }
+}

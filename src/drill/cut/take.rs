@@ -1,0 +1,276 @@
+//! Takes the path away, part by part, once the way back is proved.
+
+use std::{io, time::Duration};
+
+use super::{
+    Cut, Leased,
+    back::{Away, Calls},
+    gate::{self, Proved, Refusal},
+    lease::{self, Held, Lease, Terms},
+    now,
+    trouble::Trouble,
+    watchdog::{Order as WatchOrder, Watchdog},
+    wire::Wire,
+};
+use crate::{
+    drill::{Drill, scope::Scope},
+    forge::{Cancel, State},
+    plan::{Primary, Running},
+    record::{Control, CutFacts, EventKind, Finding, Phase, Rule, Text},
+    secret::Secret,
+    state::Item,
+};
+
+/// How long a call that changes something may go on after a signal, so that it is known what it did.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// How often it is read back whether something is off: a forge may answer from what it knew before.
+const READS: u32 = 4;
+
+/// How often is looked whether cancelled runs have ended, and how long they may take until they are ended by force.
+const CANCELLED: (Duration, u32) = (Duration::from_secs(2), 15);
+
+/// Why a cut ends before the path is away.
+pub(super) enum Stop {
+    /// It must not begin, or go on.
+    Refused(Vec<Refusal>),
+    /// Something broke.
+    Broke(String),
+    /// The lease is somebody else's.
+    Lost(Held),
+    /// A signal came.
+    Interrupted,
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::Broke(trouble.to_string())
+    }
+}
+
+/// Takes the path away; tells why not, if not. What was taken by then is given back by the phase that restores.
+pub(in crate::drill) async fn take(drill: &Drill, cut: &Cut) -> bool {
+    let scope = Scope::phase(&drill.bus, Phase::Cut);
+    let stop = Box::pin(steps(drill, &scope, cut)).await.err();
+    let is_taken = stop.is_none();
+    match stop {
+        None => {}
+        Some(Stop::Refused(refusals)) => {
+            for Refusal { reason, advice } in refusals {
+                scope.found(Finding::new(Rule::CutRefused, Phase::Cut, format!("the primary path is not cut: {reason}"), advice));
+            }
+        }
+        Some(Stop::Broke(reason)) => scope.found(Finding::new(
+            Rule::CutFailed,
+            Phase::Cut,
+            format!("the primary path could not be cut: {reason}"),
+            "what was cut by then was given back, as is said below; find out why, then drill again",
+        )),
+        Some(Stop::Lost(held)) => scope.found(lost(&held)),
+        Some(Stop::Interrupted) => scope.errored(),
+    }
+    scope.finish();
+    is_taken
+}
+
+/// The lease was taken by somebody else while this drill had it.
+pub(super) fn lost(held: &Held) -> Finding {
+    let summary = format!("the lease on the primary path was taken from this drill: {}", held.whose());
+    Finding::new(Rule::LeaseLost, Phase::Cut, summary, "ask whoever took it; this drill gave back only what is its own")
+}
+
+async fn steps(drill: &Drill, scope: &Scope, cut: &Cut) -> Result<(), Stop> {
+    let vault = drill.interrupts.unless(drill.board.vault.wait()).await.ok_or(Stop::Interrupted)?;
+    let refused = |reason: &str, advice: &str| Stop::Refused(vec![Refusal::new(reason, advice)]);
+    let Some(primary) = &drill.plan.primary else {
+        return Err(refused("the plan does not say where it is", "name it under `primary` in the plan"));
+    };
+    let token = primary.token.as_ref().and_then(|name| vault.get(name));
+    let Some(token) = token else {
+        return Err(refused("there is no token that may cut it and give it back", "name one with `token:` under `primary`"));
+    };
+    let forge = (drill.forges)(&primary.place, token.clone()).map_err(|error| Stop::Broke(error.to_string()))?;
+    let wire = Wire::new(forge, drill.plan.timeouts.api);
+    cut.taken().wire = Some(wire.clone());
+
+    if let Some(reason) = drill.interrupts.unless(drill.board.recovered.wait()).await.ok_or(Stop::Interrupted)? {
+        return Err(refused(reason, "wait for a drill that lives; else do by hand what is said below, or run `canship recover`"));
+    }
+    let found = |facts| scope.emit(EventKind::PrimaryFound(facts));
+    let proof = gate::prove(&wire, (primary, &cut.order.wanted), now(), found);
+    let proved = drill.interrupts.unless(proof).await.ok_or(Stop::Interrupted)?.map_err(Stop::Refused)?;
+    for limit in &proved.limits {
+        scope.emit(EventKind::Limited { limit: limit.as_str().into() });
+    }
+    begin(drill, cut, (primary, &wire, token), &proved).await?;
+    for control in proved.to_cut() {
+        turn_off(drill, scope, cut, (&wire, control)).await?;
+    }
+    drop(cut.taken().before.replace(proved.before));
+    end_running(drill, scope, &wire, (primary, &proved.found)).await
+}
+
+/// The watchdog, the journal, the lease, in this order: from here on there is something to give back.
+async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved: &Proved) -> Result<(), Stop> {
+    let (primary, wire, token) = at;
+    let terms = Terms {
+        drill: drill.journal.drill(),
+        host: &drill.journal.claim().host,
+        who: &cut.order.who,
+        why: &why(drill),
+        max_cut: primary.max_cut,
+    };
+    let lease = Lease::new(&terms, proved.to_cut(), now());
+    let order = WatchOrder {
+        place: primary.place.clone(),
+        drill: drill.journal.drill().clone(),
+        was_on: lease.was_on.clone(),
+        deadline: lease.deadline,
+        api: drill.plan.timeouts.api,
+        retry_after_max: drill.plan.timeouts.retry_after_max,
+        trust: cut.order.program.trust.clone(),
+        state: cut.order.program.state.clone(),
+    };
+    let log = drill.journal.folder().join("watchdog.log");
+    let watchdog = Watchdog::start(&cut.order.program, (&order, token), &log).await;
+    let watchdog = watchdog.map_err(|reason| Stop::Broke(format!("the watchdog, which gives back when canship dies: {reason}")))?;
+    cut.taken().watchdog = Some(watchdog);
+
+    let text = lease.text().ok_or(Trouble::LeaseTooLong { most: crate::forge::LEASE_MAX })?;
+    let item = Item::Lease { place: primary.place.clone(), lease: text, by_hand: wire.forge.delete_lease_by_hand() };
+    let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
+    cut.taken().lease = Some(Leased { entry, lease: lease.clone(), calls: Calls::MayBeUnderWay });
+    let taken = answered(drill, lease::take(wire, &lease)).await.ok_or(Stop::Interrupted)?;
+    match taken {
+        Ok(Ok(())) => cut.taken().lease.iter_mut().for_each(|leased| leased.calls = Calls::Answered),
+        // It may have been created, or may be yet.
+        Err(trouble) if trouble.may_have_worked() => return Err(trouble.into()),
+        Ok(Err(held)) => {
+            forget_lease(drill, cut);
+            let vanished = || Refusal::new("the forge says that there is a lease, and shows none", "drill again");
+            return Err(Stop::Refused(vec![gate::of_others(&held).unwrap_or_else(vanished)]));
+        }
+        Err(trouble) => {
+            forget_lease(drill, cut);
+            return Err(trouble.into());
+        }
+    }
+    drill.bus.emit(EventKind::CutBegan(CutFacts { who: lease.who, until: lease.deadline }));
+    let ear = cut.taken().watchdog.as_ref().map(Watchdog::ear);
+    let told = match ear {
+        Some(ear) => ear.cut().await,
+        None => Err(io::ErrorKind::NotFound.into()),
+    };
+    told.map_err(|reason| Stop::Broke(format!("the watchdog, which gives back when canship dies, is gone: {reason}")))?;
+    drop(cut.begun.set(()));
+    Ok(())
+}
+
+/// There certainly is no lease of this drill's.
+fn forget_lease(drill: &Drill, cut: &Cut) {
+    if let Some(leased) = cut.taken().lease.take() {
+        drill.journal.gone(leased.entry);
+    }
+}
+
+/// What the path is cut for, as others read it.
+fn why(drill: &Drill) -> Text {
+    format!("a drill of {}", drill.plan.release).into()
+}
+
+/// Turns one part off: what is about to be done is on disk first, and what became of it is looked at.
+async fn turn_off(drill: &Drill, scope: &Scope, cut: &Cut, (wire, control): (&Wire, Control)) -> Result<(), Stop> {
+    let held = drill.interrupts.unless(lease::held(wire)).await.ok_or(Stop::Interrupted)??;
+    if !held.is_of(drill.journal.drill()) {
+        return Err(Stop::Lost(held));
+    }
+    let deadline = cut.taken().lease.as_ref().map(|leased| leased.lease.deadline);
+    if deadline.is_some_and(|deadline| now() >= deadline) {
+        return Err(Stop::Broke("the time that it may be cut for is over".to_owned()));
+    }
+    let by_hand = wire.forge.by_hand(&control, &State::On);
+    let item = Item::Cut { place: wire.forge.place().clone(), control: control.clone(), by_hand };
+    let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
+    cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::MayBeUnderWay }));
+    let set = answered(drill, wire.set(&control, &State::Off)).await.ok_or(Stop::Interrupted)?;
+    match set {
+        Err(trouble) if !trouble.may_have_worked() => {
+            cut.settle_last(Calls::Answered);
+            return Err(trouble.into());
+        }
+        // Never sent again: it is looked at whether it was done.
+        Err(trouble) => read_back(drill, wire, &control).await.map_err(|_| Stop::from(trouble))?,
+        Ok(()) => {
+            cut.settle_last(Calls::Answered);
+            read_back(drill, wire, &control).await?;
+        }
+    }
+    cut.settle_last(Calls::Answered);
+    scope.emit(EventKind::TakenAway { control });
+    Ok(())
+}
+
+/// Reads back that it is off; a few times, since a forge may answer from what it knew before.
+async fn read_back(drill: &Drill, wire: &Wire, control: &Control) -> Result<(), Stop> {
+    let mut pause = Duration::from_millis(200);
+    for _ in 1..READS {
+        if drill.interrupts.unless(wire.confirm(control, &State::Off)).await.ok_or(Stop::Interrupted)?.is_ok() {
+            return Ok(());
+        }
+        drill.interrupts.unless(tokio::time::sleep(pause)).await.ok_or(Stop::Interrupted)?;
+        pause *= 2;
+    }
+    Ok(drill.interrupts.unless(wire.confirm(control, &State::Off)).await.ok_or(Stop::Interrupted)??)
+}
+
+/// What is queued or in progress now that nothing more begins: refused, or cancelled until it has ended.
+async fn end_running(
+    drill: &Drill,
+    scope: &Scope,
+    wire: &Wire,
+    (primary, found): (&Primary, &[crate::forge::Found]),
+) -> Result<(), Stop> {
+    let mut cancelled: Vec<u64> = Vec::new();
+    for round in 0..=CANCELLED.1 * 2 {
+        let running = drill.interrupts.unless(wire.forge.in_flight(found)).await.ok_or(Stop::Interrupted)?;
+        let running = running.map_err(|error| Stop::Broke(error.to_string()))?;
+        if running.is_empty() {
+            return Ok(());
+        }
+        if primary.running == Running::Refuse {
+            return Err(Stop::Refused(gate::in_flight(&running).into_iter().collect()));
+        }
+        for run in &running {
+            let how = match (cancelled.contains(&run.id), round == CANCELLED.1) {
+                (false, _) => Cancel::Asked,
+                (true, true) => Cancel::Forced,
+                (true, false) => continue,
+            };
+            let asked = answered(drill, wire.forge.cancel(run, how)).await.ok_or(Stop::Interrupted)?;
+            if !cancelled.contains(&run.id) {
+                scope.emit(EventKind::RunCancelled { run: run.to_string().into() });
+                cancelled.push(run.id);
+            }
+            asked.map_err(|error| Stop::Broke(error.to_string()))?;
+        }
+        drill.interrupts.unless(tokio::time::sleep(CANCELLED.0)).await.ok_or(Stop::Interrupted)?;
+    }
+    Err(Stop::Broke("runs that were cancelled do not end".to_owned()))
+}
+
+fn unwritten(reason: &io::Error) -> Stop {
+    Stop::Broke(format!("what was to be done could not be written down first: {reason}"))
+}
+
+/// The answer to a call that changes something: after a signal it is waited for a moment, so that it is known what it did.
+async fn answered<T>(drill: &Drill, call: impl Future<Output = T>) -> Option<T> {
+    let late = async {
+        drill.interrupts.came().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        answer = call => Some(answer),
+        () = late => None,
+    }
+}

@@ -1,0 +1,62 @@
+//! What goes wrong on the wire while a path is cut or given back.
+
+use crate::{
+    forge::{Effect, ForgeError, ForgeFault},
+    record::Measure,
+};
+
+/// A call to the forge, or what stands for its answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// The forge did not do it.
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    /// There was no time to wait for its answer.
+    #[error("{tried}: no answer came within {limit}; whether it was done all the same is not known")]
+    Late {
+        /// What was tried.
+        tried: String,
+        /// How long was waited.
+        limit: Measure,
+    },
+    /// The forge took it, but it reads back as before.
+    #[error("{tried}: the forge took it, but it reads back as `{seen}`")]
+    Unmoved {
+        /// What was tried.
+        tried: String,
+        /// Its state.
+        seen: String,
+    },
+    /// The lease reads back as there after it was deleted.
+    #[error("the lease is still there after the forge took its deletion")]
+    StillThere,
+    /// The lease names more than a forge keeps.
+    #[error("the lease would be longer than the {most} bytes that a forge keeps: the plan names too much")]
+    LeaseTooLong {
+        /// What is allowed.
+        most: usize,
+    },
+}
+
+impl Trouble {
+    /// Whether the call may have done what was asked.
+    pub(super) fn may_have_worked(&self) -> bool {
+        match self {
+            Self::Forge(error) => error.effect() == Effect::Unknown,
+            Self::Late { .. } | Self::Unmoved { .. } | Self::StillThere => true,
+            Self::LeaseTooLong { .. } => false,
+        }
+    }
+
+    /// Whether asking again soon is of no use.
+    pub(super) fn is_final(&self) -> bool {
+        let Self::Forge(error) = self else { return false };
+        matches!(
+            error.fault(),
+            ForgeFault::Unauthorized { .. }
+                | ForgeFault::NoRights { .. }
+                | ForgeFault::Declined { .. }
+                | ForgeFault::Certificate(_)
+        )
+    }
+}

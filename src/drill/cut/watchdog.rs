@@ -1,0 +1,253 @@
+//! The watchdog: a child in a session of its own that holds the other end of a pipe. What it must know comes through
+//! that pipe, the token too; when the pipe ends without a word, or at the deadline, it gives back.
+//!
+//! Invariants: the token is in neither its arguments nor its environment; it acts only once the drill has said that the
+//! lease is its own, or where the lease itself says so; signals do not end it.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use process_wrap::tokio::{CommandWrap, ProcessSession};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufRead, AsyncReadExt as _, AsyncWriteExt as _, Lines},
+    process::{ChildStdin, Command},
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Program,
+    back::{self, Away, Calls, Outcome, Told},
+    lease, now, recover,
+    wire::Wire,
+};
+use crate::{
+    forge::Forge,
+    record::{Control, DrillId, Place},
+    secret::Secret,
+    state::State,
+};
+
+/// How long it may take to start.
+const START: Duration = Duration::from_secs(10);
+/// How long its end is waited for once it was told that all is back.
+const END: Duration = Duration::from_secs(2);
+/// How long it goes on trying.
+const TRIES: Duration = Duration::from_mins(30);
+/// How long it waits for each answer at first.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The lease is the drill's, and parts are about to be turned off.
+const CUT: &str = "cut";
+/// Everything is back.
+const DONE: &str = "done";
+/// It stands, and has what it needs.
+const READY: &[u8] = b"ready\n";
+
+/// What it must know, but for the token.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// Where the primary path is.
+    pub place: Place,
+    /// The drill.
+    pub drill: DrillId,
+    /// What will be off, all of which was on.
+    pub was_on: Vec<Control>,
+    /// When it is given back whatever the drill does.
+    pub deadline: Timestamp,
+    /// How long one answer may take.
+    pub api: Duration,
+    /// The longest that the forge may ask to wait.
+    pub retry_after_max: Duration,
+    /// Files with the certificates of private authorities.
+    pub trust: Vec<PathBuf>,
+    /// The state folder.
+    pub state: PathBuf,
+}
+
+/// A word for it, and where it is told once the word is in the pipe.
+type Word = (&'static str, oneshot::Sender<()>);
+
+/// The drill's end of the pipe.
+pub(super) struct Watchdog {
+    words: mpsc::UnboundedSender<Word>,
+    ended: CancellationToken,
+}
+
+impl Watchdog {
+    /// Starts it, and waits until it has what it needs.
+    pub(super) async fn start(program: &Program, (order, token): (&Order, &Secret), log: &Path) -> io::Result<Self> {
+        let mut command = Command::new(&program.path);
+        command.arg(program.argument).env_clear().envs(program.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(log)?);
+        let mut child = CommandWrap::from(command).wrap(ProcessSession).spawn()?;
+        let (pipe, answer) = (child.stdin().take(), child.stdout().take());
+        let (Some(mut pipe), Some(mut answer)) = (pipe, answer) else { return Err(io::Error::other("it has no pipe")) };
+        let text = Secret::new(format!("{}\n{}\n", serde_json::to_string(order)?, serde_json::to_string(token.expose())?));
+        let started = timeout(START, async {
+            pipe.write_all(text.expose().as_bytes()).await?;
+            let mut ready = [0; READY.len()];
+            answer.read_exact(&mut ready).await.map(|_| ready == *READY)
+        });
+        let why = || std::fs::read_to_string(log).unwrap_or_default();
+        match started.await {
+            Ok(Ok(true)) => {}
+            Ok(_) => return Err(io::Error::other(format!("it did not start: {}", why().trim()))),
+            Err(_) => return Err(io::Error::other("it did not start in time")),
+        }
+        let (words, ended) = (mpsc::unbounded_channel(), CancellationToken::new());
+        let end = ended.clone();
+        tokio::spawn(async move {
+            let mut words = words.1;
+            let speak = speak(&mut pipe, &mut words);
+            tokio::select! {
+                // The pipe is closed only with this process, or after the last word.
+                () = speak => drop(child.wait().await),
+                _ = child.wait() => {}
+            }
+            end.cancel();
+        });
+        Ok(Self { words: words.0, ended })
+    }
+
+    /// Where it is told that there is something to give back from now on.
+    pub(super) fn ear(&self) -> Ear {
+        Ear(self.words.clone())
+    }
+
+    /// Ends with it.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Tells it that everything is back, and waits for its end.
+    pub(super) async fn dismiss(self) {
+        drop(self.ear().say(DONE).await);
+        drop(timeout(END, self.ended.cancelled()).await);
+    }
+}
+
+/// What a watchdog hears through.
+pub(super) struct Ear(mpsc::UnboundedSender<Word>);
+
+impl Ear {
+    /// Tells it that the lease is the drill's; once this returns, the word is in the pipe, whatever becomes of the drill.
+    pub(super) async fn cut(&self) -> io::Result<()> {
+        self.say(CUT).await
+    }
+
+    async fn say(&self, word: &'static str) -> io::Result<()> {
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let (heard, hears) = oneshot::channel();
+        self.0.send((word, heard)).map_err(|_| gone())?;
+        hears.await.map_err(|_| gone())
+    }
+}
+
+/// Writes each word into the pipe; ends after the last one.
+async fn speak(pipe: &mut ChildStdin, words: &mut mpsc::UnboundedReceiver<Word>) {
+    while let Some((word, heard)) = words.recv().await {
+        let line = format!("{word}\n");
+        if pipe.write_all(line.as_bytes()).await.is_err() || pipe.flush().await.is_err() {
+            return;
+        }
+        heard.send(()).unwrap_or_default();
+        if word == DONE {
+            return;
+        }
+    }
+    // Whoever spoke is gone without the last word, as a drill that could not give everything back: the pipe stays open
+    // until this process ends.
+    std::future::pending().await
+}
+
+/// What the watchdog is: waits, and gives back when the drill is dead or the deadline has come. `say` tells its log.
+pub async fn watch<R: AsyncBufRead + Unpin>(
+    order: &Order,
+    forge: std::sync::Arc<dyn Forge>,
+    lines: Lines<R>,
+    say: &(dyn Fn(&str) + Sync),
+) {
+    let wire = Wire::new(forge, order.api).hurried(PATIENCE);
+    let mut pipe = Pipe { lines, is_cut: false };
+    let deadline = async {
+        // By the wall, which goes on while a machine sleeps.
+        while now() < order.deadline {
+            let left = Duration::try_from(order.deadline.duration_since(now())).unwrap_or_default();
+            sleep(left.min(Duration::from_secs(5))).await;
+        }
+    };
+    let is_over = tokio::select! {
+        end = pipe.end() => Some(end),
+        () = deadline => None,
+    };
+    let end = match is_over {
+        Some(end) => end,
+        None => {
+            say("the path may not be cut any longer: it is given back");
+            give_back(order, &wire, pipe.is_cut, say).await;
+            // The drill may hang, and may go on when nobody expects it.
+            pipe.end().await
+        }
+    };
+    if end == End::Died {
+        say("the drill has died: what it took is given back");
+        give_back(order, &wire, pipe.is_cut, say).await;
+    }
+}
+
+/// How the drill ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With everything back.
+    Done,
+    /// Without a word.
+    Died,
+}
+
+struct Pipe<R> {
+    lines: Lines<R>,
+    is_cut: bool,
+}
+
+impl<R: AsyncBufRead + Unpin> Pipe<R> {
+    /// Listens until the drill has ended. May be dropped and called again.
+    async fn end(&mut self) -> End {
+        loop {
+            match self.lines.next_line().await {
+                Ok(Some(word)) if word == CUT => self.is_cut = true,
+                Ok(Some(word)) if word == DONE => return End::Done,
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return End::Died,
+            }
+        }
+    }
+}
+
+async fn give_back(order: &Order, wire: &Wire, is_cut: bool, say: &(dyn Fn(&str) + Sync)) {
+    // Before the drill has said so, the same parts may be off because another drill has cut them.
+    let is_cut = is_cut || lease::held(wire).await.is_ok_and(|held| held.is_of(&order.drill));
+    let was_on = if is_cut { order.was_on.as_slice() } else { &[] };
+    let away: Vec<_> = was_on.iter().map(|control| Away { control: control.clone(), calls: Calls::MayBeUnderWay }).collect();
+    let tell = |told| match told {
+        Told::Back(control) => say(&format!("{control} is on, read back")),
+        Told::OfAnother(control) => say(&format!("{control} is left to the drill that holds the lease")),
+        Told::NotBack(_, not) => say(&format!("NOT given back: {}: {}\nby hand: {}", not.what, not.reason, not.by_hand)),
+        Told::Note(note) => say(&note),
+    };
+    let outcome = back::give_back(wire, (&order.drill, Calls::MayBeUnderWay), &away, (Instant::now() + TRIES, &tell)).await;
+    if outcome == Outcome::AllBack {
+        say("everything is back");
+        if let Ok(state) = State::open(&order.state) {
+            recover::strike(&state, &order.drill, now());
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Drills that cut, as a person sees them.
+
+use rustix::process::Signal;
+
+use super::{
+    rig::{Forge, Ran, Rig, end, run, signal},
+    simulator::{
+        call::When,
+        github::GitHub,
+        gitlab::GitLab,
+        stop::Moment,
+        trouble::{Refusal, Trouble},
+    },
+};
+
+/// Asserts how a call ended, and shows all that it said otherwise.
+#[track_caller]
+fn ends(ran: Ran, code: i32) -> Ran {
+    assert_eq!(ran.code, code, "{}\n{}", ran.stderr, ran.stdout);
+    ran
+}
+
+fn a_drill_takes_the_path_away_and_gives_it_back<F: Forge>() {
+    let rig = Rig::<F>::new();
+    // The drill of nothing publishes nothing, so that its answer is open.
+    let ran = ends(run(rig.drill()), 20);
+    rig.assert_as_before("after the drill");
+    assert!(ran.stdout.contains("primary path: was cut and is given back, which was read back"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("then given back as it was"), "{}", ran.stdout);
+    assert!(!rig.machine.has_watchdog());
+    let everything = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!everything.contains(F::TOKEN), "{everything}");
+    let off = rig.forge.history().into_iter().filter(|(_, state)| *state != rig.before).count();
+    assert!(off > 2, "it was never away");
+}
+
+#[test]
+fn a_cut_of_the_usual_plan_asks_github_for_at_most_forty_things() {
+    let rig = Rig::<GitHub>::new();
+    let plan = std::fs::read_to_string(rig.plan()).unwrap();
+    std::fs::write(rig.plan(), plan.replace("release.yml, nightly.yml, old.yml", "release.yml")).unwrap();
+    let ran = ends(run(rig.drill()), 20);
+    let calls = rig.forge.calls();
+    assert!(calls.len() <= 40, "{} calls: {calls:#?}", calls.len());
+    assert!(ran.stdout.contains(" requests to the forge"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_drill_takes_the_path_away_and_gives_it_back_on_github() {
+    a_drill_takes_the_path_away_and_gives_it_back::<GitHub>();
+}
+
+#[test]
+fn a_drill_takes_the_path_away_and_gives_it_back_on_gitlab() {
+    a_drill_takes_the_path_away_and_gives_it_back::<GitLab>();
+}
+
+#[test]
+fn a_dry_run_shows_what_would_be_cut_and_changes_nothing() {
+    let rig = Rig::<GitHub>::new();
+    let ran = ends(run(rig.with_plan(&rig.machine, &["drill", "--cut", "--dry-run"])), 0);
+    assert!(ran.stdout.contains("would cut     workflow `release.yml` (active)"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("would leave   workflow `old.yml` (disabled_manually)"), "{}", ran.stdout);
+    assert!(rig.forge.history().iter().all(|(_, state)| *state == rig.before));
+}
+
+#[test]
+fn a_cut_without_a_way_back_is_refused_with_the_right_that_is_missing() {
+    let rig = Rig::<GitHub>::of(GitHub::usual().without("actions_variables"), "");
+    let ran = ends(run(rig.drill()), 20);
+    assert!(ran.stdout.contains("[cut-refused]") && ran.stdout.contains("variables"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("primary path: nothing was cut"), "{}", ran.stdout);
+    assert!(rig.forge.history().iter().all(|(_, state)| *state == rig.before));
+    ends(run(rig.with_plan(&rig.machine, &["drill", "--cut", "--dry-run"])), 20);
+}
+
+#[test]
+fn a_release_in_flight_refuses_the_cut_or_is_cancelled_as_the_plan_says() {
+    let rig = Rig::<GitHub>::of(GitHub::usual().run("release.yml", "in_progress"), "");
+    let ran = ends(run(rig.drill()), 20);
+    assert!(ran.stdout.contains("a release may be in flight"), "{}", ran.stdout);
+    assert!(rig.forge.history().iter().all(|(_, state)| *state == rig.before));
+
+    let rig = Rig::<GitHub>::of(GitHub::usual().run("release.yml", "in_progress"), "  running: cancel\n");
+    let ran = ends(run(rig.drill()), 20);
+    assert!(ran.stdout.contains("was cancelled, which nobody can give back"), "{}", ran.stdout);
+    rig.assert_as_before("but for the run");
+}
+
+#[test]
+fn nothing_is_cut_within_a_blackout() {
+    let rig = Rig::<GitHub>::of(GitHub::usual(), "  blackout: [\"Mon 00:01 - Mon 00:00 UTC\"]\n");
+    let ran = ends(run(rig.drill()), 20);
+    assert!(ran.stdout.contains("blackout"), "{}", ran.stdout);
+    assert!(rig.forge.history().iter().all(|(_, state)| *state == rig.before));
+}
+
+#[test]
+fn of_two_drills_at_once_exactly_one_cuts() {
+    let rig = Rig::<GitHub>::new();
+    let stop = rig.forge.stop(When::route("POST", "/actions/variables"), Moment::Before);
+    let other = super::rig::Machine::new();
+    let mut drills = [rig.drill().spawn().unwrap(), rig.with_plan(&other, &["drill", "--cut", "--yes"]).spawn().unwrap()];
+    stop.reached_by(&mut drills[0]).unwrap();
+    rig.forge.await_world(|_| true);
+    stop.go_on();
+    let ran = drills.map(end);
+    let cut = ran.iter().filter(|ran| ran.stdout.contains("was cut and is given back")).count();
+    let refused = ran.iter().filter(|ran| ran.stdout.contains("[cut-refused]")).count();
+    rig.assert_as_before("after both");
+    assert!(cut >= 1 && cut + refused == 2, "{cut} cut, {refused} were refused: {ran:#?}");
+}
+
+#[test]
+fn a_lease_that_nobody_can_read_blocks_and_stays() {
+    let forge = GitHub::usual();
+    let rig = Rig::<GitHub>::of(forge, "");
+    let token = GitHub::TOKEN;
+    let made = std::process::Command::new("curl")
+        .args(["-sf", "-X", "POST", "-H", &format!("Authorization: Bearer {token}"), "-H", "Content-Type: application/json"])
+        .args(["-d", r#"{"name":"CANSHIP_LEASE","value":"somebody's own"}"#])
+        .arg(format!("{}/repos/acme/api/actions/variables", rig.forge.url()))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let before = rig.forge.state();
+    let ran = ends(run(rig.drill()), 20);
+    assert!(ran.stdout.contains("[cut-refused]"), "{}", ran.stdout);
+    let ran = ends(rig.recover_here(), 30);
+    assert!(ran.stdout.contains("is not touched"), "{}", ran.stdout);
+    assert_eq!(rig.forge.state(), before);
+}
+
+#[test]
+fn recover_never_touches_a_drill_that_lives_and_gives_back_once_it_is_dead() {
+    let rig = Rig::<GitHub>::new();
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(2), Moment::After);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    let ran = ends(rig.recover_here(), 0);
+    assert!(ran.stdout.contains("it lives on this machine"), "{}", ran.stdout);
+    let ran = ends(rig.recover_elsewhere(&[]), 0);
+    assert!(ran.stdout.contains("may live on another machine"), "{}", ran.stdout);
+    assert!(!rig.wrong().is_empty());
+
+    signal(&drill, Signal::KILL);
+    rig.machine.kill_watchdogs();
+    stop.go_on();
+    ends(end(drill), -9);
+    let ran = ends(rig.recover_here(), 0);
+    rig.assert_as_before("after recover");
+    assert!(ran.stdout.contains("given back    workflow `release.yml`") && ran.stdout.contains("had cut it at"), "{}", ran.stdout);
+    let ran = ends(rig.recover_here(), 0);
+    assert!(ran.stdout.contains("Nothing of"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_watchdog_gives_back_within_two_seconds_of_a_kill() {
+    let rig = Rig::<GitHub>::new();
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(2), Moment::After);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    stop.go_on();
+    signal(&drill, Signal::KILL);
+    let killed = std::time::Instant::now();
+    ends(end(drill), -9);
+    rig.machine.await_watchdogs();
+    rig.assert_as_before("after the watchdog");
+    let workflows = |state: &serde_json::Value| state["workflows"].clone();
+    let back = rig.forge.history().into_iter().rev().take_while(|(_, state)| workflows(state) == workflows(&rig.before)).last();
+    let back = back.unwrap().0.duration_since(killed);
+    assert!(back < std::time::Duration::from_secs(2), "it took {back:?}");
+}
+
+#[test]
+fn the_watchdog_gives_back_at_the_deadline_though_the_drill_hangs() {
+    let rig = Rig::<GitHub>::of(GitHub::usual(), "  max_cut: 3s\n");
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(2), Moment::After);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    signal(&drill, Signal::STOP);
+    stop.go_on();
+    let before = rig.before["workflows"].clone();
+    let is_back = |world: &GitHub| crate::simulator::world::World::state(world)["workflows"] == before;
+    rig.forge.await_world(is_back);
+    signal(&drill, Signal::CONT);
+    let ran = end(drill);
+    rig.machine.await_watchdogs();
+    rig.assert_as_before("after the drill went on");
+    assert_ne!(ran.code, 0, "{}", ran.stdout);
+}
+
+#[test]
+fn a_part_that_cannot_be_given_back_ends_with_30_and_the_commands_that_do() {
+    let rig = Rig::<GitHub>::new();
+    // The proof of the way back exercises the same call before.
+    rig.forge.trouble(When::route("PUT", "/enable").nth(3), Trouble::Refused(Refusal::Rights));
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(2), Moment::After);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    rig.forge.trouble(When::route("PUT", "/enable"), Trouble::Refused(Refusal::Rights));
+    stop.go_on();
+    let ran = ends(end(drill), 30);
+    rig.machine.kill_watchdogs();
+    assert!(!rig.wrong().is_empty());
+    rig.forge.calm();
+    assert!(rig.by_hand(&ran.stdout) >= 1, "{}", ran.stdout);
+    let ran = ends(rig.recover_here(), 0);
+    rig.assert_as_before(&ran.stdout);
+}
+
+#[test]
+fn a_drill_whose_lease_was_taken_gives_back_only_what_is_its_own() {
+    let rig = Rig::<GitHub>::new();
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(2), Moment::Before);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    // Another machine says that it is dead, and gives back.
+    ends(rig.recover_elsewhere(&["--now"]), 0);
+    stop.go_on();
+    let ran = end(drill);
+    rig.machine.await_watchdogs();
+    rig.assert_as_before(&ran.stdout);
+}
+
+#[test]
+fn a_restore_of_twenty_workflows_waits_for_no_other() {
+    let mut forge = GitHub::new("acme/api");
+    for number in 0..20 {
+        forge = forge.workflow(&format!("w{number}.yml"));
+    }
+    let names: Vec<_> = (0..20).map(|number| format!("w{number}.yml")).collect();
+    let rig = Rig::<GitHub>::of(forge, "");
+    let plan = std::fs::read_to_string(rig.plan()).unwrap();
+    std::fs::write(rig.plan(), plan.replace("release.yml, nightly.yml, old.yml", &names.join(", "))).unwrap();
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(20), Moment::Before);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    rig.forge.trouble(When::always(), Trouble::Slow(std::time::Duration::from_millis(200)));
+    stop.go_on();
+    let ran = ends(end(drill), 20);
+    rig.assert_as_before(&ran.stdout);
+    let calls = rig.forge.calls();
+    let enabled: Vec<_> = calls.iter().rev().filter(|call| call.path.contains("/enable")).take(20).collect();
+    let took = enabled[0].answered.unwrap().duration_since(enabled[19].arrived);
+    assert!(took < std::time::Duration::from_millis(1500), "{took:?}");
+}

@@ -1,0 +1,299 @@
+//! A drill of nothing that really cuts, and everything that is done to it.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+use crate::simulator::{github::GitHub, gitlab::GitLab, server::Simulator, state::differences, world::World};
+
+/// The variable that the plan's token comes from.
+const VARIABLE: &str = "FORGE_TOKEN";
+
+/// What a forge is to a rig.
+pub(crate) trait Forge: World + Sized {
+    const TOKEN: &'static str;
+    /// A path with parts of every kind, and some that a cut must leave.
+    fn usual() -> Self;
+    /// The plan's key, but for `running` and the like.
+    fn primary(url: &str) -> String;
+    /// The arguments that name the place without a plan.
+    fn named() -> [&'static str; 2];
+    /// So much later that the forge takes requests again.
+    fn later(&mut self);
+}
+
+impl Forge for GitHub {
+    const TOKEN: &'static str = crate::simulator::github::TOKEN;
+
+    fn usual() -> Self {
+        Self::new("acme/api")
+            .workflow("release.yml")
+            .workflow("nightly.yml")
+            .workflow_in("old.yml", "disabled_manually")
+            .workflow("spare.yml")
+    }
+
+    fn primary(url: &str) -> String {
+        format!(
+            "  github: {{ url: \"{url}\", repository: acme/api, workflows: [release.yml, nightly.yml, old.yml], token: TOKEN }}"
+        )
+    }
+
+    fn named() -> [&'static str; 2] {
+        ["--github", "acme/api"]
+    }
+
+    fn later(&mut self) {
+        self.limits.used = 0;
+    }
+}
+
+impl Forge for GitLab {
+    const TOKEN: &'static str = crate::simulator::gitlab::TOKEN;
+
+    fn usual() -> Self {
+        Self::new("acme/api").runner("builder", &["release"])
+    }
+
+    fn primary(url: &str) -> String {
+        format!("  gitlab: {{ url: \"{url}\", project: acme/api, runners: [builder], schedules: true, token: TOKEN }}")
+    }
+
+    fn named() -> [&'static str; 2] {
+        ["--gitlab", "acme/api"]
+    }
+
+    fn later(&mut self) {
+        self.limits.used = 0;
+    }
+}
+
+/// A forge, a project that is released through it, and a machine.
+pub(crate) struct Rig<F: Forge> {
+    pub(crate) forge: Simulator<F>,
+    pub(crate) before: serde_json::Value,
+    pub(crate) machine: Machine,
+    plan: PathBuf,
+}
+
+/// A home, a state folder and a folder for temporary files.
+pub(crate) struct Machine {
+    folder: tempfile::TempDir,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["home", "state", "tmp"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The binary with these arguments, with nothing in its environment but this machine's folders.
+    pub(crate) fn canship(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_canship"));
+        command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path("home"));
+        command.env("TMPDIR", self.path("tmp")).env("XDG_STATE_HOME", self.state());
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// The watchdogs that this machine runs.
+    fn watchdogs(&self) -> Vec<Pid> {
+        let home = OsString::from(format!("HOME={}", self.path("home").display()));
+        let is_one = |pid: &i32| {
+            let read = |name| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let is_watchdog = read("cmdline").split(|byte| *byte == 0).nth(1) == Some(b"watchdog");
+            is_watchdog && read("environ").split(|byte| *byte == 0).any(|variable| variable == home.as_encoded_bytes())
+        };
+        let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        pids.filter(is_one).filter_map(Pid::from_raw).collect()
+    }
+
+    /// Waits for the end of every watchdog.
+    pub(crate) fn await_watchdogs(&self) {
+        for pid in self.watchdogs() {
+            let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+            let mut waited = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
+            let limit = rustix::event::Timespec { tv_sec: 60, tv_nsec: 0 };
+            let ended = rustix::event::poll(&mut waited, Some(&limit)).unwrap();
+            assert_eq!(ended, 1, "the watchdog goes on: {}", self.log());
+        }
+    }
+
+    pub(crate) fn kill_watchdogs(&self) {
+        for pid in self.watchdogs() {
+            kill_process(pid, Signal::KILL).unwrap_or_default();
+        }
+        self.await_watchdogs();
+    }
+
+    /// Whether a watchdog runs.
+    pub(crate) fn has_watchdog(&self) -> bool {
+        !self.watchdogs().is_empty()
+    }
+
+    /// What watchdogs have told.
+    pub(crate) fn log(&self) -> String {
+        let drills = fs::read_dir(self.state().join("canship/drills")).into_iter().flatten().flatten();
+        drills.map(|entry| fs::read_to_string(entry.path().join("watchdog.log")).unwrap_or_default()).collect()
+    }
+
+    /// Takes away all that this machine knows.
+    pub(crate) fn forget(&self) {
+        fs::remove_dir_all(self.state()).unwrap();
+        fs::create_dir(self.state()).unwrap();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.kill_watchdogs();
+    }
+}
+
+impl<F: Forge> Rig<F> {
+    pub(crate) fn new() -> Self {
+        Self::of(F::usual(), "")
+    }
+
+    /// A rig with this forge, and more under `primary`.
+    pub(crate) fn of(forge: F, more: &str) -> Self {
+        let forge = Simulator::start(forge);
+        let machine = Machine::new();
+        let plan = project().join(format!("{}.yaml", uuid::Uuid::now_v7().simple()));
+        let text = format!(
+            "version: 1\nrelease: tool\nbuild:\n  run: [mkdir dist && cp tool.sh dist/tool]\n  artifacts: [dist/tool]\n\
+             publish:\n  - crate: tool\nsecrets:\n  TOKEN: {{ env: {VARIABLE} }}\nspares:\n  - {{ name: by-hand, host: {{}} }}\n\
+             history: none\ntimeouts: {{ api: 5s, retry_after_max: 1s }}\nprimary:\n{}\n{more}",
+            F::primary(forge.url())
+        );
+        fs::write(&plan, text).unwrap();
+        let before = forge.state();
+        Self { forge, before, machine, plan }
+    }
+
+    /// The plan file.
+    pub(crate) fn plan(&self) -> &Path {
+        &self.plan
+    }
+
+    /// A drill that cuts, ready to be started.
+    pub(crate) fn drill(&self) -> Command {
+        self.with_plan(&self.machine, &["drill", "--cut", "--yes"])
+    }
+
+    pub(crate) fn with_plan(&self, machine: &Machine, arguments: &[&str]) -> Command {
+        let mut command = machine.canship(arguments);
+        command.arg("--plan").arg(&self.plan).env(VARIABLE, F::TOKEN);
+        command
+    }
+
+    /// Gives back on the machine that has the drill's journal.
+    pub(crate) fn recover_here(&self) -> Ran {
+        run(self.with_plan(&self.machine, &["recover"]))
+    }
+
+    /// Gives back on a machine that knows nothing but the place and the token.
+    pub(crate) fn recover_elsewhere(&self, more: &[&str]) -> Ran {
+        let other = Machine::new();
+        let [how, name] = F::named();
+        let mut command = other.canship(&["recover", how, name, "--url", self.forge.url()]);
+        command.args(more).env("CANSHIP_TOKEN", F::TOKEN);
+        run(command)
+    }
+
+    /// What is not as it was before.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        differences(&self.before, &self.forge.state())
+    }
+
+    /// Asserts that everything is as it was.
+    #[track_caller]
+    pub(crate) fn assert_as_before(&self, about: &str) {
+        let wrong = self.wrong();
+        assert!(wrong.is_empty(), "{about}: {}\n{}", wrong.join("\n"), self.machine.log());
+    }
+
+    /// Runs the commands that were printed, as a person does.
+    pub(crate) fn by_hand(&self, printed: &str) -> usize {
+        let commands: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("    curl ")).collect();
+        for command in &commands {
+            let mut sh = Command::new("sh");
+            sh.arg("-c").arg(format!("curl {command}")).env_clear().env("CANSHIP_TOKEN", F::TOKEN);
+            sh.env("PATH", std::env::var_os("PATH").unwrap());
+            // What is back already, or gone, may refuse: the state is what counts.
+            run(sh);
+        }
+        commands.len()
+    }
+}
+
+/// One project for all: plans lie beside each other in it.
+fn project() -> &'static Path {
+    static PROJECT: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = PROJECT.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("tool.sh"), "#!/bin/sh\necho tool\n").unwrap();
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.args(["-c", "user.name=Test", "-c", "user.email=test@example.invalid"]).args(arguments);
+            git.current_dir(folder.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder.path());
+            assert!(git.output().unwrap().status.success(), "git {arguments:?}");
+        };
+        git(&["init", "-q", "-b", "main"]);
+        git(&["add", "tool.sh"]);
+        git(&["commit", "-q", "-m", "Start"]);
+        folder
+    });
+    folder.path()
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(mut command: Command) -> Ran {
+    ended(command.output().unwrap())
+}
+
+/// Waits for the end of what was started.
+pub(crate) fn end(child: Child) -> Ran {
+    ended(child.wait_with_output().unwrap())
+}
+
+fn ended(output: Output) -> Ran {
+    let status = output.status;
+    Ran {
+        code: status.code().or_else(|| status.signal().map(|signal| -signal)).unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Sends a signal to what was started.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
