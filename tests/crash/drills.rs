@@ -22,13 +22,27 @@ fn ends(ran: Ran, code: i32) -> Ran {
 
 fn a_drill_takes_the_path_away_and_gives_it_back<F: Forge>() {
     let rig = Rig::<F>::new();
+    let views = tempfile::tempdir().unwrap();
+    let [json, markdown, junit] = ["json", "md", "xml"].map(|end| views.path().join(format!("drill.{end}")));
+    let mut drill = rig.drill();
+    drill.arg("--json").arg(&json).arg("--markdown").arg(&markdown).arg("--junit").arg(&junit);
     // The drill of nothing publishes nothing, so that its answer is open.
-    let ran = ends(run(rig.drill()), 20);
+    let ran = ends(run(drill), 20);
     rig.assert_as_before("after the drill");
+    let [json, markdown, junit] = [json, markdown, junit].map(|view| std::fs::read_to_string(view).unwrap());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["restored"].as_str(), &json["not_back"]), (Some("yes"), &serde_json::json!([])));
+    let parts = json["primary"]["parts"].as_array().unwrap();
+    let cut: Vec<_> = parts.iter().filter(|part| part["left"].is_null()).collect();
+    assert!(!cut.is_empty() && cut.iter().all(|part| part["off_at"].is_string() && part["back_at"].is_string()), "{parts:?}");
+    assert!(json["primary"]["back_at"].is_string() && json["primary"]["cut_by"].is_string(), "{json}");
+    for view in [&markdown, &junit] {
+        assert!(view.contains("then given back as it was"), "{view}");
+    }
     assert!(ran.stdout.contains("primary path: was cut and is given back, which was read back"), "{}", ran.stdout);
     assert!(ran.stdout.contains("then given back as it was"), "{}", ran.stdout);
     assert!(!rig.machine.has_watchdog());
-    let everything = format!("{}{}", ran.stdout, ran.stderr);
+    let everything = format!("{}{}{json}{markdown}{junit}", ran.stdout, ran.stderr);
     assert!(!everything.contains(F::TOKEN), "{everything}");
     let off = rig.forge.history().into_iter().filter(|(_, state)| *state != rig.before).count();
     assert!(off > 2, "it was never away");

@@ -139,7 +139,7 @@ enum Returned {
 }
 
 async fn part<'a>(wire: &Wire, (drill, away): (&DrillId, &'a Away), until: Instant) -> (&'a Control, Result<Returned, Trouble>) {
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let mut last = None;
     let returned = timeout_at(until, set_until_so(wire, (drill, away), (until, &mut last))).await;
     let returned = returned.unwrap_or_else(|_| {
@@ -163,7 +163,7 @@ async fn set_until_so(
             Ok(()) => return Ok(Returned::Back),
             Err(unmoved) => set.err().unwrap_or(unmoved),
         };
-        if trouble.is_final() || Instant::now() + pause >= until {
+        if trouble.is_final() || tokio::time::Instant::now() + pause >= until {
             return Err(trouble);
         }
         *last = Some(trouble);
@@ -201,7 +201,7 @@ async fn is_on(wire: &Wire, control: &Control) -> Result<bool, Trouble> {
 async fn release(wire: &Wire, (drill, mut calls): (&DrillId, Calls), until: Instant) -> Result<(), Trouble> {
     let (mut pause, mut wire) = (PAUSE.0, wire.clone());
     loop {
-        let started = Instant::now();
+        let started = tokio::time::Instant::now();
         let released = timeout_at(until, lease::release(&wire, drill)).await;
         let late = || Trouble::Late { tried: "deleting the lease".to_owned(), limit: Measure(started.elapsed()) };
         match released.unwrap_or_else(|_| Err(late())) {
@@ -211,7 +211,7 @@ async fn release(wire: &Wire, (drill, mut calls): (&DrillId, Calls), until: Inst
                 sleep(LATE_EFFECT).await;
             }
             Ok(()) => return Ok(()),
-            Err(trouble) if trouble.is_final() || Instant::now() + pause >= until => return Err(trouble),
+            Err(trouble) if trouble.is_final() || tokio::time::Instant::now() + pause >= until => return Err(trouble),
             Err(_) => sleep(pause).await,
         }
         (pause, wire) = ((pause * 2).min(PAUSE.1), wire.patient());

@@ -185,7 +185,7 @@ async fn give_back(wire: &Wire, drill: &DrillId, was_on: Vec<Control>, (cut_by, 
         Told::NotBack(_, not) => tell(Seen::NotBack(not)),
         Told::Note(note) => tell(Seen::Note(note)),
     };
-    back::give_back(wire, (drill, Calls::MayBeUnderWay), &away, (Instant::now() + TIME, &told)).await == Given::AllBack
+    back::give_back(wire, (drill, Calls::MayBeUnderWay), &away, (tokio::time::Instant::now() + TIME, &told)).await == Given::AllBack
 }
 
 /// Why a lease is left alone: its drill lives, or may.

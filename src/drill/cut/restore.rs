@@ -94,7 +94,7 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
     let away: Vec<Away> = job.away.iter().map(|(_, away)| away.clone()).collect();
     let own = (drill.journal.drill(), job.leased.calls);
     let time = drill.plan.timeouts.api.saturating_mul(2).clamp(TIME.0, TIME.1);
-    let giving = back::give_back(&job.wire, own, &away, (Instant::now() + time, &tell));
+    let giving = back::give_back(&job.wire, own, &away, (tokio::time::Instant::now() + time, &tell));
     let late = async {
         drill.interrupts.came().await;
         sleep(AFTER_SIGNAL).await;

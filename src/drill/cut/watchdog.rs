@@ -243,7 +243,7 @@ async fn give_back(order: &Order, wire: &Wire, is_cut: bool, say: &(dyn Fn(&str)
         Told::NotBack(_, not) => say(&format!("NOT given back: {}: {}\nby hand: {}", not.what, not.reason, not.by_hand)),
         Told::Note(note) => say(&note),
     };
-    let outcome = back::give_back(wire, (&order.drill, Calls::MayBeUnderWay), &away, (Instant::now() + TRIES, &tell)).await;
+    let outcome = back::give_back(wire, (&order.drill, Calls::MayBeUnderWay), &away, (tokio::time::Instant::now() + TRIES, &tell)).await;
     if outcome == Outcome::AllBack {
         say("everything is back");
         if let Ok(state) = State::open(&order.state) {
