@@ -60,6 +60,14 @@ pub(super) struct DrillOptions {
     /// Read no credential that can push: builds and runs, and says what that does not prove; the answer is never yes
     #[arg(long)]
     pub(super) rehearse: bool,
+    #[command(flatten)]
+    pub(super) cut: CutOptions,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CutOptions {
     /// Take the primary path away for real while the drill ships, and give it back; asks on a terminal the first time
     #[arg(long, conflicts_with = "rehearse")]
     pub(super) cut: bool,
@@ -69,8 +77,6 @@ pub(super) struct DrillOptions {
     /// Do not ask on a terminal
     #[arg(long, requires = "cut")]
     pub(super) yes: bool,
-    #[command(flatten)]
-    pub(super) outputs: Outputs,
 }
 
 #[derive(Debug, Args)]

@@ -103,14 +103,11 @@ pub(super) async fn dry_run(loaded: &Loaded) -> Result<Exit, Failure> {
     let looked = cut::look(Arc::clone(&forge), &loaded.plan, (primary, &wanted), &state).await;
     let looked = looked.map_err(|error| Failure::failed("nothing was changed", &error))?;
     let mut text = looked.found.as_ref().map(found).unwrap_or_default();
-    for note in &looked.notes {
-        text.push_str(&format!("note          {note}\n"));
-    }
-    for (reason, advice) in &looked.refusals {
-        text.push_str(&format!("REFUSED       {reason}\n              fix: {advice}\n"));
-    }
+    text.extend(looked.notes.iter().map(|note| format!("note          {note}\n")));
+    let refused = |(reason, advice): &(String, String)| format!("REFUSED       {reason}\n              fix: {advice}\n");
+    text.extend(looked.refusals.iter().map(refused));
     let end = if looked.refusals.is_empty() { "It could be cut and given back" } else { "It would not be cut" };
-    text.push_str(&format!("{end}; nothing was changed ({} requests).\n", looked.requests));
+    text.extend([format!("{end}; nothing was changed ({} requests).\n", looked.requests)]);
     output::result(&scrubber.scrub(&text))?;
     Ok(if looked.refusals.is_empty() { Exit::CanShip } else { Exit::Unknown })
 }

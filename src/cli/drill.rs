@@ -42,17 +42,17 @@ pub(super) struct Order<'o> {
 
 pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
     let loaded = load_plan(&options.plan.plan)?;
-    if options.dry_run {
+    if options.cut.dry_run {
         return runtime()?.block_on(cut::dry_run(&loaded));
     }
-    let asking = if options.yes { Asking::Never } else { Asking::Once };
+    let asking = if options.cut.yes { Asking::Never } else { Asking::Once };
     let order = Order {
         loaded,
         plan_file: &options.plan.plan,
         spare: options.spare.as_deref(),
         mode: if options.rehearse { Mode::Rehearsal } else { Mode::Drill },
         builds: if options.twice { Builds::Twice } else { Builds::Once },
-        cut: options.cut.then_some(asking),
+        cut: options.cut.cut.then_some(asking),
         outputs: &options.outputs,
         registries: Registries::Elsewhere,
     };

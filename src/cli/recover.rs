@@ -53,7 +53,7 @@ async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
     let mut text: String = told.iter().map(|(_, text)| text.as_str()).collect();
     let count = told.iter().filter(|(seen, _)| matches!(seen, Seen::Back { .. })).count();
     let is_alive = told.iter().any(|(seen, _)| matches!(seen, Seen::Alive(_)));
-    text.push_str(&match outcome {
+    text.extend([match outcome {
         Outcome::NotAllBack => format!(
             "The primary path of {place} MAY STILL BE CUT: a person is needed now. With the token in CANSHIP_TOKEN, the commands \
              above give it back.\n"
@@ -61,7 +61,7 @@ async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
         Outcome::AllBack if is_alive => format!("The primary path of {place} is in the hands of a drill that lives.\n"),
         Outcome::AllBack if count == 0 => format!("Nothing of {place} is cut by a drill.\n"),
         Outcome::AllBack => format!("The primary path of {place} is as it was: {count} given back, read back.\n"),
-    });
+    }]);
     let printed = output::result(&text);
     // Nothing outranks a path that may be cut.
     if outcome == Outcome::NotAllBack { Ok(Exit::MayStillBeCut) } else { printed }

@@ -43,7 +43,7 @@ pub(super) struct Head {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Line {
     /// This is about to be put outside, or has become this.
-    Put { entry: u64, item: Item },
+    Put { entry: u64, item: Box<Item> },
     /// It is outside no more, or never was.
     Gone { entry: u64 },
 }
@@ -131,7 +131,7 @@ impl Journal {
     /// # Errors
     /// It could not be written: the journal has what it had before.
     pub fn change(&self, entry: Entry, item: &Item) -> io::Result<()> {
-        let line = Line::Put { entry: entry.0, item: item.clone() };
+        let line = Line::Put { entry: entry.0, item: Box::new(item.clone()) };
         let mut text = serde_json::to_string(&line)?;
         if let Some(scrubber) = self.scrubber.get() {
             text = scrubber.scrub(&text).into_owned();

@@ -131,8 +131,8 @@ fn read(file: &mut File, drill: &DrillId) -> Result<Vec<(Entry, Item)>, String> 
     for (number, line) in lines.enumerate() {
         match serde_json::from_str(line).map_err(|reason| format!("cannot be read in line {}: {reason}", number + 2))? {
             Line::Put { entry, item } => match items.iter_mut().find(|(known, _)| known.0 == entry) {
-                Some((_, old)) => *old = item,
-                None => items.push((Entry(entry), item)),
+                Some((_, old)) => *old = *item,
+                None => items.push((Entry(entry), *item)),
             },
             Line::Gone { entry } => items.retain(|(known, _)| known.0 != entry),
         }

@@ -128,15 +128,17 @@ fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
             rig.forge.trouble(When::call(call), trouble.clone());
             let ran = run(rig.drill());
             rig.forge.calm();
-            settle(&rig, &about, ran);
+            settle(&rig, &about, &ran);
         }
         Happens::Signals(signals) => {
             let stop = rig.forge.stop(When::call(call), Moment::Before);
             let mut drill = rig.drill().spawn().unwrap();
             assert!(stop.reached_by(&mut drill).is_some(), "{about}: no such call came");
-            signals.iter().for_each(|one| signal(&drill, *one));
+            for one in signals {
+                signal(&drill, *one);
+            }
             stop.go_on();
-            settle(&rig, &about, end(drill));
+            settle(&rig, &about, &end(drill));
         }
         Happens::Closed => {
             let stop = rig.forge.stop(When::call(call), Moment::Before);
@@ -155,12 +157,12 @@ fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
 }
 
 /// Either everything is as it was, or the exit code says otherwise and the printed commands bring it back.
-fn settle<F: Forge>(rig: &Rig<F>, about: &str, ran: super::rig::Ran) {
+fn settle<F: Forge>(rig: &Rig<F>, about: &str, ran: &super::rig::Ran) {
     assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(F::TOKEN), "{about}: the token was told");
     if ran.code == 30 {
         rig.machine.kill_watchdogs();
         rig.forge.with(F::later);
-        assert!(rig.by_hand(&ran.stdout) > 0 || rig.wrong().is_empty(), "{about}: no command was printed: {}", ran.stdout);
+        assert!(Rig::<F>::by_hand(&ran.stdout) > 0 || rig.wrong().is_empty(), "{about}: no command was printed: {}", ran.stdout);
     } else {
         rig.machine.await_watchdogs();
     }

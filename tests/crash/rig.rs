@@ -241,7 +241,7 @@ impl<F: Forge> Rig<F> {
     }
 
     /// Runs the commands that were printed, as a person does.
-    pub(crate) fn by_hand(&self, printed: &str) -> usize {
+    pub(crate) fn by_hand(printed: &str) -> usize {
         let commands: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("    curl ")).collect();
         for command in &commands {
             let mut sh = Command::new("sh");

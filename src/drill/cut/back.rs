@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout_at};
 
 use super::{
     lease::{self, Held},
@@ -69,7 +69,7 @@ pub(super) async fn give_back(
     wire: &Wire,
     (drill, calls): (&DrillId, Calls),
     away: &[Away],
-    (until, tell): (Instant, &(dyn Fn(Told) + Sync)),
+    (until, tell): (tokio::time::Instant, &(dyn Fn(Told) + Sync)),
 ) -> Outcome {
     let held = lease::held(wire).await;
     // What cannot be seen may be there.
@@ -87,7 +87,9 @@ pub(super) async fn give_back(
         Ok(_) | Err(_) => Vec::new(),
     };
     let (others, own): (Vec<_>, Vec<_>) = away.iter().partition(|away| others.contains(&away.control));
-    others.into_iter().for_each(|away| tell(Told::OfAnother(away.control.clone())));
+    for away in others {
+        tell(Told::OfAnother(away.control.clone()));
+    }
     let mut running: FuturesUnordered<_> = own.into_iter().map(|away| part(wire, (drill, away), until)).collect();
     let mut outcome = Outcome::AllBack;
     while let Some((control, returned)) = running.next().await {
@@ -138,7 +140,11 @@ enum Returned {
     ToAnother,
 }
 
-async fn part<'a>(wire: &Wire, (drill, away): (&DrillId, &'a Away), until: Instant) -> (&'a Control, Result<Returned, Trouble>) {
+async fn part<'a>(
+    wire: &Wire,
+    (drill, away): (&DrillId, &'a Away),
+    until: tokio::time::Instant,
+) -> (&'a Control, Result<Returned, Trouble>) {
     let started = tokio::time::Instant::now();
     let mut last = None;
     let returned = timeout_at(until, set_until_so(wire, (drill, away), (until, &mut last))).await;
@@ -154,7 +160,7 @@ async fn part<'a>(wire: &Wire, (drill, away): (&DrillId, &'a Away), until: Insta
 async fn set_until_so(
     wire: &Wire,
     (drill, away): (&DrillId, &Away),
-    (until, last): (Instant, &mut Option<Trouble>),
+    (until, last): (tokio::time::Instant, &mut Option<Trouble>),
 ) -> Result<Returned, Trouble> {
     let (mut pause, mut wire) = (PAUSE.0, wire.clone());
     loop {
@@ -198,7 +204,7 @@ async fn is_on(wire: &Wire, control: &Control) -> Result<bool, Trouble> {
 }
 
 /// Deletes the lease, if it is this drill's, until it is gone.
-async fn release(wire: &Wire, (drill, mut calls): (&DrillId, Calls), until: Instant) -> Result<(), Trouble> {
+async fn release(wire: &Wire, (drill, mut calls): (&DrillId, Calls), until: tokio::time::Instant) -> Result<(), Trouble> {
     let (mut pause, mut wire) = (PAUSE.0, wire.clone());
     loop {
         let started = tokio::time::Instant::now();

@@ -68,7 +68,7 @@ async fn hold(wire: &Wire, mut lease: Lease) -> Finding {
         match lease::renew(wire, &renewed).await {
             Ok(Ok(())) => (lease, pause) = (renewed, RENEWED),
             Ok(Err(held)) => return lost(&held),
-            Err(trouble) if now() >= lease.lease_until => {
+            Err(trouble) if now() >= lease.until => {
                 let summary = format!("the lease on the primary path could not be renewed and has run out: {trouble}");
                 return Finding::new(
                     Rule::LeaseLost,
@@ -86,8 +86,8 @@ async fn time_is_up(lease: &Lease) {
     let left = || Duration::try_from(lease.deadline.duration_since(now())).unwrap_or_default();
     let early = EARLY.min(left() / 5);
     // By the wall, which goes on while a machine sleeps: looked at again and again.
-    while left() > early {
-        sleep((left() - early).min(Duration::from_secs(5))).await;
+    while let Some(wait) = left().checked_sub(early).filter(|wait| !wait.is_zero()) {
+        sleep(wait.min(Duration::from_secs(5))).await;
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) const RENEWED: Duration = Duration::from_mins(4);
 #[serde(deny_unknown_fields)]
 pub(super) struct Lease {
     /// The version of this form.
-    canship_lease: u32,
+    #[serde(rename = "canship_lease")]
+    form: u32,
     /// The drill that holds it.
     pub(super) drill: DrillId,
     /// Its host.
@@ -42,7 +43,8 @@ pub(super) struct Lease {
     /// When it is given back at the latest.
     pub(super) deadline: Timestamp,
     /// Until then nobody else acts on it, unless a person says so.
-    pub(super) lease_until: Timestamp,
+    #[serde(rename = "lease_until")]
+    pub(super) until: Timestamp,
     /// What is off, each of which was on.
     pub(super) was_on: Vec<Control>,
 }
@@ -75,21 +77,21 @@ pub(super) enum Held {
 impl Lease {
     pub(super) fn new(terms: &Terms<'_>, was_on: Vec<Control>, now: Timestamp) -> Self {
         Self {
-            canship_lease: VERSION,
+            form: VERSION,
             drill: terms.drill.clone(),
             host: terms.host.clone(),
             who: terms.who.clone(),
             why: terms.why.clone(),
             cut_at: now,
             deadline: later(now, terms.max_cut),
-            lease_until: later(now, LASTS),
+            until: later(now, LASTS),
             was_on,
         }
     }
 
     /// The same, to be held for some time more.
     pub(super) fn renewed(&self, now: Timestamp) -> Self {
-        Self { lease_until: later(now, LASTS), ..self.clone() }
+        Self { until: later(now, LASTS), ..self.clone() }
     }
 
     /// The text that is kept at the forge; none if it would be too long for one.
@@ -100,7 +102,7 @@ impl Lease {
     /// Reads the text of one, or says why it is none.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let lease: Self = serde_json::from_str(text).map_err(|reason| format!("it is no lease of canship's: {reason}"))?;
-        if lease.canship_lease == VERSION { Ok(lease) } else { Err(format!("it has the form {}", lease.canship_lease)) }
+        if lease.form == VERSION { Ok(lease) } else { Err(format!("it has the form {}", lease.form)) }
     }
 }
 
@@ -125,8 +127,8 @@ impl Held {
         match self {
             Self::Nobody => "there is none".to_owned(),
             Self::By(lease) => {
-                let Lease { drill, who, why, cut_at, lease_until, .. } = &**lease;
-                format!("drill {drill} of {who} ({why}) holds it since {cut_at}, and until {lease_until} if it dies")
+                let Lease { drill, who, why, cut_at, until, .. } = &**lease;
+                format!("drill {drill} of {who} ({why}) holds it since {cut_at}, and until {until} if it dies")
             }
             Self::Unreadable { text, reason } => format!("{reason}; it begins with `{}`", text.one_line()),
         }

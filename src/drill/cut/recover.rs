@@ -9,7 +9,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::{
     back::{self, Away, Calls, Outcome as Given, Told},
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// How long it is tried to give back.
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_mins(1);
 
 /// Whether a lease of another machine is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +143,9 @@ async fn here(dead: &Dead, wire: &Wire, tell: &(dyn Fn(Seen) + Sync)) -> bool {
         Ok(_) | Err(_) => give_back(wire, dead.drill(), controls, (&cut_by, tell)).await,
     };
     if given {
-        entries.iter().for_each(|(entry, _)| dead.gone(*entry));
+        for (entry, _) in &entries {
+            dead.gone(*entry);
+        }
     }
     given
 }
@@ -197,10 +198,10 @@ fn of_lease(lease: &Lease, drills: &Drills, foreign: Foreign) -> Option<String> 
     let is_dead_here = drills.dead.iter().any(|dead| *dead.drill() == lease.drill)
         || drills.damaged.iter().any(|damaged| damaged.drill.as_ref() == Some(&lease.drill))
         || drills.buried.contains(&lease.drill);
-    if is_dead_here || foreign == Foreign::Dead || lease.lease_until <= now() {
+    if is_dead_here || foreign == Foreign::Dead || lease.until <= now() {
         return None;
     }
-    lives(&format!("it may live on another machine until {} (`--now` says that it is dead)", lease.lease_until))
+    lives(&format!("it may live on another machine until {} (`--now` says that it is dead)", lease.until))
 }
 
 /// What the journal of a dead drill says of other places: no token of theirs is at hand.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{
     Cut, Leased, PATIENCE,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long it is tried at least, and at most.
-const TIME: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+const TIME: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(1));
 
 /// How long it is tried after a signal: a CI job that is cancelled is ended 7.5 s after it.
 const AFTER_SIGNAL: Duration = Duration::from_millis(4500);

@@ -140,8 +140,8 @@ async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved:
     let item = Item::Lease { place: primary.place.clone(), lease: text, by_hand: wire.forge.delete_lease_by_hand() };
     let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
     cut.taken().lease = Some(Leased { entry, lease: lease.clone(), calls: Calls::MayBeUnderWay });
-    let taken = answered(drill, lease::take(wire, &lease)).await.ok_or(Stop::Interrupted)?;
-    match taken {
+    let leased = answered(drill, lease::take(wire, &lease)).await.ok_or(Stop::Interrupted)?;
+    match leased {
         Ok(Ok(())) => cut.taken().lease.iter_mut().for_each(|leased| leased.calls = Calls::Answered),
         // It may have been created, or may be yet.
         Err(trouble) if trouble.may_have_worked() => return Err(trouble.into()),

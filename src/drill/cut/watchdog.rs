@@ -19,7 +19,7 @@ use tokio::{
     io::{AsyncBufRead, AsyncReadExt as _, AsyncWriteExt as _, Lines},
     process::{ChildStdin, Command},
     sync::{mpsc, oneshot},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -146,9 +146,9 @@ impl Ear {
 
     async fn say(&self, word: &'static str) -> io::Result<()> {
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        let (heard, hears) = oneshot::channel();
+        let (heard, hearing) = oneshot::channel();
         self.0.send((word, heard)).map_err(|_| gone())?;
-        hears.await.map_err(|_| gone())
+        hearing.await.map_err(|_| gone())
     }
 }
 
@@ -166,7 +166,7 @@ async fn speak(pipe: &mut ChildStdin, words: &mut mpsc::UnboundedReceiver<Word>)
     }
     // Whoever spoke is gone without the last word, as a drill that could not give everything back: the pipe stays open
     // until this process ends.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What the watchdog is: waits, and gives back when the drill is dead or the deadline has come. `say` tells its log.
@@ -189,14 +189,13 @@ pub async fn watch<R: AsyncBufRead + Unpin>(
         end = pipe.end() => Some(end),
         () = deadline => None,
     };
-    let end = match is_over {
-        Some(end) => end,
-        None => {
-            say("the path may not be cut any longer: it is given back");
-            give_back(order, &wire, pipe.is_cut, say).await;
-            // The drill may hang, and may go on when nobody expects it.
-            pipe.end().await
-        }
+    let end = if let Some(end) = is_over {
+        end
+    } else {
+        say("the path may not be cut any longer: it is given back");
+        give_back(order, &wire, pipe.is_cut, say).await;
+        // The drill may hang, and may go on when nobody expects it.
+        pipe.end().await
     };
     if end == End::Died {
         say("the drill has died: what it took is given back");
@@ -243,7 +242,8 @@ async fn give_back(order: &Order, wire: &Wire, is_cut: bool, say: &(dyn Fn(&str)
         Told::NotBack(_, not) => say(&format!("NOT given back: {}: {}\nby hand: {}", not.what, not.reason, not.by_hand)),
         Told::Note(note) => say(&note),
     };
-    let outcome = back::give_back(wire, (&order.drill, Calls::MayBeUnderWay), &away, (tokio::time::Instant::now() + TRIES, &tell)).await;
+    let outcome =
+        back::give_back(wire, (&order.drill, Calls::MayBeUnderWay), &away, (tokio::time::Instant::now() + TRIES, &tell)).await;
     if outcome == Outcome::AllBack {
         say("everything is back");
         if let Ok(state) = State::open(&order.state) {
