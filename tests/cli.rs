@@ -12,7 +12,8 @@ use std::process::Command;
 
 use support::{Canship, run::Ran};
 
-const COMMANDS: [&str; 9] = ["drill", "plan", "pipeline", "report", "status", "schema", "demo", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["drill", "clean", "recover", "plan", "pipeline", "report", "status", "schema", "demo", "completions", "man"];
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 /// A call that does what it should.

@@ -242,10 +242,11 @@ impl<F: Forge> Rig<F> {
 
     /// Runs the commands that were printed, as a person does.
     pub(crate) fn by_hand(printed: &str) -> usize {
-        let commands: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("    curl ")).collect();
+        let commands: Vec<_> =
+            printed.lines().filter_map(|line| line.strip_prefix("    ").filter(|line| line.contains(" | curl "))).collect();
         for command in &commands {
             let mut sh = Command::new("sh");
-            sh.arg("-c").arg(format!("curl {command}")).env_clear().env("CANSHIP_TOKEN", F::TOKEN);
+            sh.arg("-c").arg(command).env_clear().env("CANSHIP_TOKEN", F::TOKEN);
             sh.env("PATH", std::env::var_os("PATH").unwrap());
             // What is back already, or gone, may refuse: the state is what counts.
             run(sh);
