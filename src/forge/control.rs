@@ -82,6 +82,15 @@ pub enum Cut {
     Left(Text),
 }
 
+/// What a forge says of a call that turns a control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// It took it. GitLab, which does not tell the two apart, says so too where it was so already.
+    Taken,
+    /// It was so already: somebody else was first, or something on the way has sent the call twice.
+    Already,
+}
+
 /// Whether the way back is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WayBack {

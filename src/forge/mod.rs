@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use control::{Cut, Expiry, Found, Missing, Wanted, WantedSpare, WayBack};
+pub use control::{Cut, Expiry, Found, Missing, Turned, Wanted, WantedSpare, WayBack};
 pub use error::{Effect, ForgeError, ForgeFault};
 pub use lease::{Created, LEASE, LEASE_MAX, LeaseStore};
 pub use run::{Cancel, Happened, Missed, Own, Run, Snapshot};
@@ -130,11 +130,11 @@ pub trait PrimaryPath: Send + Sync {
     async fn missed(&self, before: &Snapshot) -> Result<Missed, ForgeError>;
 
     /// Asks once to set it to [`State::On`] or [`State::Off`]; any other state is refused without asking. `Ok` says that
-    /// the forge took it, or that it is so already; only [`Self::look`] tells whether it is.
+    /// the forge took it, or that it was so already; only [`Self::look`] tells whether it is.
     ///
     /// # Errors
     /// The forge did not take it, or its answer was lost.
-    async fn set(&self, control: &Control, state: &State) -> Result<(), ForgeError>;
+    async fn set(&self, control: &Control, state: &State) -> Result<Turned, ForgeError>;
 
     /// Asks once to cancel it. `Ok` says that the forge took it, or that it has ended already; it ends later, and is
     /// [`Self::in_flight`] until then.

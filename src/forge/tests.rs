@@ -289,10 +289,10 @@ async fn a_change_is_sent_once_whatever_is_answered_and_a_lost_answer_is_said_to
 }
 
 #[tokio::test]
-async fn a_workflow_that_somebody_else_has_disabled_is_as_good() {
+async fn a_workflow_that_somebody_else_has_disabled_is_not_said_to_be_disabled_by_this_call() {
     let words = json!({ "message": "Unable to disable a workflow that is not active." });
     let server = Server::new(vec![line(&format!("PUT {R}/actions/workflows/7/disable"), 403, &words)]).await;
-    server.github().set(&workflow(), &State::Off).await.unwrap();
+    assert_eq!(server.github().set(&workflow(), &State::Off).await.unwrap(), Turned::Already);
     server.is_played();
 }
 

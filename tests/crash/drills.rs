@@ -8,8 +8,10 @@ use super::{
         call::When,
         github::GitHub,
         gitlab::GitLab,
+        state::differences,
         stop::Moment,
         trouble::{Refusal, Trouble},
+        world::World as _,
     },
 };
 
@@ -195,7 +197,7 @@ fn the_watchdog_gives_back_at_the_deadline_though_the_drill_hangs() {
     signal(&drill, Signal::STOP);
     stop.go_on();
     let before = rig.before["workflows"].clone();
-    let is_back = |world: &GitHub| crate::simulator::world::World::state(world)["workflows"] == before;
+    let is_back = |world: &GitHub| world.state()["workflows"] == before;
     rig.forge.await_world(is_back);
     signal(&drill, Signal::CONT);
     let ran = end(drill);
@@ -235,6 +237,68 @@ fn a_drill_whose_lease_was_taken_gives_back_only_what_is_its_own() {
     let ran = end(drill);
     rig.machine.await_watchdogs();
     rig.assert_as_before(&ran.stdout);
+}
+
+/// Somebody turns a part off while the drill's first call waits: it is neither turned off nor on by the drill.
+fn what_somebody_else_turns_off_meanwhile_is_left_to_them<F: Forge>(first: When, turn_off: fn(&mut F), says: &str) {
+    let rig = Rig::<F>::new();
+    let stop = rig.forge.stop(first, Moment::Before);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    rig.forge.with(turn_off);
+    stop.go_on();
+    let ran = ends(end(drill), 20);
+    assert!(ran.stdout.contains("somebody else has turned") && ran.stdout.contains(says), "{}", ran.stdout);
+    let mut wanted = F::usual();
+    turn_off(&mut wanted);
+    assert_eq!(differences(&wanted.state(), &rig.forge.state()), [] as [&str; 0], "{}", ran.stdout);
+}
+
+fn disable_nightly(world: &mut GitHub) {
+    let nightly = world.workflows.iter_mut().find(|workflow| workflow.path.ends_with("nightly.yml"));
+    nightly.unwrap().state = "disabled_manually".to_owned();
+}
+
+#[test]
+fn what_somebody_else_turns_off_meanwhile_is_left_to_them_on_github() {
+    let first = When::route("PUT", "/disable").nth(1);
+    what_somebody_else_turns_off_meanwhile_is_left_to_them::<GitHub>(first, disable_nightly, "workflow `nightly.yml`");
+}
+
+#[test]
+fn what_somebody_else_turns_off_meanwhile_is_left_to_them_on_gitlab() {
+    // The proof of the way back exercises the same call before.
+    let first = When::route("PUT", "/runners/").nth(2);
+    let turn_off = |world: &mut GitLab| world.shared_runners_enabled = false;
+    what_somebody_else_turns_off_meanwhile_is_left_to_them::<GitLab>(first, turn_off, "instance runners of the project");
+}
+
+#[test]
+fn what_is_turned_off_by_nobody_knows_whom_is_not_given_back_and_ends_with_30() {
+    let rig = Rig::<GitHub>::new();
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(2), Moment::Before);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    rig.forge.with(disable_nightly);
+    stop.go_on();
+    let ran = ends(end(drill), 30);
+    let mut wanted = GitHub::usual();
+    disable_nightly(&mut wanted);
+    assert_eq!(differences(&wanted.state(), &rig.forge.state()), [] as [&str; 0], "all else is back: {}", ran.stdout);
+    assert!(ran.stdout.contains("off when it came") && !rig.machine.has_watchdog(), "{}", ran.stdout);
+    assert_eq!(Rig::<GitHub>::by_hand(&ran.stdout), 1, "{}", ran.stdout);
+    rig.assert_as_before("after the printed command");
+}
+
+#[test]
+fn a_part_whose_call_was_answered_by_nobody_is_given_back() {
+    for trouble in [Trouble::LostAnswer, Trouble::FaultAfter(502), Trouble::Reset] {
+        let rig = Rig::<GitHub>::new();
+        rig.forge.trouble(When::route("PUT", "/disable").nth(1), trouble);
+        let ran = ends(run(rig.drill()), 20);
+        assert!(ran.stdout.contains("then given back as it was"), "{}", ran.stdout);
+        rig.assert_as_before(&ran.stdout);
+    }
 }
 
 #[test]

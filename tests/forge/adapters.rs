@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use canship::{
     forge::{
-        Access, Cancel, Control, Created, Cut, Effect, Expiry, Forge, ForgeFault, ForgeKind, Found, Own, Place, State, Wanted,
-        connect,
+        Access, Cancel, Control, Created, Cut, Effect, Expiry, Forge, ForgeFault, ForgeKind, Found, Own, Place, State, Turned,
+        Wanted, connect,
     },
     network::{Network, Proxies, ProxyVariables, Trust},
     plan::Timeouts,
@@ -61,7 +61,7 @@ async fn cut_and_give_back(forge: &dyn Forge, found: &[Found]) {
     assert!(!turned.is_empty());
     for state in [State::Off, State::On] {
         for control in &turned {
-            forge.set(control, &state).await.unwrap();
+            assert_eq!(forge.set(control, &state).await.unwrap(), Turned::Taken, "{control}");
             assert_eq!(forge.look(control).await.unwrap(), state, "{control}");
             forge.set(control, &state).await.unwrap();
         }

@@ -40,7 +40,7 @@ use self::{
 use super::clock::Clock;
 use crate::{
     forge::{Forge, ForgeError, Snapshot, Wanted},
-    record::{Place, Text},
+    record::{Control, Place, Text},
     secret::Secret,
     state::Entry,
 };
@@ -97,6 +97,8 @@ struct Taken {
     wire: Option<Wire>,
     lease: Option<Leased>,
     away: Vec<(Entry, Away)>,
+    /// What was on, and then off by nobody knows whom: not given back, and told.
+    contested: Vec<Control>,
     before: Option<Snapshot>,
     watchdog: Option<Watchdog>,
 }
@@ -116,6 +118,11 @@ impl Cut {
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last part is not this drill's to give back.
+    fn forget_last(&self) -> Option<(Entry, Away)> {
+        self.taken().away.pop()
     }
 
     /// What is known of the call that turned the last part off.

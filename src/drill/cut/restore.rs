@@ -26,6 +26,10 @@ const TIME: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(
 /// How long it is tried after a signal: a CI job that is cancelled is ended 7.5 s after it.
 const AFTER_SIGNAL: Duration = Duration::from_millis(4500);
 
+/// Why a part that may be away is not given back.
+const CONTESTED: &str = "it was on a moment before this drill's call came, and off when it came: somebody else turned it off, \
+                         or something on the way has sent the call twice; turn it on unless somebody wants it off";
+
 /// What is given back, and on what it is noted.
 struct Job {
     wire: Wire,
@@ -35,18 +39,21 @@ struct Job {
 
 /// Gives back what the drill took away, and reads back that it is as it was; a second signal ends the wait.
 pub(in crate::drill) async fn restore(drill: &Drill, cut: &Cut) {
-    let (job, before, watchdog) = {
+    let (job, contested, before, watchdog) = {
         let mut taken = cut.taken();
         let leased = taken.lease.take();
         let job = taken.wire.as_ref().zip(leased);
         let job = job.map(|(wire, leased)| Job { wire: wire.hurried(PATIENCE), leased, away: taken.away.clone() });
-        (job, taken.before.take(), taken.watchdog.take())
+        (job, std::mem::take(&mut taken.contested), taken.before.take(), taken.watchdog.take())
     };
     let mut outcome = Outcome::AllBack;
     if let Some(job) = &job {
         let scope = Scope::phase(&drill.bus, Phase::Restore);
         outcome = give_back(drill, &scope, (cut, job)).await;
-        if outcome == Outcome::NotAllBack {
+        for control in &contested {
+            scope.emit(EventKind::NotGivenBack(back::not_back(&job.wire, control, CONTESTED)));
+        }
+        if outcome == Outcome::NotAllBack || !contested.is_empty() {
             scope.failed();
         }
         scope.finish();

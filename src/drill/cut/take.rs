@@ -9,12 +9,12 @@ use super::{
     lease::{self, Held, Lease, Terms},
     now,
     trouble::Trouble,
-    watchdog::{Order as WatchOrder, Watchdog},
+    watchdog::{Ear, Order as WatchOrder, Watchdog},
     wire::Wire,
 };
 use crate::{
     drill::{Drill, scope::Scope},
-    forge::{Cancel, State},
+    forge::{Cancel, State, Turned},
     plan::{Primary, Running},
     record::{Control, CutFacts, EventKind, Finding, Phase, Rule, Text},
     secret::Secret,
@@ -103,8 +103,8 @@ async fn steps(drill: &Drill, scope: &Scope, cut: &Cut) -> Result<(), Stop> {
         scope.emit(EventKind::Limited { limit: limit.as_str().into() });
     }
     begin(drill, cut, (primary, &wire, token), &proved).await?;
-    for control in proved.to_cut() {
-        turn_off(drill, scope, cut, (&wire, control)).await?;
+    for (number, control) in proved.to_cut().into_iter().enumerate() {
+        turn_off(drill, scope, cut, (&wire, number, control)).await?;
     }
     drop(cut.taken().before.replace(proved.before));
     end_running(drill, scope, &wire, (primary, &proved.found)).await
@@ -156,14 +156,17 @@ async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved:
         }
     }
     drill.bus.emit(EventKind::CutBegan(CutFacts { who: lease.who, until: lease.deadline }));
-    let ear = cut.taken().watchdog.as_ref().map(Watchdog::ear);
-    let told = match ear {
-        Some(ear) => ear.cut().await,
-        None => Err(io::ErrorKind::NotFound.into()),
-    };
-    told.map_err(|reason| Stop::Broke(format!("the watchdog, which gives back when canship dies, is gone: {reason}")))?;
     drop(cut.begun.set(()));
     Ok(())
+}
+
+fn ear(cut: &Cut) -> Result<Ear, Stop> {
+    let ear = cut.taken().watchdog.as_ref().map(Watchdog::ear);
+    ear.ok_or_else(|| deaf(&io::ErrorKind::NotFound.into()))
+}
+
+fn deaf(reason: &io::Error) -> Stop {
+    Stop::Broke(format!("the watchdog, which gives back when canship dies, is gone: {reason}"))
 }
 
 /// There certainly is no lease of this drill's.
@@ -178,36 +181,69 @@ fn why(drill: &Drill) -> Text {
     format!("a drill of {}", drill.plan.release).into()
 }
 
-/// Turns one part off: what is about to be done is on disk first, and what became of it is looked at.
-async fn turn_off(drill: &Drill, scope: &Scope, cut: &Cut, (wire, control): (&Wire, Control)) -> Result<(), Stop> {
-    let held = drill.interrupts.unless(lease::held(wire)).await.ok_or(Stop::Interrupted)??;
+/// Turns one part off: what is about to be done is on disk and told to the watchdog first, and what became of it is looked
+/// at. A part that somebody else turns off is theirs.
+async fn turn_off(drill: &Drill, scope: &Scope, cut: &Cut, part: (&Wire, usize, Control)) -> Result<(), Stop> {
+    let (wire, number, control) = part;
+    may_turn(drill, cut, (wire, &control)).await?;
+    let by_hand = wire.forge.by_hand(&control, &State::On);
+    let item = Item::Cut { place: wire.forge.place().clone(), control: control.clone(), by_hand };
+    let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
+    cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::MayBeUnderWay }));
+    ear(cut)?.off(number).await.map_err(|reason| deaf(&reason))?;
+    let set = answered(drill, wire.set(&control, &State::Off)).await.ok_or(Stop::Interrupted)?;
+    match set {
+        Ok(Turned::Taken) => {
+            cut.settle_last(Calls::Answered);
+            read_back(drill, wire, &control).await?;
+        }
+        Ok(Turned::Already) => {
+            disown_last(drill, cut, number).await?;
+            let reason = format!("{control} was on a moment ago, and off when this drill's call came");
+            cut.taken().contested.push(control);
+            return Err(Stop::Broke(reason));
+        }
+        Err(trouble) if !trouble.may_have_worked() => {
+            cut.settle_last(Calls::Answered);
+            let seen = drill.interrupts.unless(wire.confirm(&control, &State::On)).await;
+            if seen.is_some_and(|seen| seen.is_ok()) {
+                disown_last(drill, cut, number).await?;
+            }
+            return Err(trouble.into());
+        }
+        // Never sent again: it is looked at whether it was done.
+        Err(trouble) => read_back(drill, wire, &control).await.map_err(|_| Stop::from(trouble))?,
+    }
+    cut.settle_last(Calls::Answered);
+    scope.emit(EventKind::TakenAway { control });
+    Ok(())
+}
+
+/// Whether a part may be turned off now: the lease is still this drill's, there is time, and the part is on.
+async fn may_turn(drill: &Drill, cut: &Cut, (wire, control): (&Wire, &Control)) -> Result<(), Stop> {
+    let looks = async { tokio::join!(lease::held(wire), wire.look(control)) };
+    let (held, seen) = drill.interrupts.unless(looks).await.ok_or(Stop::Interrupted)?;
+    let (held, seen) = (held?, seen?);
     if !held.is_of(drill.journal.drill()) {
         return Err(Stop::Lost(held));
+    }
+    if seen != State::On {
+        let word = control.word(&seen);
+        return Err(Stop::Broke(format!("somebody else has turned {control} off meanwhile: it is `{word}`, and left so")));
     }
     let deadline = cut.taken().lease.as_ref().map(|leased| leased.lease.deadline);
     if deadline.is_some_and(|deadline| now() >= deadline) {
         return Err(Stop::Broke("the time that it may be cut for is over".to_owned()));
     }
-    let by_hand = wire.forge.by_hand(&control, &State::On);
-    let item = Item::Cut { place: wire.forge.place().clone(), control: control.clone(), by_hand };
-    let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
-    cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::MayBeUnderWay }));
-    let set = answered(drill, wire.set(&control, &State::Off)).await.ok_or(Stop::Interrupted)?;
-    match set {
-        Err(trouble) if !trouble.may_have_worked() => {
-            cut.settle_last(Calls::Answered);
-            return Err(trouble.into());
-        }
-        // Never sent again: it is looked at whether it was done.
-        Err(trouble) => read_back(drill, wire, &control).await.map_err(|_| Stop::from(trouble))?,
-        Ok(()) => {
-            cut.settle_last(Calls::Answered);
-            read_back(drill, wire, &control).await?;
-        }
-    }
-    cut.settle_last(Calls::Answered);
-    scope.emit(EventKind::TakenAway { control });
     Ok(())
+}
+
+/// The part that was to be turned off last was not turned off by this drill.
+async fn disown_last(drill: &Drill, cut: &Cut, number: usize) -> Result<(), Stop> {
+    if let Some((entry, _)) = cut.forget_last() {
+        drill.journal.gone(entry);
+    }
+    ear(cut)?.left(number).await.map_err(|reason| deaf(&reason))
 }
 
 /// Reads back that it is off; a few times, since a forge may answer from what it knew before.

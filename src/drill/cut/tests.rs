@@ -11,7 +11,9 @@ use super::{
     wire::Wire,
 };
 use crate::{
-    forge::{Budget, Cancel, Created, ForgeError, Found, LeaseStore, Missed, PrimaryPath, Run, Snapshot, State, Wanted, WayBack},
+    forge::{
+        Budget, Cancel, Created, ForgeError, Found, LeaseStore, Missed, PrimaryPath, Run, Snapshot, State, Turned, Wanted, WayBack,
+    },
     record::{Control, DrillId, ForgeKind, HostId, Place},
 };
 
@@ -56,13 +58,13 @@ impl PrimaryPath for Memory {
         Ok(Missed::default())
     }
 
-    async fn set(&self, control: &Control, state: &State) -> Result<(), ForgeError> {
+    async fn set(&self, control: &Control, state: &State) -> Result<Turned, ForgeError> {
         let mut off = self.off.lock().unwrap();
         off.retain(|known| known != control);
         if *state == State::Off {
             off.push(control.clone());
         }
-        Ok(())
+        Ok(Turned::Taken)
     }
 
     async fn cancel(&self, _: &Run, _: Cancel) -> Result<(), ForgeError> {

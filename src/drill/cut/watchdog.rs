@@ -1,10 +1,11 @@
 //! The watchdog: a child in a session of its own that holds the other end of a pipe. What it must know comes through
 //! that pipe, the token too; when the pipe ends without a word, or at the deadline, it gives back.
 //!
-//! Invariants: the token is in neither its arguments nor its environment; it acts only once the drill has said that the
-//! lease is its own, or where the lease itself says so; signals do not end it.
+//! Invariants: the token is in neither its arguments nor its environment; it gives back only what the drill has said that
+//! it is about to turn off, and deletes the lease only if it is the drill's; signals do not end it.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Program,
     back::{self, Away, Calls, Outcome, Told},
-    lease, now, recover,
+    now, recover,
     wire::Wire,
 };
 use crate::{
@@ -45,8 +46,10 @@ const TRIES: Duration = Duration::from_mins(30);
 /// How long it waits for each answer at first.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// The lease is the drill's, and parts are about to be turned off.
-const CUT: &str = "cut";
+/// Before the number of a part: it is about to be turned off.
+const OFF: &str = "off ";
+/// Before the number of a part: it is not the drill's to give back.
+const LEFT: &str = "left ";
 /// Everything is back.
 const DONE: &str = "done";
 /// It stands, and has what it needs.
@@ -59,7 +62,7 @@ pub struct Order {
     pub place: Place,
     /// The drill.
     pub drill: DrillId,
-    /// What will be off, all of which was on.
+    /// What may be off later, all of which was on; each is numbered by its place in here.
     pub was_on: Vec<Control>,
     /// When it is given back whatever the drill does.
     pub deadline: Timestamp,
@@ -74,7 +77,7 @@ pub struct Order {
 }
 
 /// A word for it, and where it is told once the word is in the pipe.
-type Word = (&'static str, oneshot::Sender<()>);
+type Word = (String, oneshot::Sender<()>);
 
 /// The drill's end of the pipe.
 pub(super) struct Watchdog {
@@ -118,7 +121,7 @@ impl Watchdog {
         Ok(Self { words: words.0, ended })
     }
 
-    /// Where it is told that there is something to give back from now on.
+    /// Where it is told what there is to give back from now on.
     pub(super) fn ear(&self) -> Ear {
         Ear(self.words.clone())
     }
@@ -130,7 +133,7 @@ impl Watchdog {
 
     /// Tells it that everything is back, and waits for its end.
     pub(super) async fn dismiss(self) {
-        drop(self.ear().say(DONE).await);
+        drop(self.ear().say(DONE.to_owned()).await);
         drop(timeout(END, self.ended.cancelled()).await);
     }
 }
@@ -139,12 +142,18 @@ impl Watchdog {
 pub(super) struct Ear(mpsc::UnboundedSender<Word>);
 
 impl Ear {
-    /// Tells it that the lease is the drill's; once this returns, the word is in the pipe, whatever becomes of the drill.
-    pub(super) async fn cut(&self) -> io::Result<()> {
-        self.say(CUT).await
+    /// Tells it that this part of its order is about to be turned off; once this returns, the word is in the pipe, whatever
+    /// becomes of the drill.
+    pub(super) async fn off(&self, number: usize) -> io::Result<()> {
+        self.say(format!("{OFF}{number}")).await
     }
 
-    async fn say(&self, word: &'static str) -> io::Result<()> {
+    /// Tells it that this part is not the drill's to give back.
+    pub(super) async fn left(&self, number: usize) -> io::Result<()> {
+        self.say(format!("{LEFT}{number}")).await
+    }
+
+    async fn say(&self, word: String) -> io::Result<()> {
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         let (heard, hearing) = oneshot::channel();
         self.0.send((word, heard)).map_err(|_| gone())?;
@@ -177,7 +186,7 @@ pub async fn watch<R: AsyncBufRead + Unpin>(
     say: &(dyn Fn(&str) + Sync),
 ) {
     let wire = Wire::new(forge, order.api).hurried(PATIENCE);
-    let mut pipe = Pipe { lines, is_cut: false };
+    let mut pipe = Pipe { lines, off: BTreeSet::new() };
     let deadline = async {
         // By the wall, which goes on while a machine sleeps.
         while now() < order.deadline {
@@ -193,13 +202,13 @@ pub async fn watch<R: AsyncBufRead + Unpin>(
         end
     } else {
         say("the path may not be cut any longer: it is given back");
-        give_back(order, &wire, pipe.is_cut, say).await;
+        give_back(order, &wire, &pipe.off, say).await;
         // The drill may hang, and may go on when nobody expects it.
         pipe.end().await
     };
     if end == End::Died {
         say("the drill has died: what it took is given back");
-        give_back(order, &wire, pipe.is_cut, say).await;
+        give_back(order, &wire, &pipe.off, say).await;
     }
 }
 
@@ -214,7 +223,8 @@ enum End {
 
 struct Pipe<R> {
     lines: Lines<R>,
-    is_cut: bool,
+    /// The numbers of what the drill has turned off, or is about to.
+    off: BTreeSet<usize>,
 }
 
 impl<R: AsyncBufRead + Unpin> Pipe<R> {
@@ -222,20 +232,25 @@ impl<R: AsyncBufRead + Unpin> Pipe<R> {
     async fn end(&mut self) -> End {
         loop {
             match self.lines.next_line().await {
-                Ok(Some(word)) if word == CUT => self.is_cut = true,
                 Ok(Some(word)) if word == DONE => return End::Done,
-                Ok(Some(_)) => {}
+                Ok(Some(word)) => self.hear(&word),
                 Ok(None) | Err(_) => return End::Died,
             }
         }
     }
+
+    fn hear(&mut self, word: &str) {
+        let number = |start| word.strip_prefix(start)?.parse().ok();
+        self.off.extend(number(OFF));
+        if let Some(number) = number(LEFT) {
+            self.off.remove(&number);
+        }
+    }
 }
 
-async fn give_back(order: &Order, wire: &Wire, is_cut: bool, say: &(dyn Fn(&str) + Sync)) {
-    // Before the drill has said so, the same parts may be off because another drill has cut them.
-    let is_cut = is_cut || lease::held(wire).await.is_ok_and(|held| held.is_of(&order.drill));
-    let was_on = if is_cut { order.was_on.as_slice() } else { &[] };
-    let away: Vec<_> = was_on.iter().map(|control| Away { control: control.clone(), calls: Calls::MayBeUnderWay }).collect();
+async fn give_back(order: &Order, wire: &Wire, off: &BTreeSet<usize>, say: &(dyn Fn(&str) + Sync)) {
+    let off = off.iter().filter_map(|number| order.was_on.get(*number));
+    let away: Vec<_> = off.map(|control| Away { control: control.clone(), calls: Calls::MayBeUnderWay }).collect();
     let tell = |told| match told {
         Told::Back(control) => say(&format!("{control} is on, read back")),
         Told::OfAnother(control) => say(&format!("{control} is left to the drill that holds the lease")),

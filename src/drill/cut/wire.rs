@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::trouble::Trouble;
 use crate::{
-    forge::{Created, Forge, ForgeError, State},
+    forge::{Created, Forge, ForgeError, State, Turned},
     record::{Control, Measure},
 };
 
@@ -37,7 +37,7 @@ impl Wire {
         self.within(|| format!("reading the state of {control}"), self.forge.look(control)).await
     }
 
-    pub(super) async fn set(&self, control: &Control, state: &State) -> Result<(), Trouble> {
+    pub(super) async fn set(&self, control: &Control, state: &State) -> Result<Turned, Trouble> {
         self.within(|| format!("setting {control} to `{}`", control.word(state)), self.forge.set(control, state)).await
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     forge::{
-        Control, Cut, ForgeError, ForgeFault, Found, State, Wanted, WantedSpare,
+        Control, Cut, ForgeError, ForgeFault, Found, State, Turned, Wanted, WantedSpare,
         call::{Call, curl, part},
         wire::Failed,
     },
@@ -100,13 +100,13 @@ impl Github {
         }
     }
 
-    pub(super) async fn turn(&self, control: &Control, state: &State) -> Result<(), ForgeError> {
+    pub(super) async fn turn(&self, control: &Control, state: &State) -> Result<Turned, ForgeError> {
         let word = control.word(state);
         match (control, state) {
             (Control::Workflow { id, .. }, State::On) => {
                 let call = Call::new(format!("enabling {control}"), ACTIONS_WRITE);
                 let done = self.crab.workflows(&self.owner, &self.name).enable_workflow(id.to_string()).await;
-                done.map_err(|error| self.failed(&call, error))
+                done.map(|()| Turned::Taken).map_err(|error| self.failed(&call, error))
             }
             (Control::Workflow { id, .. }, State::Off) => {
                 let call = Call::new(format!("disabling {control}"), ACTIONS_WRITE);
@@ -117,7 +117,7 @@ impl Github {
                 let call = Call::new(format!("giving back {control}"), ADMINISTRATION_WRITE);
                 let body = serde_json::json!({ "labels": [label.as_str()] });
                 let done = self.crab._post(self.route(&format!("/actions/runners/{runner}/labels")), Some(&body)).await;
-                done.map(drop).map_err(|error| self.failed(&call, error))
+                done.map(|_| Turned::Taken).map_err(|error| self.failed(&call, error))
             }
             (Control::RunnerLabel { runner, label, .. }, State::Off) => {
                 let call = Call::new(format!("taking off {control}"), ADMINISTRATION_WRITE);
@@ -202,10 +202,11 @@ fn is_not_active(fault: &ForgeFault) -> bool {
     matches!(fault, ForgeFault::NoRights { words, .. } if words.as_str().contains("not active"))
 }
 
-/// Takes a "no" for a yes that says that it is so already.
-fn already(done: Result<(), ForgeError>, is_so: fn(&ForgeFault) -> bool) -> Result<(), ForgeError> {
+/// Tells a "no" that says that it is so already from every other one.
+fn already(done: Result<(), ForgeError>, is_so: fn(&ForgeFault) -> bool) -> Result<Turned, ForgeError> {
     match done {
-        Err(error) if is_so(error.fault()) => Ok(()),
-        done => done,
+        Ok(()) => Ok(Turned::Taken),
+        Err(error) if is_so(error.fault()) => Ok(Turned::Already),
+        Err(error) => Err(error),
     }
 }

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Budget, Cancel, Control, Created, ForgeError, ForgeFault, Found, LEASE, LeaseStore, Missed, Own, Place, PrimaryPath, Run,
-    Snapshot, State, Wanted, WayBack,
+    Snapshot, State, Turned, Wanted, WayBack,
     call::{Call, curl},
     wire::{Failed, Wire},
 };
@@ -158,7 +158,7 @@ impl PrimaryPath for Github {
         self.missed_since(before).await
     }
 
-    async fn set(&self, control: &Control, state: &State) -> Result<(), ForgeError> {
+    async fn set(&self, control: &Control, state: &State) -> Result<Turned, ForgeError> {
         self.turn(control, state).await
     }
 

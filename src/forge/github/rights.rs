@@ -25,7 +25,7 @@ impl Github {
             Control::Workflow { .. } => ACTIONS_WRITE,
             _ => ADMINISTRATION_WRITE,
         };
-        missing(self.turn(control, &State::On).await, &format!("giving back {control}"), right)
+        missing(self.turn(control, &State::On).await.map(drop), &format!("giving back {control}"), right)
     }
 
     async fn exercise_lease(&self) -> Result<Option<Missing>, ForgeError> {

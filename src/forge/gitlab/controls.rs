@@ -11,7 +11,7 @@ use gitlab::api::{
 use super::{Gitlab, MAINTAINER, answers::Runner};
 use crate::{
     forge::{
-        Control, Cut, ForgeError, ForgeFault, Found, State, Wanted, WantedSpare,
+        Control, Cut, ForgeError, ForgeFault, Found, State, Turned, Wanted, WantedSpare,
         call::{Call, curl},
         wire::Failed,
     },
@@ -137,7 +137,7 @@ impl Gitlab {
         }
     }
 
-    pub(super) async fn turn(&self, control: &Control, state: &State) -> Result<(), ForgeError> {
+    pub(super) async fn turn(&self, control: &Control, state: &State) -> Result<Turned, ForgeError> {
         let on = match state {
             State::On => true,
             State::Off => false,
@@ -148,7 +148,7 @@ impl Gitlab {
             }
         };
         let call = Call::new(format!("setting {control} to `{}`", control.word(state)), MAINTAINER);
-        match control {
+        let told = match control {
             Control::ProjectRunner { id, .. } => self.tell(&call, EditRunner::builder().runner(*id).paused(!on).build()).await,
             Control::SharedRunners => {
                 self.tell(&call, EditProject::builder().project(self.project()).shared_runners_enabled(on).build()).await
@@ -160,7 +160,8 @@ impl Gitlab {
                 self.tell(&call, EditPipelineSchedule::builder().project(self.project()).id(*id).active(on).build()).await
             }
             Control::Workflow { .. } | Control::RunnerLabel { .. } => Err(self.not_of_gitlab(control)),
-        }
+        };
+        told.map(|()| Turned::Taken)
     }
 
     pub(super) fn turn_by_hand(&self, control: &Control, state: &State) -> String {

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Budget, Cancel, Control, Created, Effect, ForgeError, Found, LEASE, LeaseStore, Missed, Own, Place, PrimaryPath, Run, Snapshot,
-    State, Wanted, WayBack,
+    State, Turned, Wanted, WayBack,
     call::{Call, curl, part},
     wire::{Failed, Wire},
 };
@@ -157,7 +157,7 @@ impl PrimaryPath for Gitlab {
         self.missed_since(before).await
     }
 
-    async fn set(&self, control: &Control, state: &State) -> Result<(), ForgeError> {
+    async fn set(&self, control: &Control, state: &State) -> Result<Turned, ForgeError> {
         self.turn(control, state).await
     }
 

@@ -23,7 +23,7 @@ impl Gitlab {
 
     /// Sets it to the state it is in, which changes nothing.
     async fn exercise(&self, control: &Control) -> Result<Option<Missing>, ForgeError> {
-        missing(self.turn(control, &State::On).await, &format!("giving back {control}"), MAINTAINER)
+        missing(self.turn(control, &State::On).await.map(drop), &format!("giving back {control}"), MAINTAINER)
     }
 
     async fn exercise_lease(&self) -> Result<Option<Missing>, ForgeError> {
