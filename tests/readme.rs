@@ -4,7 +4,7 @@ mod support;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use canship::{cli::environment::VARIABLES, record::Exit};
+use canship::{audit::RULES, cli::environment::VARIABLES, record::Exit};
 use serde_json::Value;
 use support::Canship;
 
@@ -72,6 +72,12 @@ fn the_table_of_environment_variables_is_the_codes() {
 }
 
 #[test]
+fn the_table_of_rules_is_the_codes() {
+    let told: Vec<_> = table("<!-- rules").iter().map(|row| (row[0].trim_matches('`'), row[1], row[2])).collect();
+    assert_eq!(told, RULES.iter().map(|rule| (rule.id, rule.severity.name(), rule.title)).collect::<Vec<_>>());
+}
+
+#[test]
 fn every_command_in_it_is_one() {
     for arguments in calls() {
         let help = Canship::new(&arguments).argument("--help").run_as_is();
@@ -81,7 +87,7 @@ fn every_command_in_it_is_one() {
 
 #[test]
 fn every_flag_in_it_is_one_of_some_command() {
-    let helps: Vec<_> = ["drill", "clean", "recover", "plan", "report", "status", "demo"]
+    let helps: Vec<_> = ["drill", "clean", "recover", "plan", "report", "status", "demo", "check"]
         .map(|command| Canship::new(&[command, "--help"]).run_as_is().stdout)
         .into();
     let flags = literals(README).into_iter().flat_map(str::split_whitespace).filter(|word| word.starts_with("--"));

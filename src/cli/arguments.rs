@@ -13,7 +13,7 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship · 11 degraded, or leftovers remain · \
+Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship, or a finding at the gate · 11 degraded, or leftovers remain · \
 20 unknown · 30 the primary path may still be cut · 130, 143 interrupted, everything was given back
 
 Start with `canship demo`, then write a canship.yaml and run `canship drill`.";
@@ -33,11 +33,15 @@ pub(super) enum Command {
     Plan(PlanOptions),
     /// Show the build path of a release, as the repository's own GitHub workflows and GitLab CI files say it
     Pipeline(PipelineOptions),
+    /// Say where plan and pipelines have come apart, and what would stop a release by a spare: static, without a network
+    Check(CheckOptions),
+    /// Explain a rule of `check`: what it detects and misses, why, and what to do
+    Explain(ExplainOptions),
     /// Render the report of an earlier drill from its event log
     Report(ReportOptions),
     /// Say what the drills on record come to today: the last answer, how old it is, and how times and verdicts moved
     Status(StatusOptions),
-    /// Print a JSON Schema: of the plan, of the JSON report, of `status`, or of `pipeline`
+    /// Print a JSON Schema: of the plan, of the JSON report, of `status`, of `pipeline`, or of `check`
     Schema(SchemaOptions),
     /// Make a small project with a mirror and a registry, and drill it
     Demo(DemoOptions),
@@ -187,6 +191,55 @@ pub(super) enum PipelineForm {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct CheckOptions {
+    /// The root of the repository
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// The plan file; without it `canship.yaml` in that folder, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
+    /// How to tell what was found
+    #[arg(long, value_enum, default_value_t = CheckForm::Text)]
+    pub(super) format: CheckForm,
+    /// From which severity on a finding makes this end with 10
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = Gate::Error)]
+    pub(super) gate: Gate,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum CheckForm {
+    /// For people, with the lines shown
+    Text,
+    /// Versioned JSON
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// Annotations of GitHub's workflows
+    Github,
+    /// GitLab's report on code quality
+    Gitlab,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Gate {
+    /// Any finding
+    Note,
+    /// Warnings and errors
+    Warning,
+    /// Errors
+    Error,
+    /// No finding
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainOptions {
+    /// The rule; without it all are listed
+    #[arg(value_name = "RULE")]
+    pub(super) rule: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ReportOptions {
     /// The event log of a drill
     #[arg(long, value_name = "FILE")]
@@ -254,6 +307,8 @@ pub(super) enum SchemaOf {
     Status,
     /// What `pipeline` prints as JSON
     Pipeline,
+    /// What `check` prints as JSON
+    Check,
 }
 
 #[derive(Debug, Args)]

@@ -4,12 +4,14 @@
 //! `output`; every end of the program passes through [`main`].
 
 mod arguments;
+mod check;
 mod clean;
 mod completions;
 mod cut;
 mod demo;
 mod drill;
 pub mod environment;
+mod explain;
 mod failure;
 mod follow;
 mod forge;
@@ -54,6 +56,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Watchdog => watchdog::run(),
         Command::Plan(options) => plan::run(&options),
         Command::Pipeline(options) => pipeline::run(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Report(options) => report::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Schema(options) => schema::run(options),

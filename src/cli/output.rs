@@ -81,6 +81,11 @@ pub(super) fn layout() -> Layout {
     Layout { width, colour, drawing }
 }
 
+/// Whether what goes to standard output is coloured.
+pub(super) fn result_colour() -> Colour {
+    if io::stdout().is_terminal() && !environment::no_color() { Colour::On } else { Colour::Off }
+}
+
 /// The columns of the terminal behind standard error.
 pub(super) fn columns() -> u16 {
     // Nobody has told a pseudo-terminal of 0 columns how wide it is.

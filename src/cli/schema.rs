@@ -12,6 +12,7 @@ pub(super) fn run(options: SchemaOptions) -> Result<Exit, Failure> {
         SchemaOf::Plan => output::result(&format!("{:#}\n", plan::schema())),
         SchemaOf::Record => output::result(&report::json_schema()),
         SchemaOf::Pipeline => output::result(&report::pipeline_schema()),
+        SchemaOf::Check => output::result(&report::check_schema()),
         SchemaOf::Status => output::result(&report::status_schema()),
     }
 }

@@ -4,20 +4,24 @@
 //! in bounded memory, without recursion that the input controls; every fact has file, line and column and says how sure it
 //! is; what cannot be derived is told with its place, never guessed, never dropped; a broken file is named and the rest read.
 
+mod bases;
 mod github;
 mod gitlab;
 mod graph;
 mod locate;
 mod model;
 mod notes;
+mod own;
 mod publish;
 mod source;
 mod yaml;
 
 use std::path::Path;
 
-pub use model::{At, Facts, Forge, Job, Open, Pipeline, Problem, ReleaseWorkflow, Site, Sure, Topic, Trigger};
-pub use publish::Target;
+pub use model::{
+    At, Facts, Forge, Job, Open, OwnCall, Pipeline, Problem, ReleaseWorkflow, Schedule, Site, Step, Sure, Topic, Trigger, Words,
+};
+pub use publish::{Target, registry_of};
 
 /// Reads the pipelines of the repository in this folder.
 #[must_use]
@@ -28,7 +32,9 @@ pub fn read(folder: &Path) -> Pipeline {
     gitlab::read(&files, &mut pipeline);
     others(&files, &mut pipeline);
     pipeline.files = files.count();
-    pipeline.problems = files.into_problems();
+    pipeline.calls = own::calls(&files);
+    bases::read(&files, &mut pipeline);
+    (pipeline.problems, pipeline.texts) = files.into_parts();
     pipeline
 }
 

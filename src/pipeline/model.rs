@@ -3,7 +3,12 @@
 //! Invariants: every fact has at least one site, and each site says where it was read and how sure it is; what cannot be
 //! derived is in [`Pipeline::open`], never guessed and never left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use super::source::File;
 
 /// Whose pipelines they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +81,10 @@ pub struct Site {
     pub role: String,
     /// The job it belongs to, if it belongs to one.
     pub job: Option<String>,
+    /// The key that the value is given under: of an environment variable or an input.
+    pub under: Option<String>,
+    /// Whether a release passes here: its job is on the release path, or it belongs to all jobs.
+    pub on_path: bool,
 }
 
 /// What facts are about.
@@ -168,6 +177,21 @@ impl Facts {
         }
     }
 
+    /// Says of every site whether a release passes there, now that the jobs are known; where nobody knows, everywhere.
+    pub(super) fn mark(&mut self, jobs: &[Job]) {
+        let on_path: BTreeSet<&str> = jobs.iter().filter(|job| job.on_release_path).map(|job| job.id.as_str()).collect();
+        for values in self.0.values_mut() {
+            for sites in values.values_mut() {
+                let marked = std::mem::take(sites).into_iter().map(|mut site| {
+                    site.on_path =
+                        on_path.is_empty() || site.job.as_deref().is_none_or(|job| job.is_empty() || on_path.contains(job));
+                    site
+                });
+                *sites = marked.collect();
+            }
+        }
+    }
+
     /// The facts of a topic, by value.
     pub fn of(&self, topic: Topic) -> impl Iterator<Item = (&str, &BTreeSet<Site>)> {
         self.0.get(&topic).into_iter().flatten().map(|(value, sites)| (value.as_str(), sites))
@@ -227,6 +251,79 @@ pub struct Job {
     pub publishes: BTreeMap<String, Sure>,
     /// Whether a release passes through it: it publishes, or something that publishes waits for it.
     pub on_release_path: bool,
+    /// Where it says that it may fail without failing the pipeline.
+    pub may_fail: Option<At>,
+    /// Its steps, those of local actions among them; of a GitLab job, its scripts as one step.
+    pub steps: Vec<Step>,
+}
+
+/// A step of a job.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Where it stands.
+    pub at: At,
+    /// The condition it runs under, as it is written.
+    pub condition: Option<(String, At)>,
+    /// Where it says that it may fail without failing the job.
+    pub may_fail: Option<At>,
+    /// The action of others that it uses, and the version.
+    pub uses: Option<(String, String)>,
+    /// Its inputs, as they are written.
+    pub with: Vec<(String, String)>,
+    /// The variables it sees, as they are written; the innermost first.
+    pub env: Vec<(String, String)>,
+    /// The commands of its script.
+    pub commands: Vec<Words>,
+}
+
+impl Step {
+    /// An input, as it is written.
+    #[must_use]
+    pub fn input(&self, name: &str) -> Option<&str> {
+        self.with.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A variable, as it is written.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it uses this action, or one below it.
+    #[must_use]
+    pub fn is(&self, action: &str) -> bool {
+        let start = |name: &str| name.get(..action.len()).is_some_and(|start| start.eq_ignore_ascii_case(action));
+        self.uses.as_ref().is_some_and(|(name, _)| start(name) && matches!(name.as_bytes().get(action.len()), None | Some(b'/')))
+    }
+}
+
+/// A command of a script, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// Where it begins.
+    pub at: At,
+    /// The program and its arguments.
+    pub words: Vec<String>,
+}
+
+/// A time at which a forge starts a pipeline by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The file.
+    pub file: String,
+    /// The time, as cron has it.
+    pub cron: String,
+    /// Where it stands.
+    pub at: At,
+}
+
+/// A call of this program in some pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCall {
+    /// The command: `drill`, `recover`.
+    pub command: String,
+    /// Where it stands.
+    pub at: At,
 }
 
 /// Something that the files do not say.
@@ -264,4 +361,30 @@ pub struct Pipeline {
     pub problems: BTreeSet<Problem>,
     /// How many files were looked at.
     pub files: usize,
+    /// The times at which GitHub starts any of its workflows; GitLab keeps them outside of the repository.
+    pub schedules: Vec<Schedule>,
+    /// The calls of this program.
+    pub calls: Vec<OwnCall>,
+    /// The files that were read.
+    pub(super) texts: Vec<Rc<File>>,
+}
+
+impl Pipeline {
+    /// The text of a file that was read.
+    #[must_use]
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.texts.iter().find(|known| known.path == file).map(|known| known.text.as_str())
+    }
+
+    /// Every file that was read, with its text.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.texts.iter().map(|file| (file.path.as_str(), file.text.as_str()))
+    }
+
+    /// The jobs that a release passes through, each with what it belongs to.
+    pub fn path(&self) -> impl Iterator<Item = (&ReleaseWorkflow, &Job)> {
+        self.releases
+            .iter()
+            .flat_map(|release| release.jobs.iter().filter(|job| job.on_release_path).map(move |job| (release, job)))
+    }
 }

@@ -38,9 +38,15 @@ impl<'f> Notes<'f> {
 
     /// A fact.
     pub(super) fn fact(&mut self, topic: Topic, value: &str, site: (Place, Sure, &str, Option<&str>)) {
+        self.fact_under(topic, value, site, None);
+    }
+
+    /// A fact that is given under a key.
+    pub(super) fn fact_under(&mut self, topic: Topic, value: &str, site: (Place, Sure, &str, Option<&str>), under: Option<&str>) {
         let (place, sure, role, job) = site;
-        let at = self.files.at(place);
-        self.facts.add(topic, value, Site { at, sure, role: role.to_owned(), job: job.map(str::to_owned) });
+        let (at, role) = (self.files.at(place), role.to_owned());
+        let (job, under) = (job.map(str::to_owned), under.map(str::to_owned));
+        self.facts.add(topic, value, Site { at, sure, role, job, under, on_path: true });
     }
 
     /// Something that the files leave open.

@@ -55,9 +55,14 @@ impl Files {
         }
     }
 
-    /// What went wrong so far.
-    pub(super) fn into_problems(self) -> BTreeSet<Problem> {
-        self.problems.into_inner()
+    /// What went wrong, and all that was read.
+    pub(super) fn into_parts(self) -> (BTreeSet<Problem>, Vec<Rc<File>>) {
+        (self.problems.into_inner(), self.by_number.into_inner())
+    }
+
+    /// All that was read so far.
+    pub(super) fn all(&self) -> Vec<Rc<File>> {
+        self.by_number.borrow().clone()
     }
 
     /// How many files were read.
@@ -84,6 +89,16 @@ impl Files {
     /// Whether there is a file or a folder at this path within the root.
     pub(super) fn is_there(&self, path: &str) -> bool {
         self.inside(path).is_some()
+    }
+
+    /// A text file that is no YAML, kept so that places in it can be shown.
+    pub(super) fn plain(&self, path: &str) -> Option<(u32, Rc<File>)> {
+        let path = clean(path)?;
+        let text = self.text(&path)?;
+        let number = u32::try_from(self.by_number.borrow().len()).ok()?;
+        let file = Rc::new(File { path, text, documents: Vec::new(), lines: OnceCell::new() });
+        self.by_number.borrow_mut().push(Rc::clone(&file));
+        Some((number, file))
     }
 
     /// The start of a text file that is no YAML of a pipeline.

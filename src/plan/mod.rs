@@ -10,12 +10,14 @@ mod blackout;
 mod checks;
 mod cursor;
 mod de;
+mod ignore;
 mod load;
 mod model;
 mod names;
 mod primary;
 mod problem;
 mod raw;
+mod raw_check;
 mod raw_dockerfile;
 mod raw_history;
 mod raw_later;
@@ -37,6 +39,7 @@ mod unit;
 mod yaml_error;
 
 pub use blackout::{Blackout, UnknownZone};
+pub use ignore::Ignore;
 pub use load::{Loaded, load, parse};
 pub use model::{
     Addressing, Build, BuildImage, Dockerfile, History, Limits, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace,

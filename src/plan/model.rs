@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::Primary;
+use super::{Ignore, Primary};
 use crate::record::Digest;
 
 /// What a release is, where it must land, what it needs, which spare paths exist, how long it may take.
@@ -40,6 +40,8 @@ pub struct Plan {
     pub spares: Vec<Spare>,
     /// Where the records of drills are kept.
     pub history: History,
+    /// Findings of `canship check` that are accepted.
+    pub ignored: Vec<Ignore>,
     /// Bounds for every wait.
     pub timeouts: Timeouts,
     /// Keys that this version reads but cannot verify yet, each with what that leaves open: one sentence.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::de::{SCALAR, TextOrMap, text_or_map};
 pub(super) use super::{
+    raw_check::RawCheck,
     raw_dockerfile::{RawDockerfile, RawDockerfileMap},
     raw_history::RawHistory,
     raw_later::{RawPeople, RawRunner},
@@ -64,6 +65,8 @@ pub(super) struct RawPlan {
     /// Where the records of drills are kept: a folder, relative to the plan's; `s3://bucket/prefix`; or `none`.
     /// `.canship/history` if absent.
     pub(super) history: Option<RawHistory>,
+    /// What `canship check` passes over.
+    pub(super) check: Option<RawCheck>,
     /// Bounds for every wait.
     pub(super) timeouts: Option<RawTimeouts>,
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::{
     checks::{Checks, Zero},
     cursor::Cursor,
+    ignore,
     model::{Plan, SecretName, SecretSource, Source, Spare, SpareKind, TagAt, TagTemplate, Timeouts, Version},
     names,
     problem::Flaw,
@@ -50,6 +51,7 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
     let released = resolve_release::released(&mut checks, &at, raw, &build);
     let harmless = resolve_release::harmless(&mut checks, &at, raw);
     let history = resolve_history::history(&mut checks, &at.key("history"), raw.history.as_ref());
+    let ignored = ignore::ignored(&mut checks, &at.key("check"), raw.check.as_ref());
     let timeouts = timeouts(&mut checks, &at.key("timeouts"), raw.timeouts.as_ref());
     let unverified = checks.finish()?;
     let release = raw.release.clone();
@@ -68,6 +70,7 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
         trust,
         spares,
         history,
+        ignored,
         timeouts,
         unverified,
     })

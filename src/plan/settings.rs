@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Primary, PrimaryParts, Running,
+    Ignore, Primary, PrimaryParts, Running,
     cursor::Cursor,
     model::{
         Addressing, BuildImage, Dockerfile, History, Login, OciTarget, Plan, Release, ReleaseAccess, ReleasePlace, SecretName,
@@ -67,6 +67,7 @@ pub(super) fn list(plan: &Plan, root: &Node, source: &Source<'_>) -> Vec<Setting
         list.unverified(&at.key(key));
     }
     list.history(&plan.history, &at.key("history"));
+    list.ignored(&plan.ignored, &at.key("check").key("ignore"));
     let timeouts = at.key("timeouts");
     list.add(&timeouts.key("api"), &show_duration(plan.timeouts.api));
     list.add(&timeouts.key("retry_after_max"), &show_duration(plan.timeouts.retry_after_max));
@@ -326,6 +327,15 @@ impl List<'_> {
         self.add_or(&at.key("key_id"), of_key(|key| Some(&key.id)), "(AWS_ACCESS_KEY_ID)");
         self.add_or(&at.key("secret_key"), of_key(|key| Some(&key.secret)), "(AWS_SECRET_ACCESS_KEY)");
         self.add_or(&at.key("session_token"), of_key(|key| key.session.as_ref()), "(AWS_SESSION_TOKEN, if there is one)");
+    }
+
+    fn ignored(&mut self, ignored: &[Ignore], at: &Cursor<'_>) {
+        for (index, ignore) in ignored.iter().enumerate() {
+            let here = at.item(index);
+            self.add(&here.key("rule"), &ignore.rule);
+            self.add(&here.key("reason"), &ignore.reason);
+            self.add_or(&here.key("file"), ignore.file.as_deref(), "(all)");
+        }
     }
 
     fn spares(&mut self, plan: &Plan, at: &Cursor<'_>) {

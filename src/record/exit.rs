@@ -12,7 +12,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line or the plan is invalid.
     Invalid = 2,
-    /// Cannot ship.
+    /// Cannot ship; `check`: a finding at or above the gate.
     CannotShip = 10,
     /// Degraded: shippable with named gaps; `clean`: leftovers remain.
     Degraded = 11,

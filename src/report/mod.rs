@@ -5,6 +5,7 @@
 //! a line (CI systems read commands there) or takes part in a format's own structure; what was skipped or could not
 //! be measured is never shown as passed.
 
+mod check;
 mod json;
 mod junit;
 mod lines;
@@ -19,6 +20,7 @@ pub mod terminal;
 mod text;
 mod words;
 
+pub use check::{CheckFormat, render as render_check, render_rule, render_rules, schema as check_schema};
 pub use json::{render_status as render_status_json, schema as json_schema, status_schema};
 pub use lines::{Colour, Drawing, Layout};
 pub use pipeline::{PipelineFormat, render as render_pipeline, schema as pipeline_schema};

@@ -11,14 +11,14 @@ const FLOORS: &[&[&str]] = &[
     &["plan", "pipeline", "process"],
     &["archive", "secret", "network", "state"],
     &["source", "registry", "forge", "history"],
-    &["spare", "probe", "compare"],
+    &["spare", "probe", "compare", "audit"],
     &["drill"],
     &["report"],
     &["cli"],
 ];
 
 /// Modules that may use less than what is below them: reports are views of the record and nothing else.
-const ONLY: &[(&str, &[&str])] = &[("report", &["record", "plan", "pipeline"])];
+const ONLY: &[(&str, &[&str])] = &[("report", &["record", "plan", "pipeline", "audit"])];
 
 /// The most lines a file may have, its tests aside.
 pub(crate) const LINES: usize = 450;

@@ -4,6 +4,7 @@ mod eval;
 mod expr;
 mod matrix;
 mod place;
+mod recorded;
 mod release;
 mod scope;
 mod steps;
@@ -23,7 +24,7 @@ use walk::Walk;
 
 use super::{
     graph,
-    model::{Forge, Pipeline, ReleaseWorkflow, Topic, Trigger},
+    model::{Forge, Pipeline, ReleaseWorkflow, Schedule, Topic, Trigger},
     notes::Notes,
     source::Files,
     yaml::Yaml,
@@ -59,6 +60,7 @@ pub(super) fn read(files: &Files, pipeline: &mut Pipeline) {
         }
         let mut walk = Walk::new(Notes::new(files), own.as_deref(), &work);
         walk.workflow(&path, &Scope::started(dispatch_inputs(&triggers)), None);
+        schedules(pipeline, files, (&path, &triggers));
         candidates.push(candidate(&path, &workflow, triggers, &walk));
         walks.insert(path, walk);
     }
@@ -84,9 +86,11 @@ fn candidate(path: &str, workflow: &Yaml, triggers: Triggers, walk: &Walk<'_>) -
 }
 
 fn add(pipeline: &mut Pipeline, (candidate, reasons): (&Candidate, release::Reasons), walk: Walk<'_>) {
-    let Walk { notes, mut jobs, files: read, .. } = walk;
+    let Walk { mut notes, mut jobs, files: read, steps, .. } = walk;
     let files = notes.files;
     graph::mark(&mut jobs, &notes.published);
+    notes.facts.mark(&jobs);
+    recorded::fill(&mut jobs, &steps, files);
     let triggers = candidate.triggers.events.iter().map(|event| Trigger {
         event: event.name.clone(),
         filters: event.filters(),
@@ -103,6 +107,15 @@ fn add(pipeline: &mut Pipeline, (candidate, reasons): (&Candidate, release::Reas
     });
     pipeline.facts.merge(notes.facts);
     pipeline.open.extend(notes.open);
+}
+
+/// Takes in the times at which a workflow is started.
+fn schedules(pipeline: &mut Pipeline, files: &Files, (path, triggers): (&str, &Triggers)) {
+    let Some(node) = triggers.get("schedule").and_then(|event| event.node.clone()) else { return };
+    for cron in node.items().iter().filter_map(|item| item.get("cron")) {
+        let at = files.at(cron.place);
+        pipeline.schedules.push(Schedule { file: path.to_owned(), cron: cron.as_str().unwrap_or_default().to_owned(), at });
+    }
 }
 
 /// What a person can choose when starting a workflow: the options of a choice, and the default.

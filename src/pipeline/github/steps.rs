@@ -2,6 +2,7 @@
 
 use super::{
     eval::Val,
+    recorded::RawStep,
     scope::{Scope, Secrets},
     uses::{self, Uses},
     walk::{Here, Walk, given},
@@ -51,9 +52,10 @@ impl Walk<'_> {
         let here = around.with_env(&env);
         for entry in step.entries() {
             if !matches!(&*entry.key, "uses" | "name" | "id") {
-                self.scan(&entry.node, &entry.key, here);
+                self.scan_map(&entry.node, &entry.key, here);
             }
         }
+        self.steps.push(RawStep { job: here.job.to_owned(), node: step.clone(), env: env.clone() });
         let never = never || here.never(step.get("if"));
         if let Some(uses) = step.get("uses") {
             self.uses(step, uses, here, (sum, never));

@@ -13,6 +13,7 @@ use super::{
     eval::{self, Eval, Val},
     expr,
     matrix::{self, Combo},
+    recorded::{self, RawStep},
     scope::{Scope, Secrets},
     triggers::Triggers,
     uses::{self, Uses},
@@ -41,6 +42,7 @@ pub(super) struct Walk<'f> {
     pub(super) called: BTreeSet<String>,
     pub(super) work: &'f Cell<u32>,
     pub(super) stack: Vec<String>,
+    pub(super) steps: Vec<RawStep>,
     calls: usize,
     /// How often a local action was read.
     pub(super) actions: usize,
@@ -55,6 +57,8 @@ pub(super) struct Here<'s> {
     pub(super) env: &'s [Yaml],
     pub(super) combos: &'s [Combo],
     pub(super) work: &'s Cell<u32>,
+    /// The key that is looked at, of a variable or an input.
+    pub(super) under: Option<&'s str>,
 }
 
 impl<'s> Here<'s> {
@@ -107,6 +111,7 @@ impl<'f> Walk<'f> {
             called: BTreeSet::new(),
             work,
             stack: Vec::new(),
+            steps: Vec::new(),
             calls: 0,
             actions: 0,
         }
@@ -117,9 +122,9 @@ impl<'f> Walk<'f> {
         let Some(workflow) = self.notes.files.yaml(path).and_then(|file| file.documents.first().cloned()) else { return };
         self.stack.push(path.to_owned());
         let env: Vec<Yaml> = workflow.get("env").cloned().into_iter().collect();
-        let here = Here { job: caller.unwrap_or_default(), scope, env: &env, combos: &[], work: self.work };
+        let here = Here { job: caller.unwrap_or_default(), scope, env: &env, combos: &[], work: self.work, under: None };
         if let Some(env) = workflow.get("env") {
-            self.scan(env, "env", here);
+            self.scan_map(env, "env", here);
         }
         let jobs = workflow.get("jobs").map(|jobs| jobs.entries()).unwrap_or_default();
         let inherits = jobs.iter().any(|job| job.node.get("permissions").is_none());
@@ -146,7 +151,9 @@ impl<'f> Walk<'f> {
             .and_then(|condition| condition.as_str())
             .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
         let at = self.notes.files.at(place);
-        self.jobs.push(Job { id: id.to_owned(), at, needs, condition, calls, publishes: BTreeMap::new(), on_release_path: false });
+        let may_fail = recorded::may_fail(job, self.notes.files);
+        let (id_, publishes, steps) = (id.to_owned(), BTreeMap::new(), Vec::new());
+        self.jobs.push(Job { id: id_, at, needs, condition, calls, publishes, on_release_path: false, may_fail, steps });
 
         let combos = matrix::combos(job, around.scope, around.env, around.work);
         let env: Vec<Yaml> = job.get("env").into_iter().chain(around.env).cloned().collect();
@@ -156,7 +163,7 @@ impl<'f> Walk<'f> {
         }
         for entry in job.entries() {
             if !matches!(&*entry.key, "steps" | "secrets" | "with" | "permissions" | "needs") {
-                self.scan(&entry.node, &entry.key, here);
+                self.scan_map(&entry.node, &entry.key, here);
             }
         }
         self.runner(job, here);
@@ -174,6 +181,16 @@ impl<'f> Walk<'f> {
         if let Some(node) = token.or(all) {
             let job = Some(here.job).filter(|job| !job.is_empty());
             self.notes.fact(Topic::Oidc, "id-token", (node.place, Sure::Read, "permissions", job));
+        }
+    }
+
+    /// Takes in secrets and variables, with the keys of a map that they are given under.
+    pub(super) fn scan_map(&mut self, node: &Yaml, role: &str, here: Here<'_>) {
+        if !node.is_map() {
+            return self.scan(node, role, here);
+        }
+        for entry in node.entries() {
+            self.scan(&entry.node, role, Here { under: Some(&entry.key), ..here });
         }
     }
 
@@ -214,11 +231,11 @@ impl<'f> Walk<'f> {
             let place = self.notes.place(locator, scalar, start + reference.at);
             let job = Some(here.job).filter(|job| !job.is_empty());
             if topic == Topic::Variables {
-                self.notes.fact(topic, reference.name, (place, Sure::Read, role, job));
+                self.notes.fact_under(topic, reference.name, (place, Sure::Read, role, job), here.under);
                 continue;
             }
             if reference.context == "github" {
-                self.notes.fact(topic, "GITHUB_TOKEN", (place, Sure::Read, role, job));
+                self.notes.fact_under(topic, "GITHUB_TOKEN", (place, Sure::Read, role, job), here.under);
                 continue;
             }
             let owners = here.scope.owners(reference.name);
@@ -227,7 +244,7 @@ impl<'f> Walk<'f> {
             }
             for owner in owners {
                 let sure = if owner == reference.name { Sure::Read } else { Sure::Computed };
-                self.notes.fact(topic, &owner, (place, sure, role, job));
+                self.notes.fact_under(topic, &owner, (place, sure, role, job), here.under);
             }
         }
     }
@@ -236,7 +253,7 @@ impl<'f> Walk<'f> {
         let Some(text) = uses.as_str() else { return };
         for key in ["with", "secrets"] {
             if let Some(node) = job.get(key) {
-                self.scan(node, key, here);
+                self.scan_map(node, key, here);
             }
         }
         let read = uses::read(text);

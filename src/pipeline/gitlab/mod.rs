@@ -19,7 +19,7 @@ use judge::Found;
 
 use super::{
     graph,
-    model::{Forge, Job, Pipeline, ReleaseWorkflow, Sure, Topic, Trigger},
+    model::{Forge, Job, Pipeline, ReleaseWorkflow, Step, Sure, Topic, Trigger, Words},
     notes::{Notes, Published},
     source::Files,
     yaml::{Entry, Place, Yaml},
@@ -184,6 +184,7 @@ fn add(
         for (job, seen) in jobs.iter_mut().zip(all) {
             job.on_release_path |= seen.found.reason.is_some();
         }
+        notes.facts.mark(&jobs);
         pipeline.releases.push(ReleaseWorkflow {
             forge: Forge::Gitlab,
             file: path.to_owned(),
@@ -224,14 +225,32 @@ fn job(seen: &Seen, files: &Files) -> Job {
         let conditions: Vec<&str> = rules.items().iter().filter_map(|rule| rule.get("if")?.as_str()).collect();
         conditions.join(" or ")
     });
+    let condition = condition.filter(|text| !text.is_empty());
+    let may_fail = seen.job.get("allow_failure").filter(|said| said.as_str() != Some("false")).map(|said| files.at(said.place));
     Job {
         id: seen.name.clone(),
         at: files.at(seen.place),
         needs,
-        condition: condition.filter(|text| !text.is_empty()),
+        condition,
         calls: None,
         publishes: BTreeMap::new(),
         on_release_path: false,
+        may_fail,
+        steps: vec![step(seen, files)],
+    }
+}
+
+/// The scripts of a job as one step.
+fn step(seen: &Seen, files: &Files) -> Step {
+    let words = |line: &judge::Line| Words { at: files.at(line.place), words: line.command.words.clone() };
+    Step {
+        at: files.at(seen.job.place),
+        condition: None,
+        may_fail: None,
+        uses: None,
+        with: Vec::new(),
+        env: seen.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        commands: seen.found.lines.iter().map(words).collect(),
     }
 }
 

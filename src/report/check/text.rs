@@ -1,0 +1,154 @@
+//! Findings for people: what, where with the line, why it may be wrong, what to do.
+
+use std::{fmt::Write as _, ops::Range};
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
+
+use super::{Colour, clean};
+use crate::{
+    audit::{Finding, Report, Severity, Spot, Subject},
+    pipeline::At,
+};
+
+/// Characters of a line that are shown on either side of the place.
+const SHOWN: usize = 100;
+/// Places beside the first that are shown with their lines.
+const RELATED: usize = 2;
+
+pub(super) fn render(report: &Report, subject: &Subject<'_>, colour: Colour) -> String {
+    let renderer = if colour == Colour::On { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let mut out = String::new();
+    for finding in &report.findings {
+        let told = Told::new(finding, subject);
+        out.push_str(&renderer.render(&[told.group(finding)]));
+        out.push_str("\n\n");
+    }
+    for suppressed in &report.suppressed {
+        let Finding { rule, spot, .. } = &suppressed.finding;
+        let _written = writeln!(out, "suppressed: {} at {}: {}", rule.id, place(&spot.at), clean(&suppressed.reason));
+    }
+    summary(report, &mut out);
+    out
+}
+
+fn summary(report: &Report, out: &mut String) {
+    let count = |severity: Severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    let counted = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    let kinds: Vec<String> = Severity::ALL
+        .iter()
+        .rev()
+        .map(|severity| (count(*severity), severity.name()))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, name)| counted(n, name))
+        .collect();
+    let told = if kinds.is_empty() { "nothing found".to_owned() } else { kinds.join(", ") };
+    let rest = if report.suppressed.is_empty() { String::new() } else { format!("; {} suppressed", report.suppressed.len()) };
+    let more = if kinds.is_empty() { "" } else { " (`canship explain RULE` says more about each)" };
+    let _written = writeln!(out, "{told}{rest}{more}");
+}
+
+fn place(at: &At) -> String {
+    format!("{}:{}:{}", clean(&at.file), at.line, at.column)
+}
+
+/// A line as it can be shown, and what of it is meant.
+struct Line {
+    file: String,
+    number: usize,
+    text: String,
+    meant: Range<usize>,
+    what: String,
+}
+
+/// The texts of a finding, made harmless; the renderer borrows them.
+struct Told {
+    title: String,
+    first: Result<Line, String>,
+    others: Vec<Line>,
+    notes: Vec<String>,
+    advice: String,
+}
+
+impl Told {
+    fn new(finding: &Finding, subject: &Subject<'_>) -> Self {
+        let first = line(&finding.spot, "", subject).ok_or_else(|| clean(&finding.spot.at.file));
+        let others: Vec<Line> = finding.related.iter().take(RELATED).filter_map(|(spot, what)| line(spot, what, subject)).collect();
+        let mut notes: Vec<String> = finding.doubt.iter().map(|doubt| format!("not certain: {}", clean(doubt))).collect();
+        let rest: Vec<String> = finding
+            .related
+            .iter()
+            .skip(others.len())
+            .take(20)
+            .map(|(spot, what)| format!("{} at {}", clean(what), place(&spot.at)))
+            .collect();
+        if !rest.is_empty() {
+            let more = finding.related.len() - others.len() - rest.len();
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            notes.push(format!("and {}{more}", rest.join(", ")));
+        }
+        Self { title: clean(&finding.message), first, others, notes, advice: clean(&finding.advice) }
+    }
+
+    fn group(&self, finding: &Finding) -> Group<'_> {
+        let level = match finding.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let title = level.primary_title(self.title.as_str()).id(finding.rule.id);
+        let mut group = match &self.first {
+            Ok(line) => title.element(snippet(line, AnnotationKind::Primary)),
+            Err(file) => title.element(Origin::path(file.as_str())),
+        };
+        for line in &self.others {
+            group = group.element(snippet(line, AnnotationKind::Context));
+        }
+        for note in &self.notes {
+            group = group.element(Level::NOTE.message(note.as_str()));
+        }
+        group.element(Level::HELP.message(self.advice.as_str()))
+    }
+}
+
+fn snippet(line: &Line, kind: AnnotationKind) -> Snippet<'_, Annotation<'_>> {
+    let annotation = kind.span(line.meant.clone());
+    let annotation = if line.what.is_empty() { annotation } else { annotation.label(line.what.as_str()) };
+    Snippet::source(line.text.as_str()).path(line.file.as_str()).line_start(line.number).fold(false).annotation(annotation)
+}
+
+fn line(spot: &Spot, what: &str, subject: &Subject<'_>) -> Option<Line> {
+    let At { file, line, column } = &spot.at;
+    let plan = subject.plan.filter(|written| written.file == file).map(|written| written.text);
+    let text = plan.or_else(|| subject.pipeline.text(file))?;
+    let number = usize::try_from(*line).ok()?;
+    let whole = text.lines().nth(number.checked_sub(1)?)?;
+    let start = usize::try_from(*column).ok()?.saturating_sub(1);
+    let (text, meant) = shown(whole, start, spot.length);
+    Some(Line { file: clean(file), number, text, meant, what: clean(what) })
+}
+
+/// The part of a line around a place, harmless, and where the place is in it; of a line that looks like it has a token in it,
+/// nothing else is shown.
+fn shown(line: &str, start: usize, length: usize) -> (String, Range<usize>) {
+    if crate::plan::without_tokens(line).as_ref() != line {
+        return ("(this line is not shown: it may hold a secret)".to_owned(), 0..0);
+    }
+    let part = |from: usize, to: usize| -> String {
+        let text: String = line.chars().skip(from).take(to.saturating_sub(from)).collect();
+        crate::record::Text::new(&text).as_str().replace('\n', " ")
+    };
+    let from = start.saturating_sub(SHOWN);
+    let length = length.min(SHOWN);
+    let mut text = if from > 0 { "…".to_owned() } else { String::new() };
+    text.push_str(&part(from, start));
+    let at = text.len();
+    // One more than is meant would begin the next word; a line that is shorter ends before.
+    text.push_str(part(start, start + length).trim_end());
+    let until = text.len();
+    text.push_str(&part(start + length, start + length + SHOWN));
+    if line.chars().nth(start + length + SHOWN).is_some() {
+        text.push('…');
+    }
+    (text, at..until.max(at))
+}

@@ -1,0 +1,455 @@
+//! Each rule in a repository where it fires, and in one like it where it must not. Only what the rule is about differs.
+
+use std::collections::BTreeSet;
+
+use canship::audit::{RULES, Severity};
+
+use super::{World, checked};
+
+/// A workflow started by tags, with these jobs.
+macro_rules! on_tag {
+    ($jobs:literal) => {
+        &[(".github/workflows/release.yml", concat!("on: {push: {tags: ['v*']}}\njobs:\n", $jobs))]
+    };
+    ($jobs:literal, $plan:expr) => {
+        &[(".github/workflows/release.yml", concat!("on: {push: {tags: ['v*']}}\njobs:\n", $jobs)), ("canship.yaml", $plan)]
+    };
+}
+
+/// A plan with what is given put at its end.
+macro_rules! plan {
+    () => {
+        plan!("")
+    };
+    ($more:literal) => {
+        concat!(
+            "release: a\nbuild: {image: 'rust@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', run: [make], artifacts: [x]}\n",
+            "publish: [{oci: ghcr.io/a/b}]\n",
+            $more
+        )
+    };
+}
+
+/// The rule, where it fires with which severity, and where it is silent.
+struct Case {
+    rule: &'static str,
+    severity: Severity,
+    fires: World<'static>,
+    silent: World<'static>,
+}
+
+use Severity::{Error, Note, Warning};
+
+const CASES: &[Case] = &[
+    Case {
+        rule: "announced-early",
+        severity: Warning,
+        fires: on_tag!("  a:\n    runs-on: x\n    steps:\n    - run: gh release create v1\n    - run: cargo publish\n"),
+        silent: on_tag!("  a:\n    runs-on: x\n    steps:\n    - run: cargo publish\n    - run: gh release create v1\n"),
+    },
+    Case {
+        rule: "announced-early",
+        severity: Warning,
+        fires: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - uses: softprops/action-gh-release@v2\n  b:\n    needs: a\n    runs-on: x\n    steps:\n    - run: cargo publish\n"
+        ),
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - uses: softprops/action-gh-release@v2\n      with: {draft: true}\n  b:\n    needs: a\n    runs-on: x\n    steps:\n    - run: cargo publish\n"
+        ),
+    },
+    Case {
+        rule: "announced-early",
+        severity: Note,
+        fires: &[(
+            ".github/workflows/release.yml",
+            "on: {release: {types: [published]}}\njobs: {a: {runs-on: x, steps: [{run: cargo publish}]}}\n",
+        )],
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - run: |\n        flags=(--draft)\n        gh release create v1 \"${flags[@]}\"\n    - run: cargo publish\n"
+        ),
+    },
+    Case {
+        rule: "build-differs",
+        severity: Warning,
+        fires: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - run: make release\n    - run: docker push ghcr.io/a/b\n    - run: cargo build --release --locked\n",
+            "release: a\nbuild: {image: rust, run: [cargo build --release], artifacts: [x]}\npublish: [{oci: ghcr.io/a/b}]\n"
+        ),
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - run: docker push ghcr.io/a/b\n    - run: cargo build --locked --release\n",
+            "release: a\nbuild: {image: rust, run: [cargo build --release --locked], artifacts: [x]}\npublish: [{oci: ghcr.io/a/b}]\n"
+        ),
+    },
+    Case {
+        rule: "environment-not-covered",
+        severity: Note,
+        fires: on_tag!("  a: {runs-on: x, environment: prod, steps: [{run: docker push ghcr.io/a/b}]}\n", plan!()),
+        silent: on_tag!(
+            "  a: {runs-on: x, environment: prod, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("people: {release: [one, two]}\n")
+        ),
+    },
+    Case {
+        rule: "failure-ignored",
+        severity: Warning,
+        fires: on_tag!("  a:\n    runs-on: x\n    steps:\n    - run: cargo publish\n      continue-on-error: true\n"),
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - run: cargo publish\n      continue-on-error: false\n  lint: {runs-on: x, continue-on-error: true, steps: [{run: lint}]}\n"
+        ),
+    },
+    Case {
+        rule: "failure-ignored",
+        severity: Warning,
+        fires: &[(".gitlab-ci.yml", "push: {script: [docker push a/b], allow_failure: true, rules: [{if: $CI_COMMIT_TAG}]}\n")],
+        silent: &[(".gitlab-ci.yml", "push: {script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n")],
+    },
+    Case {
+        rule: "file-not-read",
+        severity: Error,
+        fires: &[(".github/workflows/release.yml", "on: push\njobs: [\n")],
+        silent: on_tag!("  a: {runs-on: x, steps: [{run: cargo publish}]}\n"),
+    },
+    Case {
+        rule: "image-differs",
+        severity: Warning,
+        fires: on_tag!(
+            "  a: {runs-on: x, container: 'rust:1.95', steps: [{run: docker push ghcr.io/a/b}]}\n",
+            "release: a\nbuild: {image: 'docker.io/library/rust:1.94', run: [make], artifacts: [x]}\npublish: [{oci: ghcr.io/a/b}]\n"
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, container: 'rust:1.95', steps: [{run: docker push ghcr.io/a/b}]}\n",
+            "release: a\nbuild: {image: 'docker.io/library/rust:1.95', run: [make], artifacts: [x]}\npublish: [{oci: ghcr.io/a/b}]\n"
+        ),
+    },
+    Case {
+        rule: "image-not-pinned",
+        severity: Warning,
+        fires: &[
+            (
+                ".github/workflows/release.yml",
+                "on: {push: {tags: ['v*']}}\njobs: {a: {runs-on: x, steps: [{run: docker push a/b}]}}\n",
+            ),
+            ("Dockerfile", "FROM alpine\n"),
+        ],
+        silent: &[
+            (
+                ".github/workflows/release.yml",
+                "on: {push: {tags: ['v*']}}\njobs: {a: {runs-on: x, steps: [{run: docker push a/b}]}}\n",
+            ),
+            (
+                "Dockerfile",
+                "FROM alpine@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa AS base\nFROM base\nFROM scratch\n",
+            ),
+        ],
+    },
+    Case {
+        rule: "images-one-registry",
+        severity: Note,
+        fires: on_tag!("  a: {runs-on: x, container: 'rust:1.95', steps: [{run: cargo publish}]}\n"),
+        silent: on_tag!(
+            "  a: {runs-on: x, container: 'rust:1.95', steps: [{run: cargo publish}]}\n  b: {runs-on: x, needs: a, container: 'quay.io/a/b:1', steps: [{run: cargo publish}]}\n"
+        ),
+    },
+    Case {
+        rule: "no-recover",
+        severity: Warning,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("secrets: {T: {env: T}}\nprimary: {github: {repository: a/b, workflows: [release.yml], token: T}}\n")
+        ),
+        silent: &[
+            (
+                ".github/workflows/release.yml",
+                "on: {push: {tags: ['v*']}}\njobs: {a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}}\n",
+            ),
+            (
+                ".github/workflows/recover.yml",
+                "on: {schedule: [{cron: '*/15 * * * *'}]}\njobs: {a: {runs-on: x, steps: [{run: canship recover}]}}\n",
+            ),
+            (
+                "canship.yaml",
+                plan!("secrets: {T: {env: T}}\nprimary: {github: {repository: a/b, workflows: [release.yml], token: T}}\n"),
+            ),
+        ],
+    },
+    Case {
+        rule: "no-release-found",
+        severity: Warning,
+        fires: &[(".github/workflows/ci.yml", "on: push\njobs: {a: {runs-on: x, steps: [{run: make test}]}}\n")],
+        silent: &[("README.md", "nothing here\n")],
+    },
+    Case {
+        rule: "no-spare",
+        severity: Error,
+        fires: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n"),
+        silent: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n", plan!()),
+    },
+    Case {
+        rule: "not-pinned",
+        severity: Warning,
+        fires: on_tag!("  a: {runs-on: x, steps: [{uses: softprops/action-gh-release@v2}]}\n"),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{uses: softprops/action-gh-release@0123456789abcdef0123456789abcdef01234567}, {uses: actions/checkout@v4}]}\n"
+        ),
+    },
+    Case {
+        rule: "oidc-only",
+        severity: Warning,
+        fires: on_tag!("  a: {runs-on: x, permissions: {id-token: write}, steps: [{uses: pypa/gh-action-pypi-publish@v1}]}\n"),
+        silent: on_tag!(
+            "  a: {runs-on: x, permissions: {id-token: write}, steps: [{uses: pypa/gh-action-pypi-publish@v1, with: {password: '${{ secrets.P }}'}}]}\n"
+        ),
+    },
+    Case {
+        rule: "oidc-only",
+        severity: Error,
+        fires: on_tag!(
+            "  a: {runs-on: x, permissions: {id-token: write}, steps: [{run: npm publish}]}\n",
+            "release: a\nbuild: {image: node, run: [npm pack], artifacts: [x]}\npublish: [{npm: a}]\n"
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, permissions: {id-token: write}, steps: [{run: npm publish, env: {NODE_AUTH_TOKEN: '${{ secrets.N }}'}}]}\n",
+            "release: a\nbuild: {image: node, run: [npm pack], artifacts: [x]}\npublish: [{npm: a}]\n"
+        ),
+    },
+    Case {
+        rule: "oidc-only",
+        severity: Note,
+        fires: on_tag!(
+            "  a: {runs-on: x, permissions: {id-token: write}, steps: [{uses: rust-lang/crates-io-auth-action@v1}, {run: cargo publish}]}\n",
+            "release: a\nbuild: {image: node, run: [npm pack], artifacts: [x]}\npublish: [{crate: a, token: T}]\nsecrets: {T: {env: T}}\n"
+        ),
+        silent: on_tag!("  a: {runs-on: x, permissions: {id-token: write}, steps: [{run: cargo publish}]}\n"),
+    },
+    Case {
+        rule: "one-approver",
+        severity: Warning,
+        fires: on_tag!(
+            "  a: {runs-on: x, environment: prod, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("people: {release: [one]}\n")
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, environment: prod, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("people: {release: [one, two]}\n")
+        ),
+    },
+    Case {
+        rule: "one-approver",
+        severity: Warning,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{uses: trstringer/manual-approval@v1, with: {approvers: somebody}}, {run: cargo publish}]}\n"
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{uses: trstringer/manual-approval@v1, with: {approvers: 'one,two'}}, {run: cargo publish}]}\n"
+        ),
+    },
+    Case {
+        rule: "one-runner",
+        severity: Note,
+        fires: on_tag!(
+            "  a: {runs-on: ubuntu-latest, steps: [{run: cargo publish}]}\n  b: {runs-on: macos-15, steps: [{run: cargo publish}]}\n"
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: ubuntu-latest, steps: [{run: cargo publish}]}\n  b: {runs-on: depot-ubuntu-24.04, steps: [{run: cargo publish}]}\n"
+        ),
+    },
+    Case {
+        rule: "registry-not-covered",
+        severity: Error,
+        fires: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}, {run: docker push quay.io/a/b}]}\n", plan!()),
+        silent: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n", plan!()),
+    },
+    Case {
+        rule: "runner-version-pinned",
+        severity: Warning,
+        fires: &[
+            (
+                ".github/workflows/release.yml",
+                "on: {push: {tags: ['v*']}}\njobs: {a: {runs-on: x, steps: [{run: docker push a/b}]}}\n",
+            ),
+            ("Dockerfile", "FROM ghcr.io/actions/actions-runner:2.300.0\n"),
+        ],
+        silent: &[
+            (
+                ".github/workflows/release.yml",
+                "on: {push: {tags: ['v*']}}\njobs: {a: {runs-on: x, steps: [{run: docker push a/b}]}}\n",
+            ),
+            ("Dockerfile", "FROM ghcr.io/actions/actions-runner:latest\n"),
+        ],
+    },
+    Case {
+        rule: "schedule-expires",
+        severity: Warning,
+        fires: &[(
+            ".github/workflows/drill.yml",
+            "on: {schedule: [{cron: '0 3 * * 1'}]}\njobs: {a: {runs-on: x, steps: [{run: canship drill}]}}\n",
+        )],
+        silent: &[(
+            ".github/workflows/lint.yml",
+            "on: {schedule: [{cron: '0 3 * * 1'}]}\njobs: {a: {runs-on: x, steps: [{run: make lint}]}}\n",
+        )],
+    },
+    Case {
+        rule: "secret-not-covered",
+        severity: Error,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b, env: {P: '${{ secrets.REGISTRY_PASSWORD }}'}}]}\n",
+            plan!()
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b, env: {P: '${{ secrets.REGISTRY_PASSWORD }}', G: '${{ secrets.GITHUB_TOKEN }}'}}]}\n  test: {runs-on: x, steps: [{run: test, env: {P: '${{ secrets.OTHER }}'}}]}\n",
+            plan!("secrets: {REGISTRY_PASSWORD: {env: P}}\n")
+        ),
+    },
+    Case {
+        rule: "secret-not-covered",
+        severity: Note,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b, env: {P: '${{ secrets.SLACK_WEBHOOK }}'}}]}\n",
+            plan!()
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b, env: {P: '${{ secrets.SLACK_WEBHOOK }}'}}]}\n",
+            plan!("secrets: {S: {command: [pass, show, ci/SLACK_WEBHOOK]}}\n")
+        ),
+    },
+    Case {
+        rule: "secret-other-name",
+        severity: Warning,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: cargo publish, env: {CARGO_REGISTRY_TOKEN: '${{ secrets.CRATES }}'}}]}\n",
+            plan!("secrets: {CARGO_REGISTRY_TOKEN: {env: CARGO_REGISTRY_TOKEN}}\n")
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{run: cargo publish, env: {CARGO_REGISTRY_TOKEN: '${{ secrets.CRATES }}'}}]}\n",
+            plan!("secrets: {CRATES: {env: CRATES}}\n")
+        ),
+    },
+    Case {
+        rule: "skipped-green",
+        severity: Warning,
+        fires: on_tag!(
+            "  a:\n    runs-on: x\n    env: {T: '${{ secrets.TOKEN }}'}\n    steps:\n    - run: cargo publish\n      if: env.T != ''\n"
+        ),
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    env: {T: '${{ github.ref }}'}\n    steps:\n    - run: cargo publish\n      if: env.T != ''\n    - run: exit 1\n      if: secrets.TOKEN == ''\n"
+        ),
+    },
+    Case {
+        rule: "skipped-green",
+        severity: Warning,
+        fires: &[(
+            ".gitlab-ci.yml",
+            "push:\n  rules: [{if: $CI_COMMIT_TAG}]\n  script:\n    - if [ -z \"$DEPLOY_KEY\" ]; then echo none; exit 0; fi\n    - docker push a/b\n    - echo $DEPLOY_KEY\n",
+        )],
+        silent: &[(
+            ".gitlab-ci.yml",
+            "push:\n  rules: [{if: $CI_COMMIT_TAG}]\n  script:\n    - if [ -z \"$DEPLOY_KEY\" ]; then echo none; exit 1; fi\n    - docker push a/b\n    - echo $DEPLOY_KEY\n",
+        )],
+    },
+    Case {
+        rule: "spare-same-control-plane",
+        severity: Error,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("source: {mirror: 'https://git.example/a'}\nspares: [{name: r, runner: {labels: [x], workflow: w.yml}}]\n")
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("source: {mirror: 'https://git.example/a'}\nspares: [{name: c, container: {}}]\n")
+        ),
+    },
+    Case {
+        rule: "spare-same-control-plane",
+        severity: Warning,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("source: {mirror: 'https://github.com/a/mirror'}\n")
+        ),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("source: {mirror: 'ssh://git@git.example/a/mirror'}\n")
+        ),
+    },
+    Case {
+        rule: "suppression",
+        severity: Warning,
+        fires: on_tag!("  a: # canship: ignore[not-pinned] was so once\n    runs-on: x\n    steps: [{run: cargo publish}]\n"),
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    # canship: ignore[not-pinned] we trust them\n    - uses: softprops/action-gh-release@v2\n"
+        ),
+    },
+    Case {
+        rule: "tag-not-atomic",
+        severity: Warning,
+        fires: on_tag!("  a: {runs-on: x, steps: [{run: git push --follow-tags origin main}, {run: cargo publish}]}\n"),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{run: git push --atomic origin main v1}, {run: git push origin stable}, {run: cargo publish}]}\n"
+        ),
+    },
+    Case {
+        rule: "tag-not-atomic",
+        severity: Warning,
+        fires: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - run: |\n        git push\n        git push --tags\n    - run: cargo publish\n"
+        ),
+        silent: on_tag!("  a:\n    runs-on: x\n    steps:\n    - run: git push --tags\n    - run: cargo publish\n"),
+    },
+    Case {
+        rule: "target-not-covered",
+        severity: Error,
+        fires: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}, {run: cargo publish}]}\n", plan!()),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}, {run: cargo publish}]}\n",
+            "release: a\nbuild: {image: rust, run: [make], artifacts: [x]}\npublish: [{oci: ghcr.io/a/b}, {crate: a}]\n"
+        ),
+    },
+    Case {
+        rule: "third-party-code",
+        severity: Note,
+        fires: on_tag!("  a: {runs-on: x, steps: [{uses: softprops/action-gh-release@v2}]}\n"),
+        silent: on_tag!(
+            "  a: {runs-on: x, steps: [{uses: actions/checkout@v4}, {run: cargo publish}]}\n  lint: {runs-on: x, steps: [{uses: some/linter@v1}]}\n"
+        ),
+    },
+];
+
+#[test]
+fn each_rule_speaks_where_it_must_and_is_silent_where_it_must() {
+    let mut wrong = Vec::new();
+    for (number, case) in CASES.iter().enumerate() {
+        let report = checked(case.fires);
+        if !report.findings.iter().any(|finding| finding.rule.id == case.rule && finding.severity == case.severity) {
+            let all: Vec<_> = report.findings.iter().map(|finding| (finding.rule.id, finding.severity)).collect();
+            wrong.push(format!("case {number}: `{}` is silent: {all:?}", case.rule));
+        }
+        let report = checked(case.silent);
+        let more = report.findings.iter().filter(|finding| finding.rule.id == case.rule && finding.severity >= case.severity);
+        wrong.extend(more.map(|finding| format!("case {number}: `{}` speaks: {}", case.rule, finding.message)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let cases: BTreeSet<&str> = CASES.iter().map(|case| case.rule).collect();
+    let rules: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
+    assert_eq!(cases, rules);
+}
+
+#[test]
+fn no_finding_is_graver_than_its_rule_and_each_has_a_place_in_a_file() {
+    for case in CASES {
+        for finding in checked(case.fires).findings.iter().chain(&checked(case.silent).findings) {
+            assert!(finding.severity <= finding.rule.severity, "{}", finding.rule.id);
+            assert!(!finding.spot.at.file.is_empty() && finding.spot.at.line > 0, "{}: {}", finding.rule.id, finding.message);
+        }
+    }
+}
+
+#[test]
+fn a_finding_points_at_what_it_is_about() {
+    let report = checked(on_tag!("  a:\n    runs-on: x\n    steps:\n    - uses: softprops/action-gh-release@v2\n"));
+    let finding = report.findings.iter().find(|finding| finding.rule.id == "not-pinned").unwrap();
+    assert_eq!((finding.spot.at.line, finding.spot.at.column, finding.spot.length), (6, 13, 30));
+}
