@@ -2,13 +2,15 @@
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
 //! only; from the ground up: `record` → `plan`, `pipeline`, `process` → `archive`, `secret`, `network`, `state` → `source`,
-//! `registry`, `forge`, `history` → `spare`, `probe`, `compare`, `audit` → `drill` → `report` (which uses `record`, `plan`,
+//! `registry`, `forge`, `history` → `spare`, `probe`, `compare`, `audit`,
+//! `draft` → `drill` → `report` (which uses `record`, `plan`,
 //! `pipeline` and `audit` only) → `cli`.
 
 pub mod archive;
 pub mod audit;
 pub mod cli;
 pub mod compare;
+pub mod draft;
 pub mod drill;
 pub mod forge;
 pub mod history;

@@ -87,7 +87,7 @@ fn every_command_in_it_is_one() {
 
 #[test]
 fn every_flag_in_it_is_one_of_some_command() {
-    let helps: Vec<_> = ["drill", "clean", "recover", "plan", "report", "status", "demo", "check"]
+    let helps: Vec<_> = ["drill", "clean", "recover", "plan", "report", "status", "demo", "check", "init"]
         .map(|command| Canship::new(&[command, "--help"]).run_as_is().stdout)
         .into();
     let flags = literals(README).into_iter().flat_map(str::split_whitespace).filter(|word| word.starts_with("--"));

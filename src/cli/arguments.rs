@@ -16,7 +16,7 @@ const AFTER_HELP: &str = "\
 Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship, or a finding at the gate · 11 degraded, or leftovers remain · \
 20 unknown · 30 the primary path may still be cut · 130, 143 interrupted, everything was given back
 
-Start with `canship demo`, then write a canship.yaml and run `canship drill`.";
+Start with `canship demo`, then `canship init` in a repository of yours, and `canship drill`.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,6 +33,8 @@ pub(super) enum Command {
     Plan(PlanOptions),
     /// Show the build path of a release, as the repository's own GitHub workflows and GitLab CI files say it
     Pipeline(PipelineOptions),
+    /// Write a first plan from what the repository's own pipelines say, with where each line comes from
+    Init(InitOptions),
     /// Say where plan and pipelines have come apart, and what would stop a release by a spare: static, without a network
     Check(CheckOptions),
     /// Explain a rule of `check`: what it detects and misses, why, and what to do
@@ -188,6 +190,22 @@ pub(super) enum PipelineForm {
     Dot,
     /// The picture of the path for Mermaid
     Mermaid,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitOptions {
+    /// The root of the repository
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// The plan to write; without it `canship.yaml` in that folder
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
+    /// Write over a plan that is there
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Ask nothing and tell nothing
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod failure;
 mod follow;
 mod forge;
 mod history;
+mod init;
 mod network;
 mod output;
 mod pipeline;
@@ -57,6 +58,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Plan(options) => plan::run(&options),
         Command::Pipeline(options) => pipeline::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Init(options) => init::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Report(options) => report::run(&options),
         Command::Status(options) => status::run(&options),

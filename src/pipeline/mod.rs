@@ -5,6 +5,7 @@
 //! is; what cannot be derived is told with its place, never guessed, never dropped; a broken file is named and the rest read.
 
 mod bases;
+mod builds;
 mod github;
 mod gitlab;
 mod graph;
@@ -18,6 +19,7 @@ mod yaml;
 
 use std::path::Path;
 
+pub use builds::{build_task, commands};
 pub use model::{
     At, Facts, Forge, Job, Open, OwnCall, Pipeline, Problem, ReleaseWorkflow, Schedule, Site, Step, Sure, Topic, Trigger, Words,
 };

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod formats;
+mod init;
 mod rules;
 #[path = "../support/mod.rs"]
 mod support;

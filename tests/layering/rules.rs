@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["plan", "pipeline", "process"],
     &["archive", "secret", "network", "state"],
     &["source", "registry", "forge", "history"],
-    &["spare", "probe", "compare", "audit"],
+    &["spare", "probe", "compare", "audit", "draft"],
     &["drill"],
     &["report"],
     &["cli"],

@@ -6,7 +6,7 @@ use crate::{
         found::{Found, Say as _},
         subject::spot,
     },
-    pipeline::Words,
+    pipeline::{Words, build_task, commands},
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -21,31 +21,6 @@ pub(super) static RULE: Rule = Rule {
     advice: "Use the same command, best in one script that both call; or say in a suppression why it differs.",
     check,
 };
-
-/// Build tools, each with the tasks that build; none for tools whose first word is the task.
-const TOOLS: &[(&str, &[&str])] = &[
-    ("cargo", &["build", "rustc", "zigbuild", "deb"]),
-    ("cross", &["build"]),
-    ("go", &["build", "install"]),
-    ("npm", &["run", "ci", "install"]),
-    ("pnpm", &["run", "build", "install"]),
-    ("yarn", &["run", "build", "install"]),
-    ("make", &[]),
-    ("cmake", &["--build"]),
-    ("meson", &["setup", "compile"]),
-    ("mvn", &["package", "install", "verify", "deploy"]),
-    ("mvnw", &["package", "install", "verify", "deploy"]),
-    ("gradle", &["build", "assemble"]),
-    ("gradlew", &["build", "assemble"]),
-    ("dotnet", &["build", "publish", "pack"]),
-    ("python", &["build"]),
-    ("python3", &["build"]),
-    ("uv", &["build"]),
-    ("poetry", &["build"]),
-    ("bazel", &["build"]),
-    ("goreleaser", &["build", "release"]),
-    ("promu", &["build"]),
-];
 
 /// A build as far as it can be compared: the tool, the task, and its words.
 #[derive(PartialEq, Eq)]
@@ -63,8 +38,8 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
         .filter_map(|command| Some((build(&command.words)?, command)))
         .collect();
     for (number, step) in plan.build.run.iter().enumerate() {
-        for line in step.run.split(['\n', ';']).flat_map(|line| line.split("&&")) {
-            let words: Vec<String> = line.split_whitespace().filter(|word| !is_assignment(word)).map(str::to_owned).collect();
+        for words in commands(&step.run) {
+            let line = words.join(" ");
             let Some(ours) = build(&words) else { continue };
             let same: Vec<_> = theirs.iter().filter(|(build, _)| build.tool == ours.tool && build.task == ours.task).collect();
             if same.is_empty() || same.iter().any(|(build, _)| *build == ours || build.words.iter().any(|word| word.contains('$')))
@@ -73,7 +48,7 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
             }
             let path = format!("build.run[{number}]");
             let at = subject.in_plan(&path);
-            tell(found, (at, line.trim()), &same);
+            tell(found, (at, &line), &same);
         }
     }
 }
@@ -92,27 +67,8 @@ fn tell(found: &mut Found, (at, ours): (Spot, &str), theirs: &[&(Build, &Words)]
 }
 
 fn build(words: &[String]) -> Option<Build> {
-    let (program, rest) = words.split_first()?;
-    let program = program.rsplit('/').next().unwrap_or(program);
-    let (_, tasks) = TOOLS.iter().find(|(tool, _)| *tool == program)?;
-    let task = if tasks.is_empty() {
-        rest.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_default()
-    } else {
-        let task = rest.iter().find(|word| tasks.contains(&word.as_str()))?;
-        // `npm run build` and `npm run lint` are not the same task.
-        let what = if task == "run" {
-            rest.iter().skip_while(|word| *word != task).nth(1).cloned().unwrap_or_default()
-        } else {
-            String::new()
-        };
-        format!("{task} {what}")
-    };
-    let mut words: Vec<String> = rest.to_vec();
-    words.sort();
-    Some(Build { tool: program.to_owned(), task, words })
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=')
-        .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()))
+    let (tool, task) = build_task(words)?;
+    let mut rest: Vec<String> = words.iter().skip(1).cloned().collect();
+    rest.sort();
+    Some(Build { tool: tool.to_owned(), task, words: rest })
 }

@@ -31,10 +31,10 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
         }
         for step in &job.steps {
             let Some(at) = &step.may_fail else { continue };
-            let publishes = published.iter().any(|(_, site)| {
+            let sends = published.iter().any(|(_, site)| {
                 site.job.as_deref() == Some(&job.id) && site.at.file == step.at.file && belongs(job, step, site.at.line)
             });
-            tell(subject, found, (at, "this step", publishes));
+            tell(subject, found, (at, "this step", sends));
         }
     }
 }

@@ -47,5 +47,5 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
 
 /// `actions-runner-linux-x64-2.300.0.tar.gz`
 fn is_download(word: &str) -> bool {
-    word.contains("actions-runner-") && word.contains("-2.") && (word.ends_with(".tar.gz") || word.ends_with(".zip"))
+    word.contains("actions-runner-") && word.contains("-2.") && [".tar.gz", ".zip"].iter().any(|ending| word.ends_with(ending))
 }

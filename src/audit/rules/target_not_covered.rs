@@ -83,12 +83,9 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
                 }
             }
             None => {
-                let what = if target == Place::Unknown { "somewhere that is not read here" } else { fact.value };
-                let finding = found.add(
-                    Severity::Note,
-                    at,
-                    format!("a release lands at {what}, which no kind of target in a plan stands for"),
-                );
+                let what = if target == Place::Unknown { "somewhere".to_owned() } else { format!("at {}", fact.value) };
+                let finding =
+                    found.add(Severity::Note, at, format!("a release lands {what}, which no kind of target in a plan stands for"));
                 if let Some(file) = decided_by {
                     let _told = finding.doubt(format!("`{file}` decides where to"));
                 }

@@ -27,7 +27,10 @@ pub fn render(rule: &Rule) -> String {
 #[must_use]
 pub fn list() -> String {
     let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
-    RULES.iter().map(|rule| format!("{:width$}  {:7}  {}\n", rule.id, rule.severity.name(), rule.title)).collect()
+    RULES.iter().fold(String::new(), |mut out, rule| {
+        let _written = writeln!(out, "{:width$}  {:7}  {}", rule.id, rule.severity.name(), rule.title);
+        out
+    })
 }
 
 fn wrapped(text: &str) -> String {

@@ -1,0 +1,207 @@
+//! How a release is built: by a Dockerfile that the pipelines push the image of, or by the commands of their jobs.
+
+use super::{Draft, place, sheet};
+use crate::pipeline::{At, Job, Step, Sure, Topic, build_task};
+
+/// The most build commands that are taken over.
+const COMMANDS: usize = 6;
+
+/// What a kind of project is usually built with: the file that tells, image, commands, and what comes out.
+struct Usual {
+    file: &'static str,
+    image: &'static str,
+    run: &'static [&'static str],
+    artifact: &'static str,
+}
+
+const USUAL: &[Usual] = &[
+    Usual {
+        file: "Cargo.toml",
+        image: "docker.io/library/rust:1",
+        run: &["cargo build --release --locked"],
+        artifact: "target/release/{name}",
+    },
+    Usual { file: "go.mod", image: "docker.io/library/golang:1", run: &["go build -o dist/ ./..."], artifact: "dist" },
+    Usual {
+        file: "package.json",
+        image: "docker.io/library/node:lts",
+        run: &["npm ci", "mkdir -p dist && npm pack --pack-destination dist"],
+        artifact: "dist",
+    },
+    Usual {
+        file: "pyproject.toml",
+        image: "docker.io/library/python:3",
+        run: &["pip install build && python -m build"],
+        artifact: "dist",
+    },
+    Usual { file: "mvnw", image: "docker.io/library/eclipse-temurin:21", run: &["./mvnw -B package"], artifact: "target" },
+    Usual { file: "gradlew", image: "docker.io/library/eclipse-temurin:21", run: &["./gradlew build"], artifact: "build/libs" },
+    Usual { file: "Makefile", image: "docker.io/library/debian:stable", run: &["make"], artifact: "dist" },
+];
+
+impl<'d> Draft<'d> {
+    pub(super) fn build(&mut self) {
+        self.sheet.line("build:", "");
+        match self.dockerfile() {
+            Some((file, target, at)) => self.by_dockerfile(&file, target.as_deref(), &at),
+            None => self.by_commands(),
+        }
+    }
+
+    /// The Dockerfile whose image a job on the release's path pushes, if it is in the repository.
+    fn dockerfile(&self) -> Option<(String, Option<String>, At)> {
+        let pushing = self.pipeline.path().filter(|(_, job)| job.publishes.contains_key("container-image"));
+        pushing.flat_map(|(_, job)| &job.steps).find_map(|step| {
+            let named = if step.is("docker/build-push-action") {
+                let folder = step.input("context").filter(|context| !context.contains("${{")).unwrap_or(".");
+                Some((step.input("file").map_or_else(|| format!("{folder}/Dockerfile"), str::to_owned), step.at.clone()))
+            } else {
+                step.commands.iter().find_map(|command| Some((by_command(&command.words)?, command.at.clone())))
+            };
+            let (file, at) = named?;
+            let file = file.trim_start_matches("./").to_owned();
+            let target = step.input("target").filter(|target| !target.contains("${{")).map(str::to_owned);
+            self.repository.has(&file).then_some((file, target, at))
+        })
+    }
+
+    fn by_dockerfile(&mut self, file: &str, target: Option<&str>, at: &At) {
+        let from = format!("the image that {} builds", place(at));
+        let file = sheet::quoted(file);
+        let text = match target {
+            Some(target) => format!("  dockerfile: {{ file: {file}, target: {} }}", sheet::quoted(target)),
+            None => format!("  dockerfile: {file}"),
+        };
+        self.sheet.line_or(&text, &from, "  dockerfile: Dockerfile");
+        let brings = self.pipeline.path().flat_map(|(_, job)| &job.steps).find(|step| step.is("actions/download-artifact"));
+        if let Some(step) = brings {
+            let at = place(&step.at);
+            self.sheet.question(&format!("does the Dockerfile build everything itself? Jobs hand files on ({at}); then say `run`, `artifacts` and `base` instead"));
+        }
+        self.sheet.question("what shows that the image works? It runs in the image that came back from the registry:");
+        self.sheet.comment("  smoke: [/usr/local/bin/program --version]");
+    }
+
+    fn by_commands(&mut self) {
+        let usual = USUAL.iter().find(|usual| self.repository.has(usual.file));
+        let (commands, job) = self.commands();
+        self.image(usual, job);
+        self.sheet.line("  run:", "");
+        if commands.is_empty() {
+            let steps = usual.map_or(&["echo 'canship.yaml does not say yet how this is built'; exit 1"][..], |usual| usual.run);
+            self.sheet.question("how is it built? The pipelines do not show a command; this is what such projects usually do:");
+            for step in steps {
+                self.sheet.line(&format!("    - {}", sheet::quoted(step)), usual.map_or("", |usual| usual.file));
+            }
+        }
+        for (command, at) in &commands {
+            self.sheet.line_or(&format!("    - {}", sheet::quoted(command)), &place(at), "");
+        }
+        self.artifacts(usual);
+        self.sheet.question("what shows that it works? It runs on what came back from the registry:");
+        self.sheet.comment("  smoke: [./program --version]");
+    }
+
+    /// The build commands of the first job on the release's path that has any, and that job.
+    fn commands(&self) -> (Vec<(String, At)>, Option<&'d Job>) {
+        let mut best: (Vec<(String, At)>, Option<&'d Job>) = (Vec::new(), None);
+        for (_, job) in self.pipeline.path() {
+            let mut found: Vec<(String, At)> = Vec::new();
+            for command in job.steps.iter().flat_map(|step| &step.commands) {
+                let is_plain = command.words.iter().all(|word| !word.contains('$') && !word.contains('`') && word.is_ascii());
+                if build_task(&command.words).is_none() || !is_plain {
+                    continue;
+                }
+                let text = command.words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
+                if found.len() < COMMANDS && !found.iter().any(|(known, _)| *known == text) {
+                    found.push((text, command.at.clone()));
+                }
+            }
+            if !found.is_empty() && best.0.is_empty() {
+                best = (found, Some(job));
+            }
+        }
+        best
+    }
+
+    fn image(&mut self, usual: Option<&Usual>, job: Option<&Job>) {
+        let of_job = |site: &&crate::pipeline::Site| {
+            site.on_path
+                && site.role == "container"
+                && matches!(site.sure, Sure::Read)
+                && job.is_none_or(|job| site.job.as_deref() == Some(&job.id))
+        };
+        let images = self.pipeline.facts.of(Topic::Images);
+        let known = images
+            .filter(|(image, _)| !image.contains('$'))
+            .find_map(|(image, sites)| Some((image.to_owned(), place(&sites.iter().find(of_job)?.at))));
+        let usual = usual.map_or("docker.io/library/debian:stable", |usual| usual.image);
+        let fallback = format!("  image: {usual}");
+        match (self.answer("image").map(str::to_owned), known) {
+            (Some(image), _) => self.sheet.line_or(&format!("  image: {}", sheet::quoted(&image)), "as you said", &fallback),
+            (None, Some((image, from))) => self.sheet.line_or(&format!("  image: {}", sheet::quoted(&image)), &from, &fallback),
+            (None, None) => {
+                self.sheet.question("in which image? The jobs run on a runner's own, which has far more tools than this one:");
+                self.sheet.line(&fallback, "what such projects usually take");
+                self.sheet.ask("image", "in which image is it built?", Some(usual));
+            }
+        }
+    }
+
+    /// What the build makes: what jobs hand on or release, as far as it is a plain path.
+    fn artifacts(&mut self, usual: Option<&Usual>) {
+        let (name, _) = self.repository.release();
+        let is_path = |text: &&str| {
+            !text.is_empty()
+                && !text.starts_with(['/', '~', '.', '!'])
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/+".contains(c))
+        };
+        let handed = |step: &Step| -> Vec<String> {
+            let input = if step.is("actions/upload-artifact") {
+                step.input("path")
+            } else {
+                step.input("files").filter(|_| step.is("softprops/action-gh-release"))
+            };
+            let lines = input.unwrap_or_default().lines().map(str::trim).filter(is_path);
+            lines.map(|line| line.trim_end_matches('/').to_owned()).collect()
+        };
+        let found = self.pipeline.path().flat_map(|(_, job)| &job.steps).find_map(|step| {
+            let mut paths = handed(step);
+            // The plan tells artifacts apart by their last name.
+            let mut names = std::collections::BTreeSet::new();
+            paths.retain(|path| names.insert(super::repository::last(path).to_owned()));
+            (!paths.is_empty()).then_some((paths, step.at.clone()))
+        });
+        let made = usual.map_or("dist", |usual| usual.artifact).replace("{name}", &name);
+        let fallback = format!("  artifacts: [{}]", sheet::quoted(&made));
+        if let Some((paths, at)) = found {
+            let list: Vec<String> = paths.iter().map(|path| sheet::quoted(path)).collect();
+            self.sheet.line_or(&format!("  artifacts: [{}]", list.join(", ")), &place(&at), &fallback);
+        } else {
+            self.sheet.question("which files or folders does the build make that are released?");
+            self.sheet.line_or(&fallback, "what such projects usually make", "  artifacts: [dist]");
+        }
+    }
+}
+
+/// The Dockerfile of `docker build`, if it is one.
+fn by_command(words: &[String]) -> Option<String> {
+    let is_build = matches!(words.first().map(String::as_str), Some("docker" | "podman" | "buildah"))
+        && words.iter().any(|word| word == "build" || word == "bud");
+    if !is_build {
+        return None;
+    }
+    let named = words
+        .iter()
+        .zip(words.iter().skip(1))
+        .find(|(option, _)| matches!(option.as_str(), "-f" | "--file"))
+        .map(|(_, file)| file.clone());
+    named
+        .or_else(|| words.iter().find_map(|word| word.strip_prefix("--file=")).map(str::to_owned))
+        .or_else(|| Some("Dockerfile".to_owned()))
+}
+
+fn shell_quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%^*".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
