@@ -4,6 +4,7 @@
 
 mod formats;
 mod init;
+mod mutations;
 mod rules;
 #[path = "../support/mod.rs"]
 mod support;

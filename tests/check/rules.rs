@@ -31,16 +31,16 @@ macro_rules! plan {
 }
 
 /// The rule, where it fires with which severity, and where it is silent.
-struct Case {
+pub(crate) struct Case {
     rule: &'static str,
     severity: Severity,
-    fires: World<'static>,
-    silent: World<'static>,
+    pub(crate) fires: World<'static>,
+    pub(crate) silent: World<'static>,
 }
 
 use Severity::{Error, Note, Warning};
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case {
         rule: "announced-early",
         severity: Warning,
