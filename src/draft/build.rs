@@ -39,6 +39,18 @@ const USUAL: &[Usual] = &[
     Usual { file: "Makefile", image: "docker.io/library/debian:stable", run: &["make"], artifact: "dist" },
 ];
 
+/// The commands that a draft takes over.
+struct Commands<'d> {
+    taken: Vec<(String, At)>,
+    job: Option<&'d Job>,
+    left: Vec<At>,
+}
+
+/// Whether a task only fetches or installs what a build needs.
+fn prepares(task: &str) -> bool {
+    matches!(task.trim(), "install" | "ci" | "setup") || task.contains("install")
+}
+
 impl<'d> Draft<'d> {
     pub(super) fn build(&mut self) {
         self.sheet.line("build:", "");
@@ -84,7 +96,7 @@ impl<'d> Draft<'d> {
 
     fn by_commands(&mut self) {
         let usual = USUAL.iter().find(|usual| self.repository.has(usual.file));
-        let (commands, job) = self.commands();
+        let Commands { taken: commands, job, left } = self.commands();
         self.image(usual, job);
         self.sheet.line("  run:", "");
         if commands.is_empty() {
@@ -97,31 +109,42 @@ impl<'d> Draft<'d> {
         for (command, at) in &commands {
             self.sheet.line_or(&format!("    - {}", sheet::quoted(command)), &place(at), "");
         }
+        if let Some(first) = left.first() {
+            let others =
+                if left.len() == 1 { "one more build stands".to_owned() } else { format!("{} more builds stand", left.len()) };
+            self.sheet.question(&format!("is that what builds the release? {others} in the pipelines, as at {}", place(first)));
+        }
         self.artifacts(usual);
         self.sheet.question("what shows that it works? It runs on what came back from the registry:");
         self.sheet.comment("  smoke: [./program --version]");
     }
 
-    /// The build commands of the first job on the release's path that has any, and that job.
-    fn commands(&self) -> (Vec<(String, At)>, Option<&'d Job>) {
-        let mut best: (Vec<(String, At)>, Option<&'d Job>) = (Vec::new(), None);
+    /// The build commands of the first job on the release's path that builds more than what it needs itself, that job, and
+    /// where builds stand that are not among them.
+    fn commands(&self) -> Commands<'d> {
+        let mut chosen = Commands { taken: Vec::new(), job: None, left: Vec::new() };
         for (_, job) in self.pipeline.path() {
             let mut found: Vec<(String, At)> = Vec::new();
+            let (mut left, mut builds) = (Vec::new(), false);
             for command in job.steps.iter().flat_map(|step| &step.commands) {
-                let is_plain = command.words.iter().all(|word| !word.contains('$') && !word.contains('`') && word.is_ascii());
-                if build_task(&command.words).is_none() || !is_plain {
-                    continue;
-                }
+                let Some((_, task)) = build_task(&command.words) else { continue };
+                let is_plain = command.words.iter().all(|word| !word.contains(['$', '`']) && word.is_ascii());
                 let text = command.words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
-                if found.len() < COMMANDS && !found.iter().any(|(known, _)| *known == text) {
+                builds |= is_plain && !prepares(&task);
+                if !is_plain || found.len() >= COMMANDS {
+                    left.push(command.at.clone());
+                } else if !found.iter().any(|(known, _)| *known == text) {
                     found.push((text, command.at.clone()));
                 }
             }
-            if !found.is_empty() && best.0.is_empty() {
-                best = (found, Some(job));
+            if builds && chosen.job.is_none() {
+                (chosen.taken, chosen.job) = (found, Some(job));
+            } else {
+                left.extend(found.into_iter().map(|(_, at)| at));
             }
+            chosen.left.extend(left);
         }
-        best
+        chosen
     }
 
     fn image(&mut self, usual: Option<&Usual>, job: Option<&Job>) {

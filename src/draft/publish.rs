@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Draft, place, sheet};
-use crate::pipeline::{At, Site, Step, Sure, Topic};
+use crate::pipeline::{At, Job, Site, Step, Sure, Topic};
 
 /// The kinds of targets in a plan: of which target, which key, and the manifest that names it.
 const KINDS: &[(&str, &str, &str)] = &[
@@ -101,13 +101,25 @@ impl Draft<'_> {
     /// The secret of the step that publishes, if there is one alone that looks like a token.
     fn token(&self, site: &Site) -> Option<String> {
         let (_, job) = self.pipeline.path().find(|(_, job)| Some(job.id.as_str()) == site.job.as_deref())?;
-        let inside = |step: &&Step| step.at.file == site.at.file && step.at.line <= site.at.line;
-        let step = job.steps.iter().filter(inside).max_by_key(|step| step.at.line)?;
-        let values = step.env.iter().chain(&step.with).map(|(_, value)| value.as_str());
-        let secrets: BTreeSet<String> = values.filter_map(secret).filter(|name| !super::MADE.contains(&name.as_str())).collect();
-        let mut secrets = secrets.into_iter();
+        let before = |step: &&Step| step.at.file == site.at.file && step.at.line <= site.at.line;
+        let step = job.steps.iter().filter(before).max_by_key(|step| step.at.line)?;
+        let mut secrets = self.secrets_of(job, step, |_| true).into_iter();
         let one = secrets.next().filter(|_| secrets.next().is_none())?;
         Some(sheet::variable(&one))
+    }
+
+    /// The secrets that a step is given under such keys, by the name that their owner knows; the forge's own tokens aside.
+    fn secrets_of(&self, job: &Job, step: &Step, is_meant: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let next = job.steps.iter().filter(|other| other.at.file == step.at.file && other.at.line > step.at.line);
+        let end = next.map(|other| other.at.line).min().unwrap_or(u32::MAX);
+        let inside = |site: &Site| {
+            site.at.file == step.at.file
+                && (step.at.line..end).contains(&site.at.line)
+                && site.job.as_deref() == Some(&job.id)
+                && site.under.as_deref().is_some_and(&is_meant)
+        };
+        let facts = self.pipeline.facts.of(Topic::Secrets).filter(|(name, _)| !super::MADE.contains(name));
+        facts.filter(|(_, sites)| sites.iter().any(inside)).map(|(name, _)| name.to_owned()).collect()
     }
 
     fn image_target(&mut self, name: &str, image: &Image) {
@@ -119,11 +131,9 @@ impl Draft<'_> {
         let host = name.split('/').next().unwrap_or_default();
         match self.login(host) {
             Some(Login { user, secret, at }) => {
-                let is_own = secret.as_deref().is_none_or(|secret| super::MADE.contains(&secret));
-                let password = match secret {
-                    Some(secret) if !is_own => sheet::variable(&secret),
-                    _ => sheet::variable(&format!("{}_TOKEN", host.to_ascii_uppercase())),
-                };
+                let is_own = secret.is_none();
+                let made = || format!("{}_TOKEN", host.to_ascii_uppercase());
+                let password = sheet::variable(&secret.unwrap_or_else(made));
                 let at = place(&at);
                 let user_known = user.is_some();
                 let user = user.unwrap_or_else(|| "canship".to_owned());
@@ -131,7 +141,7 @@ impl Draft<'_> {
                 self.sheet.line_or(&text, &format!("the login at {at}"), "");
                 self.sheet.want(&password, &format!("the login to {host}"));
                 if is_own {
-                    self.sheet.question(&format!("who logs in to {host} without the forge's own token, which lives only in its runs? Make a token that may push, and name it here"));
+                    self.sheet.question(&format!("who logs in to {host} without the forge? Its own token, or one that another step makes, lives only in its runs: make one that may push, and name it here"));
                 } else if !user_known {
                     self.sheet.question(&format!("which user is that? {at} has the name in a secret or a variable"));
                 }
@@ -255,16 +265,16 @@ impl Draft<'_> {
 
     /// Who logs in to this registry on the release's path.
     fn login(&self, host: &str) -> Option<Login> {
-        let steps = self.pipeline.path().flat_map(|(_, job)| &job.steps);
-        steps.filter(|step| step.is("docker/login-action") || step.is("redhat-actions/podman-login")).find_map(|step| {
+        let steps = self.pipeline.path().flat_map(|(_, job)| job.steps.iter().map(move |step| (job, step)));
+        let logins = steps.filter(|(_, step)| step.is("docker/login-action") || step.is("redhat-actions/podman-login"));
+        logins.into_iter().find_map(|(job, step)| {
             let registry = self.filled(step.input("registry").unwrap_or("docker.io"), step, 0);
             let registry = registry.trim_start_matches("https://").split('/').next().unwrap_or_default().to_ascii_lowercase();
             let registry =
                 if matches!(registry.as_str(), "" | "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { &registry };
             let user = step.input("username").filter(|user| !user.contains("${{") && !user.is_empty()).map(str::to_owned);
-            let password = step.input("password").unwrap_or_default();
-            let made = password.contains("github.token").then(|| "GITHUB_TOKEN".to_owned());
-            (registry == host).then(|| Login { user, secret: secret(password).or(made), at: step.at.clone() })
+            let secret = self.secrets_of(job, step, |key| key == "password").into_iter().next();
+            (registry == host).then(|| Login { user, secret, at: step.at.clone() })
         })
     }
 }
@@ -274,13 +284,6 @@ fn decides(site: &Site) -> Option<&str> {
         Sure::Delegated(file) => Some(file),
         _ => None,
     }
-}
-
-/// The secret in a value, if one is.
-fn secret(value: &str) -> Option<String> {
-    let (_, rest) = value.split_once("secrets.")?;
-    let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect();
-    (!name.is_empty()).then_some(name)
 }
 
 /// The image that a command pushes, if it names one.

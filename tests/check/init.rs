@@ -153,3 +153,23 @@ fn gitlab_projects_get_a_plan_too() {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
 }
+
+#[test]
+fn a_secret_has_the_name_that_its_owner_knows_and_installing_is_no_build() {
+    let text = written(&[
+        CONFIG,
+        (
+            ".github/workflows/release.yml",
+            "on: {push: {tags: ['v*']}}\njobs:\n  push:\n    uses: ./.github/workflows/image.yml\n    secrets: {registry_password: '${{ secrets.QUAY_TOKEN }}'}\n",
+        ),
+        (
+            ".github/workflows/image.yml",
+            "on:\n  workflow_call: {secrets: {registry_password: {}}}\njobs:\n  a:\n    runs-on: x\n    steps:\n    - run: npm ci\n    - uses: docker/login-action@v3\n      with: {registry: quay.io, username: bot, password: '${{ secrets.registry_password }}'}\n    - run: docker push quay.io/acme/api:v1\n",
+        ),
+    ]);
+    assert!(
+        text.contains("login: { username: bot, password: QUAY_TOKEN }") && text.contains("  QUAY_TOKEN: { env: QUAY_TOKEN }"),
+        "{text}"
+    );
+    assert!(!text.contains("registry_password:") && !text.contains("    - npm ci"), "{text}");
+}

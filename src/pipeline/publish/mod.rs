@@ -3,6 +3,7 @@
 pub(super) mod actions;
 pub(super) mod commands;
 pub(super) mod hosts;
+mod images;
 pub(super) mod shell;
 mod target;
 
