@@ -150,6 +150,16 @@ fn a_target_this_version_cannot_drill_makes_the_answer_unknown() {
 }
 
 #[test]
+fn an_empty_artifact_is_a_gap() {
+    let services = Services::get();
+    let ran =
+        Canship::drill(&Project::new(&Plan::on_host(&services).run(&["mkdir -p dist && : >dist/tool && chmod +x dist/tool"])))
+            .run();
+    let ran = ran.ends(11, "degraded");
+    assert_eq!(ran.rules(), ["artifact-empty"], "{}", ran.stdout);
+}
+
+#[test]
 fn a_release_over_its_target_is_degraded() {
     let services = Services::get();
     let project = Project::new(&Plan { target: "1ms".into(), ..Plan::in_clean_room(&services) });

@@ -396,6 +396,15 @@ fn images_and_repositories_are_references() {
         (SMALL.replace("registry.example/api", &format!("§r.example/api@sha256:{}", "0".repeat(64))), "it has a digest"),
         (publish("scratch: §registry.example/api"), "a repository that is published to"),
         (SMALL.replace("registry.example/api", "acme/api\n    scratch: §docker.io/acme/api"), "a repository that is published to"),
+        (publish("scratch: §Registry.example:443/api"), "a repository that is published to"),
+        (
+            SMALL.replace("registry.example/api", "127.0.0.1:5000/a\n    scratch: §localhost:5000/a"),
+            "a repository that is published to",
+        ),
+        (
+            SMALL.replace("registry.example/api", "acme/api\n    scratch: §registry-1.docker.io/acme/api"),
+            "a repository that is published to",
+        ),
         (publish("scratch: §registry.example/drill:x"), "it has a tag"),
         (publish("base: §UPPER"), "is no image reference"),
         (top("  - oci: §registry.example/api"), "is the repository of `publish[0]`"),

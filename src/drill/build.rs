@@ -103,6 +103,11 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
     }
     run_all(drill, scope, room, (&steps(drill, inputs.checkout), inputs.vault), deadline).await?;
     let Collected { folder, files, complete } = collect(drill, scope, room, (inputs.vault, "artifacts")).await?;
+    for path in &drill.plan.build.artifacts {
+        if has_no_content(path, &files) {
+            scope.found(empty(path));
+        }
+    }
     for file in files {
         scope.emit(EventKind::ArtifactCollected(Artifact {
             path: file.path.to_string_lossy().into_owned().into(),
@@ -213,6 +218,22 @@ pub(super) async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, (
 fn secret_in_name(artifact: &Path, phase: Phase) -> Finding {
     let summary = format!("the artifact `{}` has a secret of the plan in a file's name: it was not published", artifact.display());
     Finding::new(Rule::ArtifactRefused, phase, summary, "name files so that no secret is part of it")
+}
+
+/// Whether an artifact came out, and nothing is in it.
+fn has_no_content(artifact: &Path, files: &[Unpacked]) -> bool {
+    let mut of_it = files.iter().filter(|file| artifact.file_name().is_some_and(|name| file.path.starts_with(name))).peekable();
+    of_it.peek().is_some() && of_it.all(|file| file.size == 0)
+}
+
+fn empty(artifact: &Path) -> Finding {
+    let summary = format!("the artifact `{}` is empty: a release of nothing was rehearsed", artifact.display());
+    Finding::new(
+        Rule::ArtifactEmpty,
+        Phase::Build,
+        summary,
+        "see why the steps write nothing into it, or take it off `build.artifacts`",
+    )
 }
 
 /// What a room builds for: its engine's platform, or else this machine's.

@@ -59,6 +59,7 @@ pub(super) async fn clean(drill: &Drill, rooms: Rooms, outside: Outside) {
         })
         .await;
     for left in undone.into_iter().flatten() {
+        scope.errored();
         for one in left("a second signal ended the wait for its removal") {
             scope.emit(EventKind::Cleaned(Cleaning::Left(one)));
         }

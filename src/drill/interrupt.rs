@@ -21,21 +21,26 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
+    /// Listens for SIGINT, SIGTERM and SIGHUP from now on; the last not if whoever started canship ignores it, as `nohup`
+    /// does.
     ///
     /// # Errors
     /// The system does not let signals be caught.
     pub fn listen() -> io::Result<Self> {
         let interrupts = Self::default();
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let mut hangup = signal(SignalKind::hangup())?;
+        let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        let mut hung_up = async move || match &mut hangup {
+            Some(hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        };
         let told = interrupts.clone();
         tokio::spawn(async move {
             loop {
                 let which = tokio::select! {
                     Some(()) = int.recv() => Signal::Sigint,
                     Some(()) = term.recv() => Signal::Sigterm,
-                    Some(()) = hangup.recv() => Signal::Sighup,
+                    Some(()) = hung_up() => Signal::Sighup,
                     else => return,
                 };
                 told.tell(which);
@@ -77,4 +82,12 @@ impl Interrupts {
     pub(super) async fn unless_impatient<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.second.run_until_cancelled(work).await
     }
+}
+
+/// Whether SIGHUP is ignored. Only Linux tells.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Signals are counted from 1, and SIGHUP is the first.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -9,12 +9,15 @@ use crate::{
     archive::Fill,
     plan::{OciTarget, Target},
     probe,
-    record::{EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
-    registry::{self, Base, Client, Image, RegistryError, Role, Which},
+    record::{Digest, EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
+    registry::{self, Base, Client, Fault, Image, Pushed, RegistryError, Role, Which},
 };
 
 /// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
 const PULL_LIMIT: u64 = 64 << 30;
+
+/// How often an image is pushed that is gone before it came back: another drill of the same content may have deleted it.
+const TRIES: u32 = 3;
 
 /// What smoke steps run on: what came back from a registry, in a rehearsal what was built.
 pub(super) enum Returned {
@@ -69,7 +72,12 @@ async fn to_registry(drill: &Drill, scope: &Scope, inputs: Inputs<'_>, (at, targ
         return None;
     };
     match there_and_back(drill, scope, inputs, (at, target, scratch)).await {
-        Ok(pulled) => Some(pulled),
+        Ok(pulled) => {
+            if target.rehearses_elsewhere() {
+                scope.found(rehearsed_elsewhere(target, scratch));
+            }
+            Some(pulled)
+        }
         Err(finding) => {
             scope.found(finding);
             None
@@ -80,6 +88,15 @@ async fn to_registry(drill: &Drill, scope: &Scope, inputs: Inputs<'_>, (at, targ
 fn not_rehearsed(target: &OciTarget) -> Finding {
     let summary = format!("pushing to `{}` was not rehearsed: only the right to push was shown", target.repository);
     let advice = "name a repository under `scratch:` that a drill may push to and delete from";
+    Finding::new(Rule::PushNotRehearsed, Phase::Publish, summary, advice)
+}
+
+fn rehearsed_elsewhere(target: &OciTarget, scratch: &str) -> Finding {
+    let summary = format!(
+        "pushing was rehearsed at another registry, to `{scratch}`: of `{}` only the right to push was shown",
+        target.repository
+    );
+    let advice = "name a `scratch:` repository at the registry that the release goes to";
     Finding::new(Rule::PushNotRehearsed, Phase::Publish, summary, advice)
 }
 
@@ -107,32 +124,54 @@ async fn there_and_back(
     let client = Client::new(repository.clone(), credentials.clone(), timeouts, &drill.network).map_err(finding)?;
     outside.will_push(client.clone());
     let tag = registry::tag_of(drill.journal.drill());
-    let pushed = client.push(&image, &tag, &scope.progress("pushing")).await.map_err(finding)?;
-    scope.emit(EventKind::ImagePushed(PushedFacts {
-        target: target.repository.as_str().into(),
-        reference: pushed.reference.as_str().into(),
-        digest: pushed.digest.clone(),
-        bytes: pushed.bytes_sent,
-        loopback: repository.is_loopback(),
-    }));
+    let mut is_told = false;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let is_last = attempt == TRIES;
+        let pushed = match client.push(&image, &tag, &scope.progress("pushing")).await {
+            Err(error) if !is_last && matches!(error.fault(), Fault::Lost { .. }) => continue,
+            pushed => pushed.map_err(finding)?,
+        };
+        if !std::mem::replace(&mut is_told, true) {
+            scope.emit(EventKind::ImagePushed(PushedFacts {
+                target: target.repository.as_str().into(),
+                reference: pushed.reference.as_str().into(),
+                digest: pushed.digest.clone(),
+                bytes: pushed.bytes_sent,
+                loopback: repository.is_loopback(),
+            }));
+        }
+        // Connections and tokens of its own: what comes back came from the registry, not from what pushing left behind.
+        let fresh = Client::new(repository.clone(), credentials.clone(), timeouts, &drill.network).map_err(finding)?;
+        let into = folder(&drill.workspace.join(format!("returned-{at}-{attempt}"))).await?;
+        let (digest, bytes, returned) = match take_back(&fresh, scope, (&pushed, built), into).await {
+            Err(error) if !is_last && matches!(error.fault(), Fault::Lost { .. } | Fault::NotFound { .. }) => continue,
+            back => back.map_err(finding)?,
+        };
+        scope.emit(EventKind::ImagePulled(PulledFacts { target: target.repository.as_str().into(), digest, bytes }));
+        return Ok(returned);
+    }
+}
 
-    // Connections and tokens of its own: what comes back came from the registry, not from what pushing left behind.
-    let fresh = Client::new(repository, credentials, timeouts, &drill.network).map_err(finding)?;
-    let into = folder(&drill.workspace.join(format!("returned-{at}"))).await?;
+async fn take_back(
+    fresh: &Client,
+    scope: &Scope,
+    (pushed, built): (&Pushed, &Product),
+    into: PathBuf,
+) -> Result<(Digest, u64, Returned), RegistryError> {
     let progress = scope.progress("pulling back");
-    let (digest, bytes, returned) = match built {
+    match built {
         Product::Artifacts(_) => {
-            let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &progress).await.map_err(finding)?;
-            (pulled.digest.clone(), pulled.bytes, Returned::Files(pulled.content()))
+            let pulled = fresh.pull(&pushed.digest, &into, PULL_LIMIT, &progress).await?;
+            Ok((pulled.digest.clone(), pulled.bytes, Returned::Files(pulled.content())))
         }
         Product::Image(_) => {
             let which = Which::Digest(pushed.digest.clone());
-            let (digest, bytes) = fresh.pull_layout(&which, &into, PULL_LIMIT, &progress).await.map_err(finding)?;
-            (digest, bytes, Returned::Image(into))
+            let (digest, bytes) = fresh.pull_layout(&which, &into, PULL_LIMIT, &progress).await?;
+            Ok((digest, bytes, Returned::Image(into)))
         }
-    };
-    scope.emit(EventKind::ImagePulled(PulledFacts { target: target.repository.as_str().into(), digest, bytes }));
-    Ok(returned)
+    }
 }
 
 async fn image(drill: &Drill, built: &Product, base: Option<&str>) -> Result<Image, Finding> {

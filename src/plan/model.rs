@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Ignore, Primary};
+use super::{Ignore, Primary, names};
 use crate::record::Digest;
 
 /// What a release is, where it must land, what it needs, which spare paths exist, how long it may take.
@@ -261,6 +261,14 @@ pub struct OciTarget {
     pub scratch: Option<String>,
     /// The release image's base; none for an image of nothing but the artifacts.
     pub base: Option<String>,
+}
+
+impl OciTarget {
+    /// Whether what the drill pushes goes to another registry than the release.
+    #[must_use]
+    pub fn rehearses_elsewhere(&self) -> bool {
+        self.scratch.as_ref().is_some_and(|scratch| !names::share_registry(scratch, &self.repository))
+    }
 }
 
 /// Who logs in to a registry.

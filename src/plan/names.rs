@@ -121,7 +121,7 @@ pub(super) fn image(text: &str) -> Result<Reference, String> {
     text.parse::<Reference>().map_err(|error| error.to_string())
 }
 
-/// The repository, normalised so that two ways of writing it are equal; or why it is none.
+/// The repository, normalised so that all ways of writing it are equal; or why it is none.
 pub(super) fn repository(text: &str) -> Result<String, String> {
     let reference = image(text)?;
     if text.contains('@') {
@@ -130,7 +130,27 @@ pub(super) fn repository(text: &str) -> Result<String, String> {
     if text.rsplit('/').next().is_some_and(|last| last.contains(':')) {
         return Err("it has a tag, which comes from the release's version: name the repository alone".to_owned());
     }
-    Ok(format!("{}/{}", reference.registry(), reference.repository()))
+    Ok(format!("{}/{}", registry(reference.registry()), reference.repository()))
+}
+
+/// Whether two repositories, of which both have the right form, are at one registry.
+pub(super) fn share_registry(one: &str, other: &str) -> bool {
+    let registry_of = |text: &str| image(text).map(|reference| registry(reference.registry()));
+    registry_of(one) == registry_of(other)
+}
+
+/// The registry at a host, under one name for all ways of writing it: in capitals, with the port that it has anyway,
+/// by another of Docker Hub's names or of this machine's.
+fn registry(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    if matches!(host.as_str(), "docker.io" | "index.docker.io" | "registry-1.docker.io") {
+        return "docker.io".to_owned();
+    }
+    let Ok(url) = url::Url::parse(&format!("https://{host}/")) else { return host };
+    let port =
+        if is_loopback(&url) { url.port().or(host.contains(':').then_some(443)).unwrap_or(80) } else { url.port().unwrap_or(443) };
+    let name = if is_loopback(&url) { "localhost" } else { url.host_str().unwrap_or(&host) };
+    format!("{name}:{port}")
 }
 
 /// Why this is no place that git fetches from. A transport that runs commands is none, nor is what git would read as

@@ -78,6 +78,8 @@ fn steps(checks: &mut Checks, at: &Cursor<'_>, raw: &[RawStep], limit: Duration)
 fn command_text(checks: &mut Checks, at: &Cursor<'_>, command: &str) {
     if command.trim().is_empty() {
         checks.wrong(at, "is empty");
+    } else if command.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#')) {
+        checks.wrong(at, "does nothing: it has only comments");
     }
 }
 

@@ -20,9 +20,9 @@ pub enum Exit {
     Unknown = 20,
     /// The primary path may still be cut: needs a person now. Outranks all others.
     MayStillBeCut = 30,
-    /// Interrupted by SIGINT; everything was given back.
+    /// Interrupted by SIGINT; everything was given back, or is listed.
     Interrupted = 130,
-    /// Interrupted by SIGTERM; everything was given back.
+    /// Interrupted by SIGTERM or SIGHUP; everything was given back, or is listed.
     Terminated = 143,
 }
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{
     Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, NotBack,
-    Outcome, Phase, PrimaryRecord, PulledFacts, PushedFacts, Restored, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream,
-    TagFacts, TakenRecord, Text, Verdict,
+    Outcome, Phase, PrimaryRecord, PulledFacts, PushedFacts, Restored, RoomFacts, Rule, Signal, SourceFacts, StepEnd, StepId,
+    Stream, TagFacts, TakenRecord, Text, Verdict,
 };
 
 /// Lines of output that the record keeps of each step: the last ones, where errors stand.
@@ -349,7 +349,10 @@ impl Record {
         let steps = self.steps.iter().filter(|s| s.step.phase.ships());
         let succeeded = steps.map(|s| &s.end).all(|end| matches!(end, Some(StepEnd::Exited { code: 0 })));
         let came_back = self.published.iter().all(|p| p.pulled.as_ref().is_some_and(|back| back.digest == p.pushed.digest));
-        if !succeeded || !came_back {
+        // Where nothing was pushed, that must have been told.
+        let is_told = |finding: &Finding| matches!(finding.rule, Rule::PushNotRehearsed | Rule::TargetNotVerified);
+        let is_published = !self.published.is_empty() || self.findings.iter().any(is_told);
+        if !succeeded || !came_back || !is_published {
             return None;
         }
         let shipping = || self.phases.iter().filter(|p| p.phase.ships());

@@ -70,6 +70,8 @@ rules! {
     OutputCut = "output-cut", Gap;
     /// An artifact that the plan names is not there after the build.
     ArtifactMissing = "artifact-missing", Blocker;
+    /// An artifact has no content at all.
+    ArtifactEmpty = "artifact-empty", Gap;
     /// An artifact would leave its place or is no file: path tricks, links out, devices.
     ArtifactRefused = "artifact-refused", Blocker;
     /// The image that a Dockerfile made holds a secret of the plan: everybody who has it could read that.
@@ -114,7 +116,7 @@ rules! {
     ProxyUnavailable = "proxy-unavailable", Unverified;
     /// What came back is not what was pushed.
     RegistryLied = "registry-lied", Blocker;
-    /// No scratch repository: push and pull-back were not rehearsed.
+    /// No scratch repository at the target's registry: push and pull-back were not rehearsed there.
     PushNotRehearsed = "push-not-rehearsed", Gap;
     /// A publish target of a kind that this version cannot drill.
     TargetNotVerified = "target-not-verified", Unverified;

@@ -1,14 +1,15 @@
 //! What the drills that are on record come to today: which proof counts, and whether it still does.
 //!
 //! Invariants: of each spare the last drill counts, whatever it was: one that was killed proves nothing, and does not
-//! leave an older yes standing; a proof of no known age is never fresh; spares are alternatives, so one that can ship
+//! leave an older yes standing; only a rehearsal that found nothing, and can prove no more than that, leaves the drill
+//! before it standing; a proof of no known age is never fresh; spares are alternatives, so one that can ship
 //! is enough, and one without a proof hides no answer of another; without any proof the answer is *unknown*.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Brief, Digest, DrillId, Exit, Restored, Text, Verdict};
+use super::{Brief, Digest, DrillId, Exit, Mode, Restored, Text, Verdict};
 
 /// A clock may be so far off before a proof counts as one from the future.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
@@ -44,6 +45,15 @@ pub struct Damaged {
     pub name: Text,
     /// What is wrong with it: a sentence that names it.
     pub reason: Text,
+}
+
+impl Damaged {
+    /// When its drill started, if the file has the name of a record.
+    #[must_use]
+    pub fn started(&self) -> Option<Timestamp> {
+        let name = self.name.as_str().rsplit('/').next()?;
+        DrillId::made(name.split('.').next()?)?.started()
+    }
 }
 
 /// Everything that is on record, as the history gives it.
@@ -99,7 +109,8 @@ impl Standing {
     /// The drill that counts.
     #[must_use]
     pub fn last(&self) -> Option<&Brief> {
-        self.drills.last()
+        let counts = |drill: &&Brief| drill.mode == Mode::Drill || drill.verdict == Verdict::CannotShip;
+        self.drills.iter().rev().find(counts).or(self.drills.last())
     }
 
     /// What its last drill is worth under this demand.
@@ -167,6 +178,14 @@ impl Status {
     #[must_use]
     pub fn best(&self) -> Option<&Standing> {
         self.spares.iter().min_by_key(|standing| rank(standing.grade(&self.demand)))
+    }
+
+    /// How many records that cannot be read are of drills that began after the one the answer comes from: what they were
+    /// of and what they said, nobody knows.
+    #[must_use]
+    pub fn newer_damaged(&self) -> usize {
+        let last = self.best().and_then(Standing::last).map(|last| last.started);
+        self.shelf.damaged.iter().filter(|damaged| damaged.started().is_some_and(|at| last.is_some_and(|last| at > last))).count()
     }
 
     /// How `canship status` ends.

@@ -127,18 +127,18 @@ impl Client {
     /// Deletes what stands at a path of the repository, unless it is gone already.
     async fn remove(&self, path: &str) -> Result<Gone, Kept> {
         let url = self.transport.url(path).map_err(|error| Kept::from(&error))?;
-        self.delete(url, Method::HEAD).await
+        self.delete(url).await
     }
 
     /// Cancels an upload.
     pub(super) async fn remove_upload(&self, location: &Url) -> Cleaning {
-        self.cleaned(self.upload_name(location), self.delete(location.clone(), Method::GET).await, BY_TIME)
+        self.cleaned(self.upload_name(location), self.delete(location.clone()).await, BY_TIME)
     }
 
     /// A tag mostly goes with its manifest; where it stays, it is deleted itself. One that leads elsewhere by now is
     /// not ours to delete.
     async fn remove_tag(&self, tag: &str, digest: &Digest) -> Cleaning {
-        let removed = match self.tag_target(tag, Scope::pull(self.repository())).await {
+        let removed = match self.tag_target((Method::GET, tag), Scope::pull(self.repository())).await {
             Ok(None) => Ok(Gone::WasNotThere),
             Ok(Some(Some(other))) if other != digest.as_str() => Err(format!("it leads to another image by now: {other}").into()),
             Ok(Some(_)) => self.remove(&format!("manifests/{tag}")).await,
@@ -148,9 +148,13 @@ impl Client {
     }
 
     /// Where a tag leads: no such tag, or the digest if the registry says it.
-    pub(super) async fn tag_target(&self, tag: &str, scope: Scope) -> Result<Option<Option<String>>, RegistryError> {
+    pub(super) async fn tag_target(
+        &self,
+        (method, tag): (Method, &str),
+        scope: Scope,
+    ) -> Result<Option<Option<String>>, RegistryError> {
         let url = self.transport.url(&format!("manifests/{tag}"))?;
-        let call = Call::new(Method::HEAD, url, scope, format!("looking for tag {tag}")).accepting(MANIFESTS);
+        let call = Call::new(method, url, scope, format!("looking for tag {tag}")).accepting(MANIFESTS);
         let response = self.transport.read(&call).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(None),
@@ -160,8 +164,8 @@ impl Client {
     }
 
     /// Deletes and reads back, whatever the answer to the deletion was. An error says why it is not gone, or why that
-    /// is not known.
-    async fn delete(&self, url: Url, look: Method) -> Result<Gone, Kept> {
+    /// is not known. It is looked for as whoever pulls would: an answer to HEAD may come from elsewhere.
+    async fn delete(&self, url: Url) -> Result<Gone, Kept> {
         let call = Call::new(Method::DELETE, url.clone(), Scope::delete(self.repository()), "deleting");
         let refused = match self.transport.change(&call, Content::Empty).await {
             Ok(response) if response.status().is_success() => None,
@@ -170,7 +174,7 @@ impl Client {
             Err(error) => Some(error),
         };
         let refused = refused.as_ref().map(Kept::from);
-        let call = Call::new(look, url, Scope::pull(self.repository()), "looking for it").accepting(MANIFESTS);
+        let call = Call::new(Method::GET, url, Scope::pull(self.repository()), "looking for it").accepting(MANIFESTS);
         match self.transport.read(&call).await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => match refused {
                 None => Ok(Gone::Deleted),

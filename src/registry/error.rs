@@ -91,6 +91,12 @@ pub enum Fault {
         /// What differs.
         what: Text,
     },
+    /// The registry had what was pushed, for all it said, and has it no more: it lied, or somebody deleted it.
+    #[error("what the registry says and what it holds differ: {what}")]
+    Lost {
+        /// What is not there.
+        what: Text,
+    },
     /// The registry does not keep to the protocol, or what it asks for would not be safe.
     #[error("the registry does not keep to the protocol: {what}")]
     Protocol {
@@ -182,6 +188,10 @@ impl Fault {
 
     pub(super) fn lied(what: impl AsRef<str>) -> Self {
         Self::Lied { what: words(what.as_ref()) }
+    }
+
+    pub(super) fn lost(what: impl AsRef<str>) -> Self {
+        Self::Lost { what: words(what.as_ref()) }
     }
 
     pub(super) fn unavailable(reason: impl AsRef<str>) -> Self {

@@ -34,7 +34,7 @@ fn rule(fault: &Fault) -> Rule {
         Fault::Certificate(fault) => fault.rule(),
         Fault::Proxy(fault) => fault.rule(),
         Fault::Unavailable { .. } | Fault::Stalled { .. } | Fault::Io { .. } => Rule::RegistryUnavailable,
-        Fault::Lied { .. } => Rule::RegistryLied,
+        Fault::Lied { .. } | Fault::Lost { .. } => Rule::RegistryLied,
     }
 }
 
@@ -91,7 +91,7 @@ fn advice(error: &RegistryError, role: Role<'_>) -> String {
         Fault::Stalled { .. } => {
             format!("look at the status of `{host}` and at this network; if it is only slow, raise `timeouts.api`; {otherwise}")
         }
-        Fault::Lied { .. } => {
+        Fault::Lied { .. } | Fault::Lost { .. } => {
             let cause = format!("suspect a cache or proxy before `{host}` first, then ask whoever runs it");
             match role {
                 Role::Target(_) => format!(

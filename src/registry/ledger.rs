@@ -104,6 +104,11 @@ impl Ledger {
 
     /// Writes down what is about to be done. What cannot be written down must not be done.
     pub(super) fn add(&self, put: Put) -> io::Result<Entry> {
+        // A name that is put once more, after somebody took it away, is still one thing.
+        let is_name = matches!(put, Put::Manifest(_) | Put::Tag(..));
+        if let Some(listed) = self.list().entries.iter().find(|listed| is_name && listed.put == put) {
+            return Ok(listed.entry);
+        }
         let noted = self.copy.get().map(|copy| copy.journal.put(&copy.item(&put))).transpose()?;
         let mut list = self.list();
         list.last += 1;

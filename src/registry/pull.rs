@@ -140,7 +140,7 @@ impl Client {
     }
 
     /// A whole answer and the digest it says it has; a connection that breaks is made anew.
-    async fn whole(&self, call: &Call, most: usize) -> Result<(Option<String>, Bytes), RegistryError> {
+    pub(super) async fn whole(&self, call: &Call, most: usize) -> Result<(Option<String>, Bytes), RegistryError> {
         let mut tries = Tries::default();
         loop {
             let response = self.transport.read(call).await?;
@@ -255,8 +255,8 @@ impl Client {
 /// A blob that a registry lost, though it has the manifest that names it.
 fn gone(error: RegistryError) -> RegistryError {
     let Fault::NotFound { words } = error.fault() else { return error };
-    let lied = Fault::lied(format!("a blob that the manifest names is not there: {words}"));
-    error.with_fault(lied)
+    let lost = Fault::lost(format!("a blob that the manifest names is not there: {words}"));
+    error.with_fault(lost)
 }
 
 /// A blob on its way in.

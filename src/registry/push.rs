@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
 use super::{
     Client, Fault, Image, RegistryError,
@@ -14,10 +14,11 @@ use super::{
     layer::{LayerFacts, LayerSource},
     layout::Layout,
     ledger::Put,
+    pull::MAX_DOCUMENT,
     pulse::Meter,
     repository::is_tag,
     transport::{Call, Content},
-    upload::{Blob, said_digest, said_length},
+    upload::{Blob, said_digest},
 };
 use crate::record::Digest;
 
@@ -131,8 +132,8 @@ impl Client {
 
     async fn push_manifest_now(&self, manifest: &Document, media_type: &str, tag: &str) -> Result<u64, RegistryError> {
         let (digest, scope) = (&manifest.blob.digest, || Scope::push(self.repository()));
-        let (by_tag, by_digest) =
-            futures_util::try_join!(self.tag_target(tag, scope()), self.tag_target(digest.as_str(), scope()))?;
+        let look = |name| self.tag_target((Method::HEAD, name), scope());
+        let (by_tag, by_digest) = futures_util::try_join!(look(tag), look(digest.as_str()))?;
         match &by_tag {
             Some(Some(other)) if other != digest.as_str() => {
                 let words = format!("tag {tag} is there already and leads to {other}; nothing is moved").into();
@@ -154,35 +155,30 @@ impl Client {
             let error = self.transport.refused(&call, response).await;
             return Err(lost_blobs(error));
         }
-        self.same(&call, &response, manifest)?;
+        self.same(&call, said_digest(&response), manifest)?;
         self.read_back(manifest, tag).await?;
         Ok(manifest.blob.size)
     }
 
-    /// Looks whether the tag leads to what was pushed.
+    /// Fetches what the tag leads to, and sees that it is what was pushed.
     async fn read_back(&self, manifest: &Document, tag: &str) -> Result<(), RegistryError> {
         let url = self.transport.url(&format!("manifests/{tag}"))?;
         let call =
-            Call::new(Method::HEAD, url, Scope::push(self.repository()), format!("reading back tag {tag}")).accepting(MANIFESTS);
-        let response = self.transport.read(&call).await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            let fault = Fault::lied("it said that it stored the manifest, but there is none");
-            return Err(self.transport.failed(&call, fault));
-        }
-        if !response.status().is_success() {
-            return Err(self.transport.refused(&call, response).await);
-        }
-        let length = said_length(&response).filter(|length| *length != manifest.blob.size);
-        if let Some(length) = length {
-            let what = format!("the manifest has {} bytes, it says that it has {length}", manifest.blob.size);
+            Call::new(Method::GET, url, Scope::push(self.repository()), format!("reading back tag {tag}")).accepting(MANIFESTS);
+        let (said, content) = self.whole(&call, MAX_DOCUMENT).await.map_err(|error| match error.fault() {
+            Fault::NotFound { .. } => error.with_fault(Fault::lost("it said that it stored the manifest, but there is none")),
+            _ => error,
+        })?;
+        if content != manifest.content {
+            let what = format!("the manifest is {}, what comes back is another one", manifest.blob.digest);
             return Err(self.transport.failed(&call, Fault::lied(what)));
         }
-        self.same(&call, &response, manifest)
+        self.same(&call, said.as_deref(), manifest)
     }
 
-    fn same(&self, call: &Call, response: &reqwest::Response, manifest: &Document) -> Result<(), RegistryError> {
+    fn same(&self, call: &Call, said: Option<&str>, manifest: &Document) -> Result<(), RegistryError> {
         let ours = &manifest.blob.digest;
-        match said_digest(response) {
+        match said {
             Some(theirs) if theirs != ours.as_str() => {
                 Err(self.transport.failed(call, Fault::lied(format!("the manifest is {ours}, it says that it has {theirs}"))))
             }
@@ -204,11 +200,11 @@ fn distinct<'b>(blobs: impl Iterator<Item = &'b Blob>) -> Vec<Blob> {
 
 /// A registry that took every blob, and now misses one.
 fn lost_blobs(error: RegistryError) -> RegistryError {
-    let lied = match error.fault() {
+    let lost = match error.fault() {
         Fault::Refused { words, .. } | Fault::NotFound { words } if words.as_str().contains("BLOB_UNKNOWN") => {
-            Fault::lied(format!("it said that it stored every blob, but misses one now: {words}"))
+            Fault::lost(format!("it said that it stored every blob, but misses one now: {words}"))
         }
         _ => return error,
     };
-    error.with_fault(lied)
+    error.with_fault(lost)
 }

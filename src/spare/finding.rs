@@ -1,7 +1,10 @@
 //! How the failures of a spare read as findings.
 
 use super::SpareError;
-use crate::record::{Finding, Phase, Rule};
+use crate::{
+    archive::Refused,
+    record::{Finding, Phase, Rule},
+};
 
 /// The finding that `error` is, with what to do about it.
 #[must_use]
@@ -17,8 +20,25 @@ pub fn finding(error: &SpareError, phase: Phase) -> Finding {
         SpareError::NoSuchArtifact { .. } => {
             (Rule::ArtifactMissing, "correct `build.artifacts`, or the steps that should have made it")
         }
+        SpareError::Refused(Refused::Write { .. }) => {
+            (Rule::EngineFailed, "check the disk of this machine, where TMPDIR leads, then drill again")
+        }
         SpareError::Refused(_) => (Rule::ArtifactRefused, "name only files and folders of the build's own as artifacts"),
         SpareError::Unsupported(_) => (Rule::EngineFailed, "drill a spare that this version can drill"),
     };
     Finding::new(rule, phase, error.to_string(), advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Severity;
+
+    #[test]
+    fn an_archive_that_does_harm_blocks_a_release_and_a_full_disk_of_this_machine_leaves_it_open() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let severity = |refused| finding(&SpareError::Refused(refused), Phase::Build).severity;
+        assert_eq!(severity(Refused::Path("../x".to_owned())), Severity::Blocker);
+        assert_eq!(severity(Refused::Write { path: "x".to_owned(), reason: full }), Severity::Unverified);
+    }
 }

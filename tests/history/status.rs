@@ -1,6 +1,7 @@
 //! What `canship status` makes of what is on record.
 
-use canship::record::{EventKind, Restored, Verdict};
+use canship::record::{EventKind, Mode, Restored, Verdict};
+use jiff::Timestamp;
 
 use crate::{
     shelf::{Shelf, Was, other_digest},
@@ -141,6 +142,36 @@ fn every_json_form_is_valid_against_the_schema() {
 }
 
 #[test]
+fn a_rehearsal_that_found_nothing_leaves_the_drill_before_it_standing_and_a_killed_drill_does_not() {
+    let mut shelf = Shelf::of_laptop();
+    shelf.add(Verdict::CanShip, "laptop", 3);
+    let rehearse = |shelf: &mut Shelf, verdict, days_ago| {
+        let mut events = shelf.events(&Was { verdict, spare: "laptop", days_ago });
+        if let EventKind::DrillStarted(facts) = &mut events[0].kind {
+            facts.mode = Mode::Rehearsal;
+        }
+        shelf.put(&events, ".jsonl");
+    };
+    rehearse(&mut shelf, Verdict::Unknown, 2);
+    assert_eq!(shelf.json(&[])["exit_code"], 0);
+    rehearse(&mut shelf, Verdict::CannotShip, 1);
+    assert_eq!(shelf.json(&[])["exit_code"], 10, "what a rehearsal finds counts");
+}
+
+#[test]
+fn a_later_record_that_cannot_be_read_is_told_beside_the_answer() {
+    let mut shelf = Shelf::of_laptop();
+    let good = shelf.add(Verdict::CanShip, "laptop", 3);
+    let torn = |name: &str| std::fs::write(good.with_file_name(name), "torn").unwrap();
+    torn("20200101-000000-0000000a.jsonl");
+    let told = |shelf: &Shelf| (shelf.json(&[])["newer_damaged"].clone(), shelf.status(&[]).stdout.contains("may say otherwise"));
+    assert_eq!(told(&shelf), (0.into(), false));
+    let newer = Timestamp::now().strftime("%Y%m%d-%H%M%S-0000000b.jsonl").to_string();
+    torn(&newer);
+    assert_eq!(told(&shelf), (1.into(), true));
+}
+
+#[test]
 fn charts_are_blocks_only_on_a_terminal_that_shows_them_and_keep_to_its_width() {
     let mut shelf = Shelf::of_laptop();
     for days in 1..30 {
@@ -182,7 +213,7 @@ fn a_path_that_may_still_be_cut_outranks_every_proof() {
         })
         .collect();
     let demand = Demand {
-        now: jiff::Timestamp::now(),
+        now: Timestamp::now(),
         max_age: None,
         accept: Verdict::CanShip,
         plan_digest: other_digest(),

@@ -111,6 +111,8 @@ async fn a_delete_that_deleted_nothing_is_seen() {
     let there = client(&proxy.address, "acme/api", Credentials::Anonymous, &PATIENT);
     there.push(&image, "x", &quiet).await.unwrap();
     proxy.always(Method::DELETE, "/", Trouble::Answer(202, vec![], ""));
+    // Whoever pulls asks by GET: a no to HEAD is none.
+    proxy.always(Method::HEAD, "/", Trouble::Answer(404, vec![], ""));
     let cleanings = there.clean(&there.ledger()).await;
     assert!(!cleanings.is_empty());
     for cleaning in &cleanings {

@@ -46,7 +46,7 @@ impl Scene {
     async fn push_lied(&self, method: Method, path: &str, trouble: Trouble) {
         self.proxy.always(method, path, trouble);
         let error = self.push().await.unwrap_err();
-        assert!(matches!(error.fault(), Fault::Lied { .. }), "{error}");
+        assert!(matches!(error.fault(), Fault::Lied { .. } | Fault::Lost { .. }), "{error}");
         self.proxy.repent();
         self.push().await.unwrap();
     }
@@ -55,7 +55,7 @@ impl Scene {
         let pushed = self.push().await.unwrap();
         self.proxy.always(Method::GET, path, trouble);
         let error = self.pull(&pushed).await.unwrap_err();
-        assert!(matches!(error.fault(), Fault::Lied { .. }), "{error}");
+        assert!(matches!(error.fault(), Fault::Lied { .. } | Fault::Lost { .. }), "{error}");
         self.proxy.repent();
         self.pull(&pushed).await.unwrap();
     }
@@ -65,7 +65,7 @@ impl Scene {
 async fn a_wrong_digest_for_what_was_pushed_is_seen() {
     let wrong = || Trouble::Header("docker-content-digest", OTHER.to_owned());
     Scene::new().await.push_lied(Method::PUT, "/manifests/", wrong()).await;
-    Scene::new().await.push_lied(Method::HEAD, "/manifests/x", wrong()).await;
+    Scene::new().await.push_lied(Method::GET, "/manifests/x", wrong()).await;
     Scene::new().await.push_lied(Method::PUT, "/blobs/uploads/", wrong()).await;
 }
 
@@ -79,6 +79,15 @@ async fn a_wrong_length_for_what_was_pushed_is_seen() {
 #[tokio::test]
 async fn a_manifest_that_was_not_stored_is_seen() {
     Scene::new().await.push_lied(Method::PUT, "/manifests/", Trouble::Answer(201, vec![], "")).await;
+}
+
+#[tokio::test]
+async fn a_tag_that_leads_to_something_else_is_seen_though_its_header_says_the_right_digest() {
+    let change = |mut body: Vec<u8>| {
+        body.push(b' ');
+        body
+    };
+    Scene::new().await.push_lied(Method::GET, "/manifests/x", Trouble::Body(change)).await;
 }
 
 #[tokio::test]

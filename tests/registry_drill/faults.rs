@@ -112,7 +112,7 @@ const UPLOADS: (Method, &str) = (Method::POST, "/blobs/uploads/");
 const ARTIFACTS: (Method, &str) = (Method::PATCH, "/blobs/uploads/");
 const BLOBS_DONE: (Method, &str) = (Method::PUT, "/blobs/uploads/");
 const MANIFEST: (Method, &str) = (Method::PUT, "/manifests/");
-const MANIFEST_BACK: (Method, &str) = (Method::GET, "/manifests/");
+const MANIFEST_BACK: (Method, &str) = (Method::GET, "/manifests/sha256");
 const BLOBS_BACK: (Method, &str) = (Method::GET, "/blobs/sha256");
 
 #[test]

@@ -6,7 +6,7 @@ use axum::http::Method;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
-    lab::{Lab, drill, leftovers},
+    lab::{Lab, REPOSITORIES, drill, held, leftovers},
     registry::{
         proxy::{Proxy, Trouble},
         server::{PASSWORD, USER},
@@ -87,6 +87,49 @@ fn a_refused_deletion_is_listed_and_no_failure() {
 }
 
 #[test]
+fn what_another_drill_takes_away_meanwhile_is_pushed_again() {
+    let lab = Lab::open();
+    let project = Project::new(&lab.plan());
+    let [_, scratch] = REPOSITORIES;
+    // The layer goes before the manifest names it, the manifest before it is pulled back.
+    for (method, path, kind, part) in
+        [(Method::PUT, "/manifests/", "blob", "blobs"), (Method::GET, "/manifests/sha256", "manifest", "manifests")]
+    {
+        let before = lab.proxy.count(&method, path);
+        lab.proxy.times(1, method.clone(), path, Trouble::Hold);
+        let running = drill(&project).start();
+        lab.proxy.await_seen(before + 1, &method, path);
+        let taken: Vec<_> = held(&lab.registry, scratch).into_iter().filter(|(what, _)| *what == kind).collect();
+        assert!(!taken.is_empty());
+        for (_, digest) in taken {
+            let url = format!("http://{}/v2/{scratch}/{part}/sha256:{digest}", lab.registry.address);
+            let gone = lab.runtime.block_on(reqwest::Client::new().delete(url).send()).unwrap();
+            assert!(gone.status().is_success(), "{gone:?}");
+        }
+        lab.proxy.repent();
+        let ran = running.finish().ends(0, "can-ship");
+        assert_eq!(ran.json["published"].as_array().unwrap().len(), 1);
+        lab.is_empty();
+    }
+    // A registry that loses it each time is told of all the same.
+    lab.proxy.always(Method::GET, "/manifests/sha256", answer(404));
+    drill(&project).run().ends(10, "cannot-ship");
+}
+
+#[test]
+fn a_scratch_repository_at_another_registry_leaves_a_gap() {
+    let (lab, other) = (Lab::open(), Lab::open());
+    let target = |scratch: &Lab| {
+        let [release, drill] = REPOSITORIES;
+        format!("  - oci: {}/{release}\n    scratch: {}/{drill}\n", lab.proxy.address, scratch.proxy.address)
+    };
+    let ran = drill(&Project::new(&lab.plan().publish(target(&other)))).run().ends(11, "degraded");
+    assert_eq!(ran.rules(), ["push-not-rehearsed"]);
+    assert!(ran.stdout.contains("rehearsed at another registry"), "{}", ran.stdout);
+    drill(&Project::new(&lab.plan().publish(target(&lab)))).run().ends(0, "can-ship");
+}
+
+#[test]
 fn a_login_does_not_go_along_to_where_a_registry_sends_us() {
     let lab = Lab::guarded();
     let login = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
@@ -96,12 +139,12 @@ fn a_login_does_not_go_along_to_where_a_registry_sends_us() {
     let ran = drill(&project).run().ends(0, "can-ship");
     assert_eq!(leftovers(&ran), Vec::<String>::new());
     let seen = elsewhere.seen();
-    assert_eq!(seen.len(), 2, "configuration and layer: {seen:?}");
+    assert_eq!(seen.len(), 4, "configuration and layer, pulled, and looked for when they were deleted: {seen:?}");
     assert!(seen.iter().all(|seen| seen.login.is_none()), "{seen:?}");
     assert!(lab.proxy.seen().iter().any(|seen| seen.login.is_some()));
     lab.is_empty();
 
     lab.proxy.repent();
     drill(&project).run().ends(0, "can-ship");
-    assert_eq!(elsewhere.seen().len(), 2);
+    assert_eq!(elsewhere.seen().len(), 4);
 }

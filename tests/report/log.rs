@@ -146,3 +146,12 @@ fn an_endless_line_of_output_is_kept_up_to_a_limit() {
     let record = read("log.jsonl", Cursor::new(log)).unwrap();
     assert!(record.steps[0].tail.back().unwrap().1.as_str().ends_with("yyy … (cut)"));
 }
+
+#[test]
+fn a_log_whose_publishing_passed_without_anything_pushed_is_no_yes() {
+    let told = |events: Vec<Event>| Record::fold(events).unwrap().verdict;
+    let mut events = drills::can_ship().events;
+    assert_eq!(told(events.clone()), Verdict::CanShip);
+    events.retain(|event| !matches!(event.kind, EventKind::ImagePushed(_) | EventKind::ImagePulled(_)));
+    assert_eq!(told(events), Verdict::Unknown);
+}

@@ -56,6 +56,8 @@ struct StatusReport {
     unread: usize,
     /// What is there but cannot be read, and was passed over.
     damaged: Vec<DamagedView>,
+    /// How many of the damaged are of drills that began after the one the answer comes from, and may say otherwise.
+    newer_damaged: usize,
 }
 
 /// What a spare's last drill is worth.
@@ -201,6 +203,7 @@ pub fn render(status: &record::Status) -> String {
         waiting: status.shelf.waiting,
         unread: status.shelf.unread,
         damaged: status.shelf.damaged.iter().map(Into::into).collect(),
+        newer_damaged: status.newer_damaged(),
     })
 }
 

@@ -53,6 +53,11 @@ fn answer(lines: &mut Lines, status: &Status) {
     for note in notes(last, demand) {
         lines.hanging(&[(BOLD, "note: ")], &note);
     }
+    let newer = status.newer_damaged();
+    if newer > 0 {
+        let what = format!("{} of later drills cannot be read, and may say otherwise: drill again", words::count(newer, "record"));
+        lines.hanging(&[(BOLD, "note: ")], &what);
+    }
     if verdict == Verdict::Unknown {
         fix(lines, status);
     }

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::process::Pid;
 
-use super::processes;
+use super::{left::IsDead, processes};
 use crate::{plan::Limits, record::DrillId};
 
 /// What a group can bound.
@@ -188,22 +188,42 @@ impl Group {
 ///
 /// # Errors
 /// A group is still there; the others are gone all the same.
-pub(super) fn remove_left(is_dead: &dyn Fn(&DrillId) -> bool) -> io::Result<usize> {
-    let Ok(places) = Places::read() else { return Ok(0) };
+pub(super) fn remove_left(is_dead: IsDead<'_>) -> io::Result<usize> {
     let (mut ended, mut failed) = (0, None);
+    for folder in left(is_dead)? {
+        match processes::end_those(&|| processes_in(&folder)).and_then(|count| remove(&folder).map(|()| count)) {
+            Ok(count) => ended += count,
+            Err(reason) => failed = failed.or(Some(reason)),
+        }
+    }
+    failed.map_or(Ok(ended), Err)
+}
+
+/// The ids of the processes in such groups.
+///
+/// # Errors
+/// A group cannot be read.
+pub(super) fn list_left(is_dead: IsDead<'_>) -> io::Result<Vec<i32>> {
+    let mut all = Vec::new();
+    for folder in left(is_dead)? {
+        all.extend(processes_in(&folder)?);
+    }
+    Ok(all)
+}
+
+/// The folders of groups that drills have left.
+fn left(is_dead: IsDead<'_>) -> io::Result<Vec<PathBuf>> {
+    let Ok(places) = Places::read() else { return Ok(Vec::new()) };
+    let mut folders = Vec::new();
     for (_, above) in Bound::ALL.into_iter().filter_map(|bound| places.of(bound).ok()) {
         for entry in fs::read_dir(above)? {
             let entry = entry?;
             if drill_of(&entry.file_name()).is_some_and(|drill| is_dead(&drill)) {
-                let folder = entry.path();
-                match processes::end_those(&|| processes_in(&folder)).and_then(|count| remove(&folder).map(|()| count)) {
-                    Ok(count) => ended += count,
-                    Err(reason) => failed = failed.or(Some(reason)),
-                }
+                folders.push(entry.path());
             }
         }
     }
-    failed.map_or(Ok(ended), Err)
+    Ok(folders)
 }
 
 /// The processes of a group; none if it has been removed meanwhile.

@@ -16,7 +16,11 @@ pub type IsDead<'a> = &'a (dyn Fn(&DrillId) -> bool + Sync);
 /// # Errors
 /// The system does not show its processes.
 pub fn count_left(is_dead: IsDead<'_>) -> io::Result<usize> {
-    processes::count(&|variable| drill_of(variable).is_some_and(|drill| is_dead(&drill)))
+    let mut left = processes::list(&|variable| drill_of(variable).is_some_and(|drill| is_dead(&drill)))?;
+    left.extend(group::list_left(is_dead)?);
+    left.sort_unstable();
+    left.dedup();
+    Ok(left.len())
 }
 
 /// Ends all processes that drills have left running that live no more, and removes the control groups that held them.

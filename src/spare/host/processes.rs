@@ -24,7 +24,7 @@ pub(super) fn end_all(room: &Path) -> io::Result<()> {
 /// How many processes the room has.
 pub(super) fn count_of(room: &Path) -> u64 {
     let marker = marker(room);
-    count(&|variable| variable == marker).map_or(0, |found| found as u64)
+    list(&|variable| variable == marker).map_or(0, |found| found.len() as u64)
 }
 
 fn marker(room: &Path) -> Vec<u8> {
@@ -39,10 +39,10 @@ pub(super) fn end(is_marker: &Is<'_>) -> io::Result<usize> {
     end_those(&|| linux::marked(is_marker))
 }
 
-/// How many processes have a variable like this.
+/// The ids of the processes that have a variable like this.
 #[cfg(target_os = "linux")]
-pub(super) fn count(is_marker: &Is<'_>) -> io::Result<usize> {
-    linux::marked(is_marker).map(|found| found.len())
+pub(super) fn list(is_marker: &Is<'_>) -> io::Result<Vec<i32>> {
+    linux::marked(is_marker)
 }
 
 /// Ends the processes of this list, and those that they start meanwhile, and waits until they are gone. Tells how many
@@ -69,8 +69,8 @@ pub(super) fn end(_is_marker: &Is<'_>) -> io::Result<usize> {
 
 /// Only Linux shows them.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn count(_is_marker: &Is<'_>) -> io::Result<usize> {
-    Ok(0)
+pub(super) fn list(_is_marker: &Is<'_>) -> io::Result<Vec<i32>> {
+    Ok(Vec::new())
 }
 
 /// Only Linux has control groups.

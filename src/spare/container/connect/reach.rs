@@ -13,6 +13,7 @@ use super::{
     wire::{Clients, Plain},
     words,
 };
+use crate::record::Rule;
 
 /// A client, and what is known of its way.
 pub(super) struct Reached {
@@ -76,6 +77,10 @@ pub(super) const START: &str =
 /// Why an engine that was reached does not say who it is.
 pub(super) fn silent(error: &Error) -> Fault {
     let said = words(error);
+    if matches!(error, Error::RequestTimeoutError) {
+        // It may only have much to do: whether a release could be built there is not known.
+        return Fault::new(said, "see what the engine is busy with, and drill again when it answers").with_rule(Rule::EngineFailed);
+    }
     if said.contains("HTTP request to an HTTPS server") {
         return Fault::new(
             format!("it wants TLS: {said}"),
