@@ -406,6 +406,7 @@ fn images_and_repositories_are_references() {
             "a repository that is published to",
         ),
         (publish("scratch: §registry.example/drill:x"), "it has a tag"),
+        (publish("scratch: §https://registry.example/drill"), "it is a URL: write host and path alone"),
         (publish("base: §UPPER"), "is no image reference"),
         (top("  - oci: §registry.example/api"), "is the repository of `publish[0]`"),
         (publish("token: §GHCR_TOKEN"), "has no meaning beside `oci`"),

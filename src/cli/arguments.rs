@@ -1,8 +1,11 @@
 //! The arguments of every command. Types of the domain know nothing of them; each command translates its own.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 
 /// Can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 #[derive(Debug, Parser)]
@@ -134,20 +137,28 @@ pub(super) struct Outputs {
     #[arg(long, value_name = "VERDICT", value_enum, default_value_t = Accept::CanShip)]
     pub(super) accept: Accept,
     /// Write the event log, as it happens, one JSON object a line
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(written_file))]
     pub(super) events: Option<PathBuf>,
     /// Write the report as JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(written_file))]
     pub(super) json: Option<PathBuf>,
     /// Write the report as Markdown
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(written_file))]
     pub(super) markdown: Option<PathBuf>,
     /// Write the report as `JUnit` XML
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(written_file))]
     pub(super) junit: Option<PathBuf>,
     /// Print the final report only
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+/// A file that is written: `-` would be one of that name.
+fn written_file(name: OsString) -> Result<PathBuf, &'static str> {
+    if name == "-" {
+        return Err("standard output has the report as text: name a file, and make other forms of it by `canship report`");
+    }
+    Ok(name.into())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

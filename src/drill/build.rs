@@ -161,7 +161,11 @@ pub(super) async fn run_all(
             return None;
         }
         match steps::run(drill, room, (id, step), vault, left(deadline)).await {
-            Ok(Ran { end, .. }) if end.is_success() => {}
+            Ok(Ran { end, .. }) if end.is_success() => {
+                if let Some(gap) = cause::strained(&drill.plan.build.limits, (id, step), &end) {
+                    scope.found(gap);
+                }
+            }
             Ok(ran) => {
                 // A step that lacks a way out fails in words of its own.
                 let lacks = ways::withheld(drill).unwrap_or_default();

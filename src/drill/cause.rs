@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::steps::{Ran, one_line};
 use crate::{
     plan::{Limits, Step},
-    record::{Bytes, Finding, Measure, Phase, Rule, StepEnd, StepId},
+    record::{Bytes, Finding, Measure, Phase, Rule, Severity, StepEnd, StepId},
 };
 
 /// The finding that this end of the step is.
@@ -17,6 +17,15 @@ pub(super) fn finding(limits: &Limits, (id, step): (StepId, &Step), ran: Ran) ->
     let limit = limit.map_or_else(String::new, |limit| format!(": {limit}"));
     let summary = format!("{id} (`{}`) failed: {}{limit}", one_line(&step.run), ran.end);
     ran.tail.into_iter().fold(Finding::new(rule, id.phase, summary, advice), Finding::with_evidence)
+}
+
+/// The gap that a limit leaves which a step reached and got over: what it made may lack what was ended.
+pub(super) fn strained(limits: &Limits, (id, step): (StepId, &Step), end: &StepEnd) -> Option<Finding> {
+    let StepEnd::OutOfMemory { .. } = end else { return None };
+    let limit = memory_limit(limits.memory);
+    let summary = format!("{id} (`{}`) {end}: {limit}; what it made may lack something", one_line(&step.run));
+    let advice = "raise `build.limits.memory`, or let the step fail where a part of it fails (`set -e`, `pipefail`)";
+    Some(Finding { severity: Severity::Gap, ..Finding::new(Rule::LimitReached, id.phase, summary, advice) })
 }
 
 /// The rule, the limit that was reached, and the advice.
@@ -35,6 +44,11 @@ fn cause(limits: &Limits, (id, step): (StepId, &Step), ran: &Ran) -> (Rule, Opti
         StepEnd::OutOfDisk { .. } => limit(
             format!("`build.limits.disk` is {}", Bytes(limits.disk)),
             "raise `build.limits.disk`, see to it that the spare has as much, or let the step write less",
+        ),
+        StepEnd::Exited { code: 126 | 127 } if id.phase == Phase::Smoke => (
+            Rule::SmokeFailed,
+            None,
+            "smoke steps begin where the artifacts lie, each under its last name: write `./name`; a program of the image must be there too",
         ),
         StepEnd::Exited { code } => (failed(id.phase), None, hint(*code, ran)),
     }

@@ -123,6 +123,9 @@ pub(super) fn image(text: &str) -> Result<Reference, String> {
 
 /// The repository, normalised so that all ways of writing it are equal; or why it is none.
 pub(super) fn repository(text: &str) -> Result<String, String> {
+    if text.contains("://") {
+        return Err("it is a URL: write host and path alone, as in `ghcr.io/acme/api`".to_owned());
+    }
     let reference = image(text)?;
     if text.contains('@') {
         return Err("it has a digest: a repository is named without one".to_owned());

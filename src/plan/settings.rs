@@ -383,6 +383,9 @@ pub(super) fn show(settings: &[Setting], name: &str) -> String {
     lines.iter().map(|(value, origin)| format!("{value:width$}  {origin}\n")).collect::<Vec<_>>().concat()
 }
 
+/// The version of the form for programs; within one, keys are only added.
+const JSON_VERSION: u32 = 1;
+
 /// The same for programs.
 pub(super) fn to_json(settings: &[Setting], name: &str, digest: &Digest, unverified: &[String]) -> serde_json::Value {
     let settings: Vec<serde_json::Value> = settings
@@ -395,5 +398,5 @@ pub(super) fn to_json(settings: &[Setting], name: &str, digest: &Digest, unverif
             json!({ "path": setting.path, "value": setting.value, "origin": origin, "verified": setting.verified })
         })
         .collect();
-    json!({ "plan": name, "digest": digest.as_str(), "settings": settings, "unverified": unverified })
+    json!({ "version": JSON_VERSION, "plan": name, "digest": digest.as_str(), "settings": settings, "unverified": unverified })
 }

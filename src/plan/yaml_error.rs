@@ -66,12 +66,13 @@ fn without_location(text: &str) -> &str {
     text.find(" at line ").map_or(text, |at| &text[..at])
 }
 
-/// The tab that indents the line of the error or the one before, if there is one.
+/// The tab that indents the line of the error, the one before or the one after, if there is one.
 fn tab(text: &str, place: Place) -> Option<Place> {
     let before = text.get(..place.start).unwrap_or_default();
     let line = before.rfind('\n').map_or(0, |at| at + 1);
     let previous = before[..line.saturating_sub(1)].rfind('\n').map_or(0, |at| at + 1);
-    [line, previous].into_iter().find_map(|start| {
+    let next = text[line..].find('\n').map_or(line, |at| line + at + 1);
+    [line, previous, next].into_iter().find_map(|start| {
         let spaces = text[start..].bytes().take_while(|b| *b == b' ').count();
         let at = start + spaces;
         text[at..].starts_with('\t').then_some(Place { start: at, end: at + 1 })

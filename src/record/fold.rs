@@ -347,7 +347,7 @@ impl Record {
     /// them says the same.
     fn shipped_at(&self) -> Option<Timestamp> {
         let steps = self.steps.iter().filter(|s| s.step.phase.ships());
-        let succeeded = steps.map(|s| &s.end).all(|end| matches!(end, Some(StepEnd::Exited { code: 0 })));
+        let succeeded = steps.map(|s| &s.end).all(|end| end.as_ref().is_some_and(StepEnd::is_success));
         let came_back = self.published.iter().all(|p| p.pulled.as_ref().is_some_and(|back| back.digest == p.pushed.digest));
         // Where nothing was pushed, that must have been told.
         let is_told = |finding: &Finding| matches!(finding.rule, Rule::PushNotRehearsed | Rule::TargetNotVerified);

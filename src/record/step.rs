@@ -51,7 +51,7 @@ pub enum StepEnd {
     },
     /// It, or something it started, was ended for reaching the memory limit.
     OutOfMemory {
-        /// The exit code, 128 + n for signal n.
+        /// The exit code, 128 + n for signal n; 0 if the step made do without what was ended.
         code: i64,
     },
     /// It failed, and was refused a process or thread because it had as many as it may.
@@ -70,7 +70,7 @@ impl StepEnd {
     /// Whether the step did what it should.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        matches!(self, Self::Exited { code: 0 })
+        matches!(self, Self::Exited { code: 0 } | Self::OutOfMemory { code: 0 })
     }
 }
 
@@ -79,6 +79,7 @@ impl fmt::Display for StepEnd {
         match self {
             Self::Exited { code } => ExitCode(*code).fmt(f),
             Self::TimedOut { limit } => write!(f, "ended at its time limit of {}", Measure(*limit)),
+            Self::OutOfMemory { code: 0 } => f.write_str("went on without what was ended at the memory limit (exit code 0)"),
             Self::OutOfMemory { code } => write!(f, "ended at the memory limit ({})", ExitCode(*code)),
             Self::OutOfProcesses { code: Some(code) } => write!(f, "reached the limit of processes ({})", ExitCode(*code)),
             Self::OutOfProcesses { code: None } => f.write_str("reached the limit of processes, and was ended"),

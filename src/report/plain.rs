@@ -146,7 +146,7 @@ fn told(kind: &EventKind) -> Option<String> {
             format!("pushed {} ({} sent): {digest}", reference.one_line(), Bytes(*bytes))
         }
         EventKind::ImagePulled(PulledFacts { digest, bytes, target }) => {
-            format!("pulled back {} ({}), every digest right: {digest}", target.one_line(), Bytes(*bytes))
+            format!("pulled back for {} ({}), every digest right: {digest}", target.one_line(), Bytes(*bytes))
         }
         EventKind::PrimaryFound(found) => format!("primary path: {}, {}", found.place, words::count(found.parts.len(), "part")),
         EventKind::CutBegan(cut) => format!("cutting, for {} at most until {}", cut.who.one_line(), words::time(cut.until)),

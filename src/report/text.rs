@@ -1,18 +1,24 @@
 //! The last lines of a drill, in the order in which an engineer reads them: the answer, the time, what to fix first,
 //! where the time went, what was proved, and what is left.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::{
     lines::{BOLD, Layout, Lines, PLAIN, outcome_style, severity_style, verdict_style},
     primary,
     proofs::proofs,
     words,
 };
-use crate::record::{Exit, Finding, Measure, Mode, Outcome, PhaseRecord, Record, Restored, StepEnd, StepRecord, Text, Verdict};
+use crate::record::{
+    Exit, Finding, Measure, Mode, Outcome, Phase, PhaseRecord, Record, Restored, StepEnd, StepRecord, Text, Verdict,
+};
 
 /// Lines of evidence that are shown of each finding, and of output of each failed step: the last ones.
 const LINES_SHOWN: usize = 20;
 /// Steps that are named among the slowest.
-const STEPS_SHOWN: usize = 3;
+const PARTS_SHOWN: usize = 3;
 
 /// The report as lines of the given layout; `accept` is the weakest verdict that counts as success.
 #[must_use]
@@ -22,7 +28,7 @@ pub fn render(record: &Record, accept: Verdict, layout: Layout) -> String {
     findings(&mut lines, record);
     failed_steps(&mut lines, record);
     phases(&mut lines, record);
-    slowest_steps(&mut lines, record);
+    slowest_parts(&mut lines, record);
     proved(&mut lines, record);
     limits(&mut lines, record);
     primary_path(&mut lines, record);
@@ -90,7 +96,7 @@ fn phases(lines: &mut Lines, record: &Record) {
     if record.phases.is_empty() {
         return;
     }
-    lines.heading(&format!("Phases, slowest first (share of {})", Measure(words::total(record))));
+    lines.heading(&format!("Phases, slowest first (share of {}; they overlap)", Measure(words::total(record))));
     let mut slowest: Vec<&PhaseRecord> = record.phases.iter().collect();
     slowest.sort_by_key(|phase| std::cmp::Reverse(phase.took()));
     for phase in slowest {
@@ -105,21 +111,50 @@ fn phases(lines: &mut Lines, record: &Record) {
     }
 }
 
-fn slowest_steps(lines: &mut Lines, record: &Record) {
-    let mut slowest: Vec<&StepRecord> = record.steps.iter().filter(|step| step.took().is_some()).collect();
+/// The steps, and what lies between them and the ends of their phases: a room takes its time too.
+fn slowest_parts(lines: &mut Lines, record: &Record) {
+    let mut slowest: Vec<Part> = record.steps.iter().filter_map(Part::of_step).collect();
     if slowest.is_empty() {
         return;
     }
-    slowest.sort_by_key(|step| std::cmp::Reverse(step.took()));
-    lines.heading("Slowest steps");
-    for step in slowest.into_iter().take(STEPS_SHOWN) {
-        let took = step.took().unwrap_or_default();
-        let name = format!("  {:<14}", step.step.to_string());
-        let outcome = if step.end.as_ref().is_some_and(StepEnd::is_success) { Outcome::Passed } else { Outcome::Failed };
-        let time = format!("{:>9} {:>6}  $ ", Measure(took), words::share(took, record));
-        let word = format!("{:<7}", outcome.name());
+    for phase in &record.phases {
+        slowest.extend(Part::around_steps(phase, &record.steps));
+    }
+    slowest.sort_by_key(|part| std::cmp::Reverse(part.took));
+    lines.heading("Slowest parts");
+    for Part { name, outcome, took, what } in slowest.into_iter().take(PARTS_SHOWN) {
+        let time = format!("{:>9} {:>6}  ", Measure(took), words::share(took, record));
+        let (name, word) = (format!("  {name:<14}"), format!("{:<7}", outcome.name()));
         let labels = [(PLAIN, name.as_str()), (outcome_style(Some(&outcome)), &word), (PLAIN, &time)];
-        lines.hanging(&labels, &step.command.one_line());
+        lines.hanging(&labels, &what);
+    }
+}
+
+/// What took its time within a phase.
+struct Part {
+    name: String,
+    outcome: Outcome,
+    took: Duration,
+    what: String,
+}
+
+impl Part {
+    fn of_step(step: &StepRecord) -> Option<Self> {
+        let outcome = if step.end.as_ref().is_some_and(StepEnd::is_success) { Outcome::Passed } else { Outcome::Failed };
+        let what = format!("$ {}", step.command.one_line());
+        Some(Self { name: step.step.to_string(), outcome, took: step.took()?, what })
+    }
+
+    /// Before the first step of a phase, and after its last.
+    fn around_steps(phase: &PhaseRecord, steps: &[StepRecord]) -> Vec<Self> {
+        let of_it = || steps.iter().filter(|step| step.step.phase == phase.phase);
+        let part = |from: Option<Timestamp>, to: Option<Timestamp>, what: &str| {
+            let took = Duration::try_from(to?.duration_since(from?)).ok()?;
+            Some(Self { name: format!("{} room", phase.phase), outcome: Outcome::Passed, took, what: what.to_owned() })
+        };
+        let before = of_it().next().and_then(|first| part(phase.started, Some(first.started), "opened and filled"));
+        let after = of_it().last().and_then(|last| part(last.ended, phase.ended, "artifacts taken out"));
+        before.into_iter().chain(after.filter(|_| phase.phase == Phase::Build)).collect()
     }
 }
 

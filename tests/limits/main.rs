@@ -75,6 +75,17 @@ fn a_memory_hog_ends_at_its_limit_and_a_modest_step_does_not() {
 }
 
 #[test]
+fn a_part_of_a_pipe_that_the_memory_limit_ended_leaves_a_gap_though_the_step_went_on() {
+    let pipe = "head -c 300000000 /dev/zero | tr '\\0' x | { x=$(cat); echo ${#x}; } | cat";
+    on_every_spare("{ memory: 48MiB, disk: 8MiB, time: 2m }", &[pipe, MAKE], |name, ran| {
+        let ran = ran.ends(11, "degraded");
+        assert_eq!(ran.rules(), ["limit-reached"], "{name}");
+        let summary = ran.json["findings"][0]["summary"].as_str().unwrap();
+        assert!(summary.starts_with("build step 1") && summary.contains("`build.limits.memory` is 48.0 MiB"), "{summary}");
+    });
+}
+
+#[test]
 fn a_fork_bomb_ends_at_the_limit_of_processes_and_a_modest_step_does_not() {
     let limits = "{ pids: 48, disk: 8MiB, time: 2m }";
     let sleep = own_sleep();

@@ -53,22 +53,26 @@ async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
     let rights = if options.breaks == Some(Break::Registry) { Rights::ReadOnly } else { Rights::ReadWrite };
     let registry = Embedded::start(rights).await.map_err(|reason| Failure::failed("the demo's registry did not start", &reason))?;
     let image = match (&options.image, options.host) {
-        (Some(image), _) => Some(image.clone()),
-        (None, true) => None,
+        (Some(image), _) => Ok(image.clone()),
+        (None, true) => Err("as asked".to_owned()),
         (None, false) => known_image().await,
     };
     let parts = project::Parts {
         registry: &registry.address().to_string(),
         username: Embedded::USERNAME,
         password: registry.password().expose(),
-        image: image.as_deref(),
+        image: image.as_deref().ok(),
         breaks: options.breaks,
     };
     let plan_file = project::make(&folder, &parts)?;
     let events = options.outputs.events.clone().unwrap_or_else(|| folder.join("drill.jsonl"));
     let outputs = super::arguments::Outputs { events: Some(events.clone()), ..options.outputs.clone() };
     if !outputs.quiet {
-        output::result(&format!("A project, its mirror and a registry are in {}\n\n", folder.display()))?;
+        output::result(&format!("A project, its mirror and a registry are in {}\n", folder.display()))?;
+        output::result(&match &image {
+            Ok(image) => format!("It is built in a clean container of the image {image}\n\n"),
+            Err(reason) => format!("It is built on this machine, not in a clean container: {reason}\n\n"),
+        })?;
     }
     let loaded = load_plan(&plan_file)?;
     let (mode, builds, registries) = (Mode::Drill, Builds::Once, Registries::Here);
@@ -90,8 +94,8 @@ fn folder(options: &DemoOptions) -> Result<PathBuf, Failure> {
         .map_err(|reason| Failure::failed(format!("no folder could be made in `{}`", below.display()), &reason))
 }
 
-/// A well-known image, if an engine answers and has one.
-async fn known_image() -> Option<String> {
+/// A well-known image that an engine has, or why there is none.
+async fn known_image() -> Result<String, String> {
     let engine = container::Engine::new(Located::new(None, environment::surroundings(&[], PATIENCE)));
     for image in KNOWN_IMAGES {
         let plan = RoomPlan {
@@ -102,11 +106,11 @@ async fn known_image() -> Option<String> {
             writable: Vec::new(),
             limits: LOOK_LIMITS,
         };
-        if engine.look(&plan).await.ok()?.image.is_some() {
-            return Some(image.to_owned());
+        if engine.look(&plan).await.map_err(|reason| reason.to_string())?.image.is_some() {
+            return Ok(image.to_owned());
         }
     }
-    None
+    Err("the container engine has none of the well-known images; `--image NAME` names another".to_owned())
 }
 
 fn next(plan_file: &std::path::Path, events: &std::path::Path, broken: Option<Break>) -> String {

@@ -79,7 +79,8 @@ impl ContainerRoom {
     /// Tells the ends that a limit has brought about from others.
     async fn judge(&mut self, end: End, began: Counts) -> Result<StepEnd, SpareError> {
         let code = match end {
-            End::Exited(0) => return Ok(StepEnd::Exited { code: 0 }),
+            // Only a limit of memory ends parts of a step that then ends well, as in a pipe.
+            End::Exited(0) if self.plan.limits.memory.is_none() => return Ok(StepEnd::Exited { code: 0 }),
             End::Exited(code) => code,
             End::Gone => return self.judge_gone().await,
         };
@@ -88,6 +89,7 @@ impl ContainerRoom {
             Told::Usage(usage) if self.is_counted() && usage.counts.oom_kills > began.oom_kills => {
                 Ok(StepEnd::OutOfMemory { code })
             }
+            Told::Usage(_) if code == 0 => Ok(StepEnd::Exited { code }),
             Told::Usage(usage) if refused_since(&usage, began) => Ok(StepEnd::OutOfProcesses { code: Some(code) }),
             Told::Usage(usage) if usage.is_disk_full => Ok(StepEnd::OutOfDisk { code }),
             Told::Usage(_) => Ok(StepEnd::Exited { code }),

@@ -96,8 +96,8 @@ impl HostRoom {
             return StepEnd::OutOfDisk { code };
         }
         match code {
-            0 => StepEnd::Exited { code },
             _ if counts.oom_kills > began.oom_kills => StepEnd::OutOfMemory { code },
+            0 => StepEnd::Exited { code },
             _ if counts.refused > began.refused => StepEnd::OutOfProcesses { code: Some(code) },
             _ if self.watch.is_disk_full() => StepEnd::OutOfDisk { code },
             _ => StepEnd::Exited { code },

@@ -68,6 +68,11 @@ fn explain(error: &Error, keys: &Keys, own: Option<&Certificate>) -> Fault {
             format!("it does not speak TLS: {}", words(error)),
             "unset DOCKER_TLS_VERIFY for an engine without TLS, or correct the port",
         ),
+        // What is said before a connection is cut may get lost with it.
+        (None, Some(own)) if is_cut(cause) => Fault::new(
+            format!("it cut the connection, as an engine does that refuses the client certificate {own}: {}", words(error)),
+            valid_pair(&keys.own_place()),
+        ),
         // Some engines only cut the connection.
         (None, None) if is_cut(cause) => Fault::new(
             format!("it cut the connection, as an engine does that demands a client certificate: {}", words(error)),
@@ -85,13 +90,12 @@ fn refused(alert: AlertDescription, keys: &Keys, own: Option<&Certificate>) -> F
             format!("it demands a client certificate, and there is no `cert.pem` in {place} ({alert:?})"),
             format!("put `cert.pem` and `key.pem`, issued by the authority that the engine trusts, into {place}"),
         ),
-        Some(own) => Fault::new(
-            format!("it refuses the client certificate {own} ({alert:?})"),
-            format!(
-                "put a certificate that is valid now and issued by the authority that the engine trusts, with its key, into {place}"
-            ),
-        ),
+        Some(own) => Fault::new(format!("it refuses the client certificate {own} ({alert:?})"), valid_pair(&place)),
     }
+}
+
+fn valid_pair(place: &str) -> String {
+    format!("put a certificate that is valid now and issued by the authority that the engine trusts, with its key, into {place}")
 }
 
 fn is_about_ours(alert: AlertDescription) -> bool {
