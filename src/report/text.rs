@@ -153,7 +153,7 @@ impl Part {
             Some(Self { name: format!("{} room", phase.phase), outcome: Outcome::Passed, took, what: what.to_owned() })
         };
         let before = of_it().next().and_then(|first| part(phase.started, Some(first.started), "opened and filled"));
-        let after = of_it().last().and_then(|last| part(last.ended, phase.ended, "artifacts taken out"));
+        let after = of_it().next_back().and_then(|last| part(last.ended, phase.ended, "artifacts taken out"));
         before.into_iter().chain(after.filter(|_| phase.phase == Phase::Build)).collect()
     }
 }
