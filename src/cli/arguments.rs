@@ -16,13 +16,9 @@ pub(super) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-<<<<<<< HEAD
-Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship, or a finding at the gate · 11 degraded, or leftovers remain · \
-20 unknown · 30 the primary path may still be cut · 130, 143 interrupted, everything was given back
-=======
-Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship · 11 degraded, or leftovers remain · \
+Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship, or a finding at the gate · \
+11 degraded, or leftovers remain · \
 20 unknown · 30 the primary path may still be cut · 130, 143 interrupted, everything was given back or is listed
->>>>>>> d49c1b4 (Believe a registry by what it gives, push again what another drill took away, tell an empty artifact and a later record that cannot be read; heed SIGHUP)
 
 Start with `canship demo`, then `canship init` in a repository of yours, and `canship drill`.";
 
