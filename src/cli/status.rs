@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use super::{
     Failure,
     arguments::{StatusFormat, StatusOptions},
-    drill, history, network, output,
+    drill, environment, history, network, output,
     plan::load_plan,
 };
 use crate::{
     plan::Loaded,
-    record::{Demand, Exit, Mode, Names, Status},
+    record::{Demand, Exit, Mode, Names, Restored, Shelf, Status},
     report,
+    state::State,
 };
 
 pub(super) fn run(options: &StatusOptions) -> Result<Exit, Failure> {
@@ -35,7 +36,8 @@ async fn look_back(loaded: &Loaded, options: &StatusOptions) -> Result<Status, F
             .advise("remove that line, and drill"));
     };
     let now = Timestamp::now();
-    let shelf = kept.history.read(now).await.map_err(Failure::refused)?;
+    let mut shelf = kept.history.read(now).await.map_err(Failure::refused)?;
+    see_what_was_given_back(&mut shelf);
     let demand = Demand {
         now,
         max_age: options.max_age,
@@ -46,4 +48,17 @@ async fn look_back(loaded: &Loaded, options: &StatusOptions) -> Result<Status, F
     let (plan, place) = (options.plan.plan.to_string_lossy(), kept.history.place());
     let names = Names { release: &loaded.plan.release, plan: &plan, place: place.as_str(), spares: &spares, all: &all };
     Ok(Status::new(demand, shelf, names))
+}
+
+/// The record of a drill that died with the path cut ends there; whoever gave the path back has noted that on this machine.
+fn see_what_was_given_back(shelf: &mut Shelf) {
+    let mut cut = shelf.drills.iter_mut().filter(|drill| drill.restored == Restored::No).peekable();
+    if cut.peek().is_none() {
+        return;
+    }
+    // Without the notes it stays as the record has it.
+    let Ok(state) = State::open(environment::state().path) else { return };
+    for drill in cut.filter(|drill| state.was_given_back(&drill.drill)) {
+        drill.restored = Restored::Yes;
+    }
 }

@@ -52,7 +52,7 @@ pub(super) struct RawPlan {
     /// system's: for registries, git, and the tools of every step.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub(super) trust: Option<Vec<String>>,
-    /// The CI that usually ships (not verified by this version), and what it has released, to compare with.
+    /// The CI that usually ships, which a cut takes away, and what it has released, to compare with.
     pub(super) primary: Option<RawPrimary>,
     /// The spare paths. One clean room named `container` if absent.
     #[schemars(length(min = 1))]

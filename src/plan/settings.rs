@@ -224,9 +224,7 @@ impl List<'_> {
 
     fn primary(&mut self, plan: &Plan, at: &Cursor<'_>) {
         if let Some(primary) = &plan.primary {
-            let before = std::mem::replace(&mut self.verified, false);
             self.forge(primary, at);
-            self.verified = before;
         }
         for (index, release) in plan.released.iter().enumerate() {
             self.release(release, &at.key("artifacts").item(index));

@@ -98,7 +98,7 @@ fn checks(record: &Record) -> Option<String> {
 fn not_back(record: &Record) -> Option<String> {
     let one = |not: &NotBack| {
         let command = block(not.by_hand.as_str().lines());
-        format!("{}: {}\n\n{command}", prose(not.what.as_str()), prose(not.reason.as_str()))
+        format!("not back: {}: {}\n\n{command}", prose(not.what.as_str()), prose(not.reason.as_str()))
     };
     let all: Vec<_> = record.not_back.iter().map(one).collect();
     (!all.is_empty()).then(|| format!("### NOT GIVEN BACK: run in sh, with the token in CANSHIP_TOKEN\n\n{}", all.join("\n")))

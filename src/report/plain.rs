@@ -148,7 +148,10 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::ImagePulled(PulledFacts { digest, bytes, target }) => {
             format!("pulled back for {} ({}), every digest right: {digest}", target.one_line(), Bytes(*bytes))
         }
-        EventKind::PrimaryFound(found) => format!("primary path: {}, {}", found.place, words::count(found.parts.len(), "part")),
+        EventKind::PrimaryFound(found) => {
+            let place = Text::new(&found.place.to_string()).one_line();
+            format!("primary path: {place}, {}", words::count(found.parts.len(), "part"))
+        }
         EventKind::CutBegan(cut) => format!("cutting, for {} at most until {}", cut.who.one_line(), words::time(cut.until)),
         EventKind::TakenAway { control } => format!("off, read back: {}", Text::new(&control.to_string()).one_line()),
         EventKind::RunCancelled { run } => format!("cancelled: {}", run.one_line()),

@@ -1,7 +1,7 @@
 //! What every view says of the primary path: what was found of it, taken away, given back, and missed meanwhile.
 
 use super::words;
-use crate::record::{CutFacts, Measure, Missed, PartFacts, PrimaryRecord, Record, TakenRecord};
+use crate::record::{CutFacts, Measure, Missed, PartFacts, PrimaryRecord, Record, TakenRecord, Text};
 
 /// What was found of the path and what became of it, in sentences; nothing if the drill did not look at it.
 pub(super) fn lines(record: &Record) -> Vec<String> {
@@ -10,7 +10,7 @@ pub(super) fn lines(record: &Record) -> Vec<String> {
     lines.extend(primary.found.parts.iter().map(|part| of_part(part, primary)));
     lines.extend(primary.cancelled.iter().map(|run| format!("{} was cancelled, which nobody can give back", run.one_line())));
     lines.extend(primary.asked.map(|(requests, remaining)| asked(requests, remaining)));
-    lines
+    lines.iter().map(|line| Text::new(line).one_line()).collect()
 }
 
 /// What happened while it was away and started nothing, in sentences.
@@ -30,17 +30,16 @@ fn headline(primary: &PrimaryRecord) -> String {
 }
 
 fn of_part(PartFacts { control, state, left }: &PartFacts, primary: &PrimaryRecord) -> String {
-    let control_text = crate::record::Text::new(&control.to_string()).one_line();
     if let Some(reason) = left {
-        return format!("{control_text}: left as it was (`{}`), {}", control.word(state), reason.one_line());
+        return format!("{control}: left as it was (`{}`), {}", control.word(state), reason.one_line());
     }
     match primary.taken.iter().find(|taken| taken.control == *control) {
-        None => format!("{control_text}: `{}`, not taken away", control.word(state)),
+        None => format!("{control}: `{}`, not taken away", control.word(state)),
         Some(TakenRecord { off, back: Some(back), .. }) => {
             let away = std::time::Duration::try_from(back.duration_since(*off)).unwrap_or_default();
-            format!("{control_text}: away for {}, then given back as it was (`{}`), read back", Measure(away), control.word(state))
+            format!("{control}: away for {}, then given back as it was (`{}`), read back", Measure(away), control.word(state))
         }
-        Some(TakenRecord { back: None, .. }) => format!("{control_text}: taken away, NOT READ BACK AS GIVEN BACK"),
+        Some(TakenRecord { back: None, .. }) => format!("{control}: taken away, NOT READ BACK AS GIVEN BACK"),
     }
 }
 

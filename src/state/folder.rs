@@ -165,6 +165,23 @@ impl State {
         dead.remove()
     }
 
+    /// Notes that what a drill had cut, which lives no more or never lived here, is back.
+    ///
+    /// # Errors
+    /// The system does not let that be.
+    pub fn note_given_back(&self, drill: &DrillId) -> Result<(), StateError> {
+        let folder = self.given_back_folder();
+        make(&folder)?;
+        let path = folder.join(drill.as_str());
+        File::create(&path).map(drop).map_err(StateError::io("making", &path))
+    }
+
+    /// Whether what this drill had cut was given back without it, as far as this machine knows.
+    #[must_use]
+    pub fn was_given_back(&self, drill: &DrillId) -> bool {
+        self.given_back_folder().join(drill.as_str()).is_file()
+    }
+
     /// Those that are buried; forgets those that have been for long.
     fn buried(&self, now: Timestamp) -> Result<BTreeSet<DrillId>, StateError> {
         let folder = self.buried_folder();
@@ -195,6 +212,11 @@ impl State {
 
     fn drills_folder(&self) -> PathBuf {
         self.root.join("drills")
+    }
+
+    /// As old as the records are whose drills it names: nothing of it is ever forgotten.
+    fn given_back_folder(&self) -> PathBuf {
+        self.root.join("given-back")
     }
 
     fn buried_folder(&self) -> PathBuf {

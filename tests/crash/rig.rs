@@ -147,10 +147,14 @@ impl Machine {
     }
 
     pub(crate) fn kill_watchdogs(&self) {
-        for pid in self.watchdogs() {
-            kill_process(pid, Signal::KILL).unwrap_or_default();
-        }
+        self.signal_watchdogs(Signal::KILL);
         self.await_watchdogs();
+    }
+
+    pub(crate) fn signal_watchdogs(&self, signal: Signal) {
+        for pid in self.watchdogs() {
+            kill_process(pid, signal).unwrap_or_default();
+        }
     }
 
     /// Whether a watchdog runs.
@@ -160,8 +164,17 @@ impl Machine {
 
     /// What watchdogs have told.
     pub(crate) fn log(&self) -> String {
+        self.of_drills("watchdog.log")
+    }
+
+    /// What drills have noted.
+    pub(crate) fn journal(&self) -> String {
+        self.of_drills("journal.jsonl")
+    }
+
+    fn of_drills(&self, file: &str) -> String {
         let drills = fs::read_dir(self.state().join("canship/drills")).into_iter().flatten().flatten();
-        drills.map(|entry| fs::read_to_string(entry.path().join("watchdog.log")).unwrap_or_default()).collect()
+        drills.map(|entry| fs::read_to_string(entry.path().join(file)).unwrap_or_default()).collect()
     }
 
     /// Takes away all that this machine knows.
@@ -206,6 +219,19 @@ impl<F: Forge> Rig<F> {
     /// A drill that cuts, ready to be started.
     pub(crate) fn drill(&self) -> Command {
         self.with_plan(&self.machine, &["drill", "--cut", "--yes"])
+    }
+
+    /// The same drill, to which a file that may not grow is an error, as a full disk is: else it would be its death.
+    pub(crate) fn drill_that_sees_a_full_disk(&self) -> Command {
+        let drill = self.drill();
+        let mut command = Command::new("env");
+        command.arg("--ignore-signal=XFSZ").arg(drill.get_program()).args(drill.get_args());
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(drill.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(folder) = drill.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command
     }
 
     pub(crate) fn with_plan(&self, machine: &Machine, arguments: &[&str]) -> Command {

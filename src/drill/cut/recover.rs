@@ -77,10 +77,10 @@ pub async fn recover(
 ) -> Result<Outcome, StateError> {
     let wire = Wire::new(forge, api);
     let drills = state.drills(now())?;
-    Ok(at_place(&wire, &drills, foreign, tell).await)
+    Ok(at_place(&wire, (state, &drills), foreign, tell).await)
 }
 
-async fn at_place(wire: &Wire, drills: &Drills, foreign: Foreign, tell: &(dyn Fn(Seen) + Sync)) -> Outcome {
+async fn at_place(wire: &Wire, (state, drills): (&State, &Drills), foreign: Foreign, tell: &(dyn Fn(Seen) + Sync)) -> Outcome {
     let mut outcome = Outcome::AllBack;
     let place = wire.forge.place();
     for damaged in &drills.damaged {
@@ -88,7 +88,7 @@ async fn at_place(wire: &Wire, drills: &Drills, foreign: Foreign, tell: &(dyn Fn
         outcome = Outcome::NotAllBack;
     }
     for dead in &drills.dead {
-        if !here(dead, wire, tell).await {
+        if !here((state, dead), wire, tell).await {
             outcome = Outcome::NotAllBack;
         }
         for not in elsewhere(dead, place) {
@@ -100,7 +100,7 @@ async fn at_place(wire: &Wire, drills: &Drills, foreign: Foreign, tell: &(dyn Fn
         Ok(Held::Nobody) => {}
         Ok(Held::By(lease)) => match of_lease(&lease, drills, foreign) {
             Some(alive) => tell(Seen::Alive(alive)),
-            None if by_lease(&lease, wire, tell).await => {}
+            None if by_lease((state, &lease), wire, tell).await => {}
             None => outcome = Outcome::NotAllBack,
         },
         Ok(held @ Held::Unreadable { .. }) => {
@@ -119,7 +119,7 @@ async fn at_place(wire: &Wire, drills: &Drills, foreign: Foreign, tell: &(dyn Fn
 }
 
 /// By the journal of a drill of this machine that is dead.
-async fn here(dead: &Dead, wire: &Wire, tell: &(dyn Fn(Seen) + Sync)) -> bool {
+async fn here((state, dead): (&State, &Dead), wire: &Wire, tell: &(dyn Fn(Seen) + Sync)) -> bool {
     let place = wire.forge.place();
     let at_place = |item: &Item| matches!(item, Item::Cut { place: at, .. } | Item::Lease { place: at, .. } if at == place);
     let entries: Vec<&(Entry, Item)> = dead.items().iter().filter(|(_, item)| at_place(item)).collect();
@@ -146,6 +146,7 @@ async fn here(dead: &Dead, wire: &Wire, tell: &(dyn Fn(Seen) + Sync)) -> bool {
         for (entry, _) in &entries {
             dead.gone(*entry);
         }
+        drop(state.note_given_back(dead.drill()));
     }
     given
 }
@@ -170,8 +171,12 @@ async fn was_given_back(wire: &Wire, controls: &[Control], (cut_by, tell): (&str
 }
 
 /// By a lease, whosever it is.
-async fn by_lease(lease: &Lease, wire: &Wire, tell: &(dyn Fn(Seen) + Sync)) -> bool {
-    give_back(wire, &lease.drill, lease.was_on.clone(), (&lease.cut_by(), tell)).await
+async fn by_lease((state, lease): (&State, &Lease), wire: &Wire, tell: &(dyn Fn(Seen) + Sync)) -> bool {
+    let given = give_back(wire, &lease.drill, lease.was_on.clone(), (&lease.cut_by(), tell)).await;
+    if given {
+        drop(state.note_given_back(&lease.drill));
+    }
+    given
 }
 
 async fn give_back(wire: &Wire, drill: &DrillId, was_on: Vec<Control>, (cut_by, tell): (&str, &(dyn Fn(Seen) + Sync))) -> bool {
@@ -237,12 +242,14 @@ impl Lease {
     }
 }
 
-/// Strikes out of the journal of a dead drill what was given back; best effort, since it may be given back twice.
+/// Strikes out of the journal of a dead drill what was given back, and notes that; best effort, since it may be given back
+/// twice.
 pub(super) fn strike(state: &State, drill: &DrillId, now: Timestamp) {
     let Ok(drills) = state.drills(now) else { return };
     for dead in drills.dead.iter().filter(|dead| dead.drill() == drill) {
         let cut = dead.items().iter().filter(|(_, item)| matches!(item, Item::Cut { .. } | Item::Lease { .. }));
         cut.for_each(|(entry, _)| dead.gone(*entry));
+        drop(state.note_given_back(drill));
     }
 }
 

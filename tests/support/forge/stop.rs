@@ -63,6 +63,15 @@ impl Stop {
         state.held.first().cloned().unwrap_or_else(|| panic!("no such call came: {:?}", state.when))
     }
 
+    /// Waits, on the test's own thread, until so many calls are held.
+    #[track_caller]
+    pub(crate) fn reached_times(&self, count: usize) {
+        let few = |state: &mut State| state.held.len() < count;
+        let state = self.inner.state.lock().unwrap();
+        let (state, waited) = self.inner.more.wait_timeout_while(state, Duration::from_mins(2), few).unwrap();
+        assert!(!waited.timed_out(), "{} of {count} such calls came: {:?}", state.held.len(), state.when);
+    }
+
     /// Waits until a call is held, or this process has ended without one.
     pub(crate) fn reached_by(&self, child: &mut Child) -> Option<Call> {
         loop {
