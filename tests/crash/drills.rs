@@ -373,3 +373,17 @@ fn a_workflow_whose_call_stalls_holds_up_none_of_the_others() {
     let ran = ends(end(drill), 20);
     rig.assert_as_before(&ran.stdout);
 }
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a figure to read, which no machine has to reach")]
+fn a_restore_of_twenty_workflows_is_timed_against_a_forge_that_takes_200_ms() {
+    let (rig, drill, last) = twenty();
+    rig.forge.trouble(When::always(), Trouble::Slow(std::time::Duration::from_millis(200)));
+    last.go_on();
+    let ran = ends(end(drill), 20);
+    rig.assert_as_before(&ran.stdout);
+    let calls = rig.forge.calls();
+    let enabled: Vec<_> = calls.iter().rev().filter(|call| call.path.contains("/enable")).take(20).collect();
+    let took = enabled[0].answered.unwrap().duration_since(enabled[19].arrived);
+    eprintln!("20 workflows were given back in {took:.1?} by a forge that takes 200 ms for each answer");
+}

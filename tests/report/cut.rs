@@ -85,8 +85,13 @@ pub(crate) fn still_cut() -> Drill {
     ])
 }
 
-/// Every kind of event of a cut, with this wherever a text from outside can stand.
-pub(crate) fn kinds(text: &Text) -> Vec<EventKind> {
+/// A drill in which every kind of event happens, those of a cut too, each with `text` wherever a text from outside can stand.
+pub(crate) fn everything(text: &str) -> Drill {
+    let is_cleaned = |kind: &EventKind| matches!(kind, EventKind::Cleaned(_));
+    just_before(drills::everything(text), is_cleaned, kinds(&Text::new(text)))
+}
+
+fn kinds(text: &Text) -> Vec<EventKind> {
     let text = || text.clone();
     let control = || Control::Workflow { id: 1, path: text(), name: text() };
     let part = |state, left| PartFacts { control: control(), state, left };

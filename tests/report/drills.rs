@@ -29,11 +29,6 @@ impl Drill {
         self
     }
 
-    /// These happen, one after another.
-    fn all(self, kinds: Vec<EventKind>) -> Self {
-        kinds.into_iter().fold(self, |drill, kind| drill.after(1, kind))
-    }
-
     fn phase(self, phase: Phase, millis: i64, outcome: Outcome) -> Self {
         self.after(0, EventKind::PhaseStarted { phase }).after(millis, EventKind::PhaseFinished { phase, outcome })
     }
@@ -472,7 +467,6 @@ pub(crate) fn everything(text: &str) -> Drill {
         .after(1, EventKind::Found(finding))
         .after(1, EventKind::Found(gap))
         .after(1, EventKind::Limited { limit: text() })
-        .all(super::cut::kinds(&text()))
         .after(1, EventKind::Cleaned(Cleaning::Gone { what: text() }))
         .after(1, EventKind::Cleaned(Cleaning::Left(leftover)))
         .after(1, EventKind::Interrupted { signal: Signal::Sigterm })

@@ -11,7 +11,7 @@ use comrak::{Arena, Options, nodes::NodeValue, parse_document};
 use proptest::prelude::*;
 use quick_junit::Report;
 
-use super::{drills::everything, live::Shared};
+use super::{cut::everything, live::Shared};
 
 /// Pieces of what somebody would try, and anything at all.
 fn text() -> impl Strategy<Value = String> {

@@ -52,7 +52,7 @@ fn a_report_made_later_from_the_log_has_the_same_bytes() {
 
 #[test]
 fn every_kind_of_event_comes_back_from_the_log_as_it_was() {
-    let events = drills::everything("a `text` | \"with\" ## ::marks\nand lines").events;
+    let events = super::cut::everything("a `text` | \"with\" ## ::marks\nand lines").events;
     for event in &events {
         let json = serde_json::to_string(event).unwrap();
         assert_eq!(&serde_json::from_str::<Event>(&json).unwrap(), event, "{json}");
