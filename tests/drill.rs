@@ -295,14 +295,14 @@ fn an_unknown_spare_is_refused_with_the_names_there_are() {
 }
 
 #[test]
-fn a_spare_of_a_kind_that_cannot_be_drilled_yet_is_refused_not_guessed() {
+fn a_spare_runner_without_a_forge_to_ask_is_refused_with_its_place() {
     let services = Services::get();
     let plan =
         Plan { spare: "{ name: other, runner: { labels: [spare], workflow: spare.yml } }".into(), ..Plan::on_host(&services) };
     let project = Project::new(&plan);
     let ran = Canship::drill(&project).run_as_is();
-    assert_eq!(ran.code, Some(20), "{}", ran.stderr);
-    assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`primary.github` or `primary.gitlab`"), "{}", ran.stderr);
 }
 
 fn run_on(on: On, test: fn(On)) {

@@ -167,7 +167,6 @@ fn what_this_version_does_not_verify_is_said() {
         str![[r#"
 `build.needs`: this version does not verify which hosts the build reaches
 `publish[1]`: this version cannot drill `crate: acme-api`
-`spares[2]`: this version cannot drill a spare runner
 `outages`: this version does not cut the network off
 `people`: this version does not verify who may release
 "#]]
@@ -297,7 +296,12 @@ fn times_and_sizes_need_their_unit() {
         (build("limits: { disk: §99999999999TiB }"), "this is no size"),
         (build("limits: { disk: §0B }"), "must be more than nothing"),
         (build("smoke: [{ run: x, time: §5 }]"), "`build.smoke[0].time`"),
-        (top("spares: [{ name: a, runner: { labels: [b], workflow: c, pick_up: §9 } }]"), "write `9m`"),
+        (
+            top(
+                "primary: { gitlab: { project: a/b, token: T } }\nsecrets: { T: { env: T } }\nspares: [{ name: a, runner: { labels: [b], workflow: c, pick_up: §9 } }]",
+            ),
+            "write `9m`",
+        ),
     ]);
     let limits = parse(&build("limits: { memory: 500MB, disk: 20G, cpus: 1.5, time: 1h30m }")).plan.build.limits;
     assert_eq!((limits.memory, limits.disk, limits.cpus), (Some(500_000_000), 20 << 30, Some(1.5)));

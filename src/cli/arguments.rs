@@ -7,6 +7,8 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser as _},
 };
 
+use crate::record::Nonce;
+
 /// Can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 #[derive(Debug, Parser)]
 #[command(name = "canship", version, about, long_about = None, after_help = AFTER_HELP, max_term_width = 100)]
@@ -70,6 +72,9 @@ pub(super) struct DrillOptions {
     /// Read no credential that can push: builds and runs, and says what that does not prove; the answer is never yes
     #[arg(long)]
     pub(super) rehearse: bool,
+    /// Drill for a drill elsewhere that gave this nonce: what is pushed stays for that one to read back and delete
+    #[arg(long, value_name = "NONCE", conflicts_with_all = ["rehearse", "cut", "twice"])]
+    pub(super) nonce: Option<Nonce>,
     #[command(flatten)]
     pub(super) cut: CutOptions,
     #[command(flatten)]

@@ -18,12 +18,12 @@ use super::{
     plan::load_plan,
 };
 use crate::{
-    drill::{self, Builds, Interrupts, Registries, Setup},
+    drill::{self, Builder, Builds, Interrupts, Registries, Setup},
     history::log::LogSink,
     plan::{self, Loaded, SpareKind},
-    record::{Exit, Mode, Record, Sink, Verdict},
+    record::{Exit, Mode, Nonce, Record, Sink, Verdict},
     report::{self, Format, terminal},
-    spare::{Spare, container, host},
+    spare::{container, host},
 };
 
 /// What to drill and where to tell of it.
@@ -34,6 +34,8 @@ pub(super) struct Order<'o> {
     pub(super) spare: Option<&'o str>,
     pub(super) mode: Mode,
     pub(super) builds: Builds,
+    /// By which a drill elsewhere asks for this one.
+    pub(super) nonce: Option<Nonce>,
     /// Whether the primary path is cut, and whether that is asked.
     pub(super) cut: Option<Asking>,
     pub(super) outputs: &'o Outputs,
@@ -52,6 +54,7 @@ pub(super) fn run(options: &DrillOptions) -> Result<Exit, Failure> {
         spare: options.spare.as_deref(),
         mode: if options.rehearse { Mode::Rehearsal } else { Mode::Drill },
         builds: if options.twice { Builds::Twice } else { Builds::Once },
+        nonce: options.nonce.clone(),
         cut: options.cut.cut.then_some(asking),
         outputs: &options.outputs,
         registries: Registries::Elsewhere,
@@ -78,6 +81,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let place = Place::open(&order.loaded.plan)?;
     let cut = order.cut.map(|asking| cut::order(&order.loaded, &place.state, asking)).transpose()?;
     let builder = builder(&spare, &order, place.root())?;
+    let nonce = order.nonce.clone();
     let interrupts =
         Interrupts::listen().map_err(|reason| Failure::failed("signals cannot be caught; nothing was changed", &reason))?;
     let kept = history::of_plan(&order.loaded, order.mode, &network).await;
@@ -110,6 +114,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         more_secrets,
         mode: order.mode,
         builds: order.builds,
+        nonce,
         forges,
         cut,
         notes: place::makeshift().into_iter().chain(unread).chain(about_cut).collect(),
@@ -163,7 +168,8 @@ fn refuse_access(spare: &plan::Spare, plan: &plan::Plan) -> Result<(), Failure> 
         {
             Err(refused("ssh uses the keys of the user"))
         }
-        SpareKind::Container { .. } | SpareKind::Runner { .. } => Ok(()),
+        SpareKind::Runner { .. } => Err(refused("the drill on the runner publishes")),
+        SpareKind::Container { .. } => Ok(()),
     }
 }
 
@@ -184,7 +190,7 @@ fn uncut(order: &Order<'_>) -> Option<String> {
 }
 
 /// What builds on the spare; refuses what this version cannot drill rather than to prove nothing.
-fn builder(spare: &plan::Spare, order: &Order<'_>, workspace: &Path) -> Result<Arc<dyn Spare>, Failure> {
+fn builder(spare: &plan::Spare, order: &Order<'_>, workspace: &Path) -> Result<Builder, Failure> {
     match &spare.kind {
         SpareKind::Host if order.loaded.plan.build.released_image().is_some() => Err(Failure::refused(format!(
             "the drill did not start and nothing was changed: the image of the plan's `dockerfile:` is the release, and the host \
@@ -193,14 +199,20 @@ fn builder(spare: &plan::Spare, order: &Order<'_>, workspace: &Path) -> Result<A
         ))
         .advise("name a spare of kind `container` with --spare")),
         SpareKind::Container { engine } => {
-            Ok(Arc::new(container::Engine::new(place::locate(engine.as_deref(), &order.loaded.plan, order.mode))))
+            let engine = container::Engine::new(place::locate(engine.as_deref(), &order.loaded.plan, order.mode));
+            Ok(Builder::Rooms(Arc::new(engine)))
         }
-        SpareKind::Host => Ok(Arc::new(host::Host::new(workspace, environment::path()))),
-        SpareKind::Runner { .. } => Err(Failure::refused(format!(
-            "the drill did not start and nothing was changed: this version cannot drill the spare runner `{}`",
-            spare.name
-        ))
-        .advise("name a spare of kind `container` or `host` with --spare")),
+        SpareKind::Host => Ok(Builder::Rooms(Arc::new(host::Host::new(workspace, environment::path())))),
+        SpareKind::Runner { labels, workflow, pick_up, poll } => match (order.builds, &order.nonce) {
+            (Builds::Once, None) => Ok(Builder::Runner(drill::Order {
+                labels: labels.clone(),
+                workflow: workflow.clone(),
+                pick_up: *pick_up,
+                poll: *poll,
+            })),
+            _ => Err(Failure::invalid(format!("the spare `{}` is a runner of the forge, which drills by itself", spare.name))
+                .advise("leave out --twice and --nonce, or name another spare with --spare")),
+        },
     }
 }
 

@@ -7,10 +7,11 @@ use futures_util::future::join_all;
 
 use super::{Drill, outside::Outside, rehearsal, scope::Scope, vault::Vault};
 use crate::{
-    plan::{OciTarget, TagAt, Target},
+    plan::{OciTarget, SecretName, TagAt, Target},
     probe,
     record::{CheckKind, EventKind, Finding, Phase, Rule},
     registry::{self, Client, Role},
+    secret::Secret,
     spare::{RoomPlan, Spare},
 };
 
@@ -19,7 +20,7 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
     drill
         .phase(Phase::Probe, async |scope| {
             // Secrets come first, beside nothing that could print one of them.
-            let vault = Arc::new(Vault::new(secrets(drill, scope).await, &drill.more_secrets));
+            let vault = Arc::new(Vault::new(secrets(drill, scope, Release(drill)).await, &drill.more_secrets));
             drill.bus.scrub_with(vault.scrubber());
             drill.journal.scrub_with(vault.scrubber());
             drop(drill.board.vault.set(Arc::clone(&vault)));
@@ -47,13 +48,35 @@ fn short_of_proxy(variable: &str) -> Finding {
     Finding::new(Rule::SecretTooShort, Phase::Probe, summary, "use a longer password at the proxy")
 }
 
-async fn secrets(drill: &Drill, scope: &Scope) -> BTreeMap<crate::plan::SecretName, crate::secret::Secret> {
-    let read = drill.plan.secrets.iter().filter(|(name, _)| drill.reads(name) && !drill.plan.only_history_needs(name));
+/// Which secrets are read, and what it means that one is missing.
+pub(super) trait Wants {
+    fn wants(&self, name: &SecretName) -> bool;
+
+    fn weigh(&self, _name: &SecretName, missing: Finding) -> Finding {
+        missing
+    }
+}
+
+/// Everything that a release on this machine needs.
+struct Release<'d>(&'d Drill);
+
+impl Wants for Release<'_> {
+    fn wants(&self, name: &SecretName) -> bool {
+        let asked_for = self.0.nonce.is_some();
+        let plan = &self.0.plan;
+        self.0.reads(name) && !plan.only_history_needs(name) && !(asked_for && plan.only_forge_needs(name))
+    }
+}
+
+/// Reads those that are wanted, and tells those that are missing.
+pub(super) async fn secrets(drill: &Drill, scope: &Scope, wants: impl Wants) -> BTreeMap<SecretName, Secret> {
+    let read = drill.plan.secrets.iter().filter(|(name, _)| wants.wants(name));
+    let wants = &wants;
     let reads = read.map(|(name, source)| {
-        scope.check(CheckKind::Secret, name.as_str(), async |check| match probe::secret(name, source, &drill.folder).await {
+        scope.check(CheckKind::Secret, name.as_str(), async move |check| match probe::secret(name, source, &drill.folder).await {
             Ok(value) => Some((name.clone(), value)),
             Err(finding) => {
-                check.found(finding);
+                check.found(wants.weigh(name, finding));
                 None
             }
         })

@@ -7,8 +7,9 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 
 use super::{
     Drill,
-    outside::Outside,
+    outside::{Outside, Parts},
     rooms::{Closing, Rooms},
+    runner::Abroad,
     scope::Scope,
 };
 use crate::{
@@ -31,12 +32,17 @@ struct Task {
 }
 
 /// Cleans; a second signal ends the wait, and what may still be there is then named.
-pub(super) async fn clean(drill: &Drill, rooms: Rooms, outside: Outside) {
+pub(super) async fn clean(drill: &Drill, rooms: Option<Rooms>, outside: Outside) {
     let scope = Scope::phase(&drill.bus, Phase::Clean);
-    let (tag, registries) = outside.into_parts();
-    let tasks = rooms.into_closing().into_iter().map(close);
+    let Parts { tag, mut registries, promised, run } = outside.into_parts();
+    if has_kept_promise(drill) {
+        hand_over(&scope, &promised);
+    } else {
+        registries.extend(promised);
+    }
+    let tasks = rooms.into_iter().flat_map(Rooms::into_closing).map(close);
     let tag = tag.map(|(entry, tag)| remove_tag(Arc::clone(&drill.journal), entry, tag));
-    let tasks = tasks.chain(tag).chain(registries.into_iter().map(empty));
+    let tasks = tasks.chain(tag).chain(registries.into_iter().map(empty)).chain(run.map(end_run));
 
     let mut undone = Vec::new();
     let mut running: FuturesUnordered<_> = tasks
@@ -65,6 +71,25 @@ pub(super) async fn clean(drill: &Drill, rooms: Rooms, outside: Outside) {
         }
     }
     scope.finish();
+}
+
+/// Whether whoever asked for the drill gets what it was promised: only then it reads that back, and deletes it.
+fn has_kept_promise(drill: &Drill) -> bool {
+    drill.interrupts.which().is_none() && drill.bus.record().is_some_and(|record| record.time_to_ship.is_some())
+}
+
+/// What stays for whoever asked. The journal keeps it: should nobody delete it, the next cleaning on this machine does.
+fn hand_over(scope: &Scope, promised: &[Client]) {
+    for client in promised {
+        let left = client.left(&client.ledger(), "").into_iter().map(|left| left.what);
+        let what = left.map(|what| what.to_string()).collect::<Vec<_>>().join(", ");
+        scope.emit(EventKind::HandedOver { what: what.into() });
+    }
+}
+
+fn end_run(run: Abroad) -> Task {
+    let (what, remedy) = run.named();
+    Task { left: Box::new(one(what, remedy)), work: async move { run.end().await.into_iter().collect() }.boxed() }
 }
 
 /// One leftover of which all but the reason is known.

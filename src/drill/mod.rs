@@ -34,6 +34,7 @@ mod publish;
 mod rehearsal;
 mod repeat;
 mod rooms;
+mod runner;
 mod scope;
 mod ship;
 mod smoke;
@@ -55,6 +56,7 @@ use self::{
     leftovers::Surroundings,
     outside::Outside,
     rooms::{Purpose, Rooms},
+    runner::Runner,
     scope::Scope,
 };
 use crate::{
@@ -62,8 +64,8 @@ use crate::{
     plan::{self, Loaded, Plan},
     probe,
     record::{
-        DrillFacts, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Phase, Record, Rule, Seal, Sink, SpareFacts,
-        SpareKind,
+        DrillFacts, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Nonce, Phase, Record, Rule, Seal, Sink,
+        SpareFacts, SpareKind,
     },
     secret::{Scrubber, Secret},
     source::Git,
@@ -73,6 +75,7 @@ use crate::{
 
 pub use deadline::{deadline, new_id};
 pub use interrupt::Interrupts;
+pub use runner::Order;
 
 /// Everything a drill needs, chosen by the command line.
 pub struct Setup {
@@ -83,7 +86,7 @@ pub struct Setup {
     /// The spare to drill: one of the plan's.
     pub spare: plan::Spare,
     /// What builds there.
-    pub builder: Arc<dyn Spare>,
+    pub builder: Builder,
     /// The git of this machine.
     pub git: Git,
     /// How servers are reached.
@@ -106,6 +109,8 @@ pub struct Setup {
     pub mode: Mode,
     /// How often it is built.
     pub builds: Builds,
+    /// By which a drill elsewhere asked for this one: what is pushed is left for that one to read back and delete.
+    pub nonce: Option<Nonce>,
     /// How forges are reached.
     pub forges: Forges,
     /// How the primary path is taken away; none if it is not.
@@ -114,6 +119,14 @@ pub struct Setup {
     pub more_secrets: Vec<Secret>,
     /// What is known beforehand that this drill can never prove, each in a sentence.
     pub notes: Vec<String>,
+}
+
+/// What builds a release.
+pub enum Builder {
+    /// Rooms that this process opens.
+    Rooms(Arc<dyn Spare>),
+    /// A runner of the forge, on which canship drills in turn.
+    Runner(Order),
 }
 
 /// How often a drill builds.
@@ -159,6 +172,7 @@ struct Drill {
     interrupts: Interrupts,
     mode: Mode,
     builds: Builds,
+    nonce: Option<Nonce>,
     forges: Forges,
     state: State,
     more_secrets: Vec<Secret>,
@@ -195,7 +209,8 @@ pub async fn run(setup: Setup) -> Option<Done> {
     bus.emit(EventKind::DrillStarted(facts));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, forges, more_secrets, .. } = setup;
+    let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, nonce, forges, more_secrets, .. } =
+        setup;
     let ways = ways::of(&network, &setup.spare.kind);
     let drill = Drill {
         journal,
@@ -211,6 +226,7 @@ pub async fn run(setup: Setup) -> Option<Done> {
         interrupts,
         mode,
         builds,
+        nonce,
         forges,
         state: setup.surroundings.state.clone(),
         more_secrets,
@@ -219,7 +235,10 @@ pub async fn run(setup: Setup) -> Option<Done> {
 
     let ended = CancellationToken::new();
     let drilling = async {
-        Box::pin(phases(&drill, (&setup.builder, setup.registries), cut.as_ref(), setup.notes)).await;
+        match &setup.builder {
+            Builder::Rooms(builder) => Box::pin(phases(&drill, (builder, setup.registries), cut.as_ref(), setup.notes)).await,
+            Builder::Runner(order) => Box::pin(phases_on_runner(&drill, order, cut.as_ref(), setup.notes)).await,
+        }
         ended.cancel();
     };
     tokio::join!(prepare::prepare(&drill, &setup.surroundings, &ended), drilling);
@@ -227,26 +246,64 @@ pub async fn run(setup: Setup) -> Option<Done> {
     Some(Done { record: drill.bus.record()?, broken_sinks: drill.bus.broken_sinks() })
 }
 
-/// Runs all phases but that which cleans up after earlier drills.
+/// Runs all phases but that which cleans up after earlier drills, in rooms.
 async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registries), cut: Option<&Cut>, notes: Vec<String>) {
     let rooms = Rooms::new(drill, Arc::clone(builder));
     let room = rooms::plan(drill, Purpose::Build);
     let outside = Outside::new(Arc::clone(&drill.journal), registries);
-    let shipping =
-        async { tokio::join!(access::probe(drill, &outside, (&**builder, &room)), cut_and_ship(drill, cut, &rooms, &outside)) };
     // Boxed: together they would make a large future of this one.
-    deadline::within(drill, Box::pin(shipping)).await;
-    let mut told = tell_signal(drill);
+    let work = Box::pin(async {
+        let ship = cut_and(drill, cut, ship::ship(drill, &rooms, &outside), ship::skip_all);
+        tokio::join!(access::probe(drill, &outside, (&**builder, &room)), ship);
+    });
+    let told = work_and_give_back(drill, cut, work).await;
+    limits::tell(drill, &**builder, (&room, notes));
+    clean_up(drill, told, clean::clean(drill, Some(rooms), outside)).await;
+}
+
+/// The same on a spare runner.
+async fn phases_on_runner(drill: &Drill, order: &Order, cut: Option<&Cut>, notes: Vec<String>) {
+    let runner = Runner::new(order.clone());
+    let outside = Outside::new(Arc::clone(&drill.journal), Registries::Elsewhere);
+    let work = Box::pin(async {
+        let ship = cut_and(drill, cut, runner::ship(drill, &runner, &outside), runner::skip_all);
+        tokio::join!(runner::probe(drill, &runner), ship);
+    });
+    let told = work_and_give_back(drill, cut, work).await;
+    runner::limits(drill, notes);
+    clean_up(drill, told, clean::clean(drill, None, outside)).await;
+}
+
+/// Ships, once the primary path is away if that is asked for.
+async fn cut_and(drill: &Drill, cut: Option<&Cut>, ship: impl Future<Output = ()>, skip_all: fn(&Drill, &str)) {
+    let Some(cut) = cut else { return ship.await };
+    let work = async {
+        if cut::take(drill, cut).await {
+            ship.await;
+        } else {
+            skip_all(drill, "the primary path is not cut");
+        }
+    };
+    Box::pin(cut::guard(drill, cut, work)).await;
+}
+
+/// Does the work, gives back what was cut for it, and judges the time it took. Whether a signal was told.
+async fn work_and_give_back(drill: &Drill, cut: Option<&Cut>, work: impl Future<Output = ()>) -> bool {
+    deadline::within(drill, work).await;
+    let told = tell_signal(drill);
     if let Some(cut) = cut {
         Box::pin(cut::restore(drill, cut)).await;
     }
     judge_time(drill);
     judge_certificates(drill);
-    limits::tell(drill, &**builder, (&room, notes));
-    told = told || tell_signal(drill);
+    told
+}
+
+/// Cleans; a signal is told as soon as it comes: whoever sent it waits for cleaning to end.
+async fn clean_up(drill: &Drill, told: bool, clean: impl Future<Output = ()>) {
+    let mut told = told || tell_signal(drill);
     {
-        let mut cleaned = pin!(clean::clean(drill, rooms, outside));
-        // A signal is told as soon as it comes: whoever sent it waits for cleaning to end.
+        let mut cleaned = pin!(clean);
         tokio::select! {
             () = &mut cleaned => {}
             () = drill.interrupts.came(), if !told => {
@@ -258,19 +315,6 @@ async fn phases(drill: &Drill, (builder, registries): (&Arc<dyn Spare>, Registri
     if !told {
         tell_signal(drill);
     }
-}
-
-/// Ships, once the primary path is away if that is asked for.
-async fn cut_and_ship(drill: &Drill, cut: Option<&Cut>, rooms: &Rooms, outside: &Outside) {
-    let Some(cut) = cut else { return ship::ship(drill, rooms, outside).await };
-    let work = async {
-        if cut::take(drill, cut).await {
-            ship::ship(drill, rooms, outside).await;
-        } else {
-            ship::skip_all(drill, "the primary path is not cut");
-        }
-    };
-    Box::pin(cut::guard(drill, cut, work)).await;
 }
 
 /// Says so if a signal has come.
@@ -310,15 +354,19 @@ fn facts(setup: &Setup) -> DrillFacts {
         release: loaded.plan.release.as_str().into(),
         plan: plan_file.as_str().into(),
         plan_digest: loaded.digest.clone(),
-        spare: spare_facts(&setup.spare, &*setup.builder),
+        spare: spare_facts(&setup.spare, &setup.builder),
         target: loaded.plan.target,
         seal: Seal::Open,
         mode: setup.mode,
+        nonce: setup.nonce.clone(),
     }
 }
 
-fn spare_facts(spare: &plan::Spare, builder: &dyn Spare) -> SpareFacts {
-    let engine = builder.place();
+fn spare_facts(spare: &plan::Spare, builder: &Builder) -> SpareFacts {
+    let engine = match builder {
+        Builder::Rooms(builder) => builder.place(),
+        Builder::Runner(_) => None,
+    };
     let is_elsewhere = engine.as_ref().is_some_and(|place| !place.address.as_str().starts_with("unix:"));
     let (kind, independence) = match &spare.kind {
         // An engine elsewhere is somebody's machine: whose, the plan does not say, so nothing better is claimed.

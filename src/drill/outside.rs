@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::Registries;
+use super::{Registries, runner::Abroad};
 use crate::{
     registry::Client,
     source::DrillTag,
@@ -19,11 +19,31 @@ pub(super) struct Outside {
     place: Registries,
     tag: Mutex<Option<(Entry, DrillTag)>>,
     registries: Mutex<Vec<Client>>,
+    /// What whoever asked for the drill reads back.
+    promised: Mutex<Vec<Client>>,
+    run: Mutex<Option<Abroad>>,
+}
+
+/// What was put outside, kind by kind.
+pub(super) struct Parts {
+    pub(super) tag: Option<(Entry, DrillTag)>,
+    pub(super) registries: Vec<Client>,
+    /// What whoever asked for the drill reads back, if all went well.
+    pub(super) promised: Vec<Client>,
+    /// The run that was asked of a forge.
+    pub(super) run: Option<Abroad>,
 }
 
 impl Outside {
     pub(super) fn new(journal: Arc<Journal>, place: Registries) -> Self {
-        Self { journal, place, tag: Mutex::default(), registries: Mutex::default() }
+        Self {
+            journal,
+            place,
+            tag: Mutex::default(),
+            registries: Mutex::default(),
+            promised: Mutex::default(),
+            run: Mutex::default(),
+        }
     }
 
     /// The tag is about to be pushed.
@@ -38,15 +58,34 @@ impl Outside {
 
     /// This client is about to push; its ledger says what, and so does the journal.
     pub(super) fn will_push(&self, client: Client) {
-        if self.place == Registries::Elsewhere {
-            client.note_in(Arc::clone(&self.journal));
-        }
+        self.note(&client);
         self.registries.lock().unwrap_or_else(PoisonError::into_inner).push(client);
     }
 
+    /// This client is about to push what is handed over if all goes well.
+    pub(super) fn will_hand_over(&self, client: Client) {
+        self.note(&client);
+        self.promised.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+    }
+
+    fn note(&self, client: &Client) {
+        if self.place == Registries::Elsewhere {
+            client.note_in(Arc::clone(&self.journal));
+        }
+    }
+
+    /// A run is about to be asked of the forge.
+    pub(super) fn will_run(&self, run: Abroad) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    }
+
     /// All of it, for cleaning.
-    pub(super) fn into_parts(self) -> (Option<(Entry, DrillTag)>, Vec<Client>) {
-        let registries = self.registries.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (self.tag.into_inner().unwrap_or_else(PoisonError::into_inner), registries)
+    pub(super) fn into_parts(self) -> Parts {
+        Parts {
+            tag: self.tag.into_inner().unwrap_or_else(PoisonError::into_inner),
+            registries: self.registries.into_inner().unwrap_or_else(PoisonError::into_inner),
+            promised: self.promised.into_inner().unwrap_or_else(PoisonError::into_inner),
+            run: self.run.into_inner().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 }

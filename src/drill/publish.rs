@@ -10,11 +10,11 @@ use crate::{
     plan::{OciTarget, Target},
     probe,
     record::{Digest, EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
-    registry::{self, Base, Client, Fault, Image, Pushed, RegistryError, Role, Which},
+    registry::{self, Base, Client, Fault, Image, Marks, Pushed, RegistryError, Role, Which},
 };
 
 /// The most that is taken back: an image of a build's artifacts is far smaller, and a registry must not fill the disk.
-const PULL_LIMIT: u64 = 64 << 30;
+pub(super) const PULL_LIMIT: u64 = 64 << 30;
 
 /// How often an image is pushed that is gone before it came back: another drill of the same content may have deleted it.
 const TRIES: u32 = 3;
@@ -119,10 +119,17 @@ async fn there_and_back(
     };
     let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await?;
     let image = image(drill, built, target.base.as_deref()).await?;
+    let image = match marks(drill) {
+        Some(marks) => image.marked(marks),
+        None => image,
+    };
 
     drill.board.registries_cleaned.wait().await;
     let client = Client::new(repository.clone(), credentials.clone(), timeouts, &drill.network).map_err(finding)?;
-    outside.will_push(client.clone());
+    match drill.nonce {
+        Some(_) => outside.will_hand_over(client.clone()),
+        None => outside.will_push(client.clone()),
+    }
     let tag = registry::tag_of(drill.journal.drill());
     let mut is_told = false;
     let mut attempt = 0;
@@ -174,6 +181,12 @@ async fn take_back(
     }
 }
 
+/// By what whoever asked for the drill knows its image.
+fn marks(drill: &Drill) -> Option<Marks> {
+    let commit = drill.bus.record()?.source?.commit;
+    Some(Marks::new(drill.journal.drill(), drill.nonce.as_ref()?, &commit))
+}
+
 async fn image(drill: &Drill, built: &Product, base: Option<&str>) -> Result<Image, Finding> {
     let (folder, platform) = match built {
         Product::Image(layout) => return Image::from_layout(layout).await.map_err(|error| local(&error)),
@@ -193,7 +206,7 @@ pub(super) fn local(error: &registry::LocalError) -> Finding {
     Finding::new(Rule::EngineFailed, Phase::Publish, format!("the image could not be made: {error}"), advice)
 }
 
-async fn folder(path: &Path) -> Result<PathBuf, Finding> {
+pub(super) async fn folder(path: &Path) -> Result<PathBuf, Finding> {
     match tokio::fs::create_dir(path).await {
         Ok(()) => Ok(path.to_owned()),
         Err(reason) => {

@@ -17,6 +17,7 @@ mod github;
 mod gitlab;
 mod lease;
 mod run;
+mod spare;
 mod wire;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use control::{Cut, Expiry, Found, Missing, Turned, Wanted, WantedSpare, WayB
 pub use error::{Effect, ForgeError, ForgeFault};
 pub use lease::{Created, LEASE, LEASE_MAX, LeaseStore};
 pub use run::{Cancel, Happened, Missed, Own, Run, Snapshot};
+pub use spare::{JobSight, Ready, RunRef, Runners, Sight, SpareRunners, Unready, Wish};
 
 use self::{call::Call, github::Github, gitlab::Gitlab, lease::NO_VARIABLE, wire::Wire};
 pub use crate::record::{Control, ForgeKind, Place, State};
@@ -147,10 +149,10 @@ pub trait PrimaryPath: Send + Sync {
     fn by_hand(&self, control: &Control, state: &State) -> String;
 }
 
-/// A forge: the primary path and the store of its lease.
-pub trait Forge: PrimaryPath + LeaseStore {}
+/// A forge: the primary path, the store of its lease, and its spare runners.
+pub trait Forge: PrimaryPath + LeaseStore + SpareRunners {}
 
-impl<F: PrimaryPath + LeaseStore> Forge for F {}
+impl<F: PrimaryPath + LeaseStore + SpareRunners> Forge for F {}
 
 /// Requests to a forge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -48,21 +48,6 @@ pub struct Plan {
     pub unverified: Vec<String>,
 }
 
-impl Plan {
-    /// Whether nothing but the history has a use for this secret, so that a release can do without it.
-    #[must_use]
-    pub fn only_history_needs(&self, name: &SecretName) -> bool {
-        let History::Store(Store { key: Some(key), .. }) = &self.history else { return false };
-        let of_history = [Some(&key.id), Some(&key.secret), key.session.as_ref()].contains(&Some(name));
-        let in_steps = self.build.run.iter().chain(&self.build.smoke).any(|step| step.secrets.contains(name));
-        let logs_in = self
-            .publish
-            .iter()
-            .any(|target| matches!(target, Target::Oci(OciTarget { login: Some(login), .. }) if login.password == *name));
-        of_history && !in_steps && !logs_in
-    }
-}
-
 /// The name of a secret: letters, digits and underscores, not starting with a digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretName(pub(super) String);
@@ -297,14 +282,16 @@ pub enum SpareKind {
         /// The engine's address; none for the one that Docker's environment names.
         engine: Option<String>,
     },
-    /// A spare runner of the forge; this version cannot drill it.
+    /// A spare runner of the primary path's forge.
     Runner {
         /// The labels, or tags, by which a job chooses it.
         labels: Vec<String>,
-        /// The workflow file that is dispatched.
+        /// On GitHub the workflow file that is dispatched, on GitLab the job.
         workflow: String,
         /// How long it may take to pick the job up.
         pick_up: Duration,
+        /// How long is waited between the first looks at its run.
+        poll: Duration,
     },
     /// A clean checkout on this machine.
     Host,

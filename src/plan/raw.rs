@@ -12,9 +12,10 @@ pub(super) use super::{
     raw_check::RawCheck,
     raw_dockerfile::{RawDockerfile, RawDockerfileMap},
     raw_history::RawHistory,
-    raw_later::{RawPeople, RawRunner},
+    raw_later::RawPeople,
     raw_primary::{RawGithub, RawGitlab, RawPrimary, RawRunning},
     raw_release::RawRelease,
+    raw_runner::RawRunner,
 };
 
 /// What a release is, where it must land, what it needs, which spare paths exist, how long a hotfix may take.
@@ -327,7 +328,7 @@ pub(super) struct RawSpare {
     pub(super) name: String,
     /// A clean room on a container engine.
     pub(super) container: Option<RawContainer>,
-    /// A spare runner of the forge (not verified by this version).
+    /// A spare runner of the forge that `primary` names.
     pub(super) runner: Option<RawRunner>,
     /// A clean checkout on this machine.
     pub(super) host: Option<RawHost>,

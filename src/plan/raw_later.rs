@@ -3,23 +3,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::raw::RawDuration;
-
-/// A spare runner of the forge.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Runner")]
-pub(super) struct RawRunner {
-    /// The labels a job asks for.
-    #[schemars(length(min = 1))]
-    pub(super) labels: Vec<String>,
-    /// The workflow file that is dispatched.
-    #[schemars(length(min = 1))]
-    pub(super) workflow: String,
-    /// How long the runner may take to pick the job up.
-    pub(super) pick_up: Option<RawDuration>,
-}
-
 /// Who may decide and release.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,8 +9,9 @@ use super::{
     model::{Plan, SecretName, SecretSource, Source, Spare, SpareKind, TagAt, TagTemplate, Timeouts, Version},
     names,
     problem::Flaw,
-    raw::{RawPlan, RawSecret, RawSource, RawSpare, RawTagAt, RawTimeouts, RawVersion, RawVersionTag},
+    raw::{RawPlan, RawPrimary, RawSecret, RawSource, RawSpare, RawTagAt, RawTimeouts, RawVersion, RawVersionTag},
     resolve_build, resolve_dockerfile, resolve_history, resolve_later, resolve_primary, resolve_publish, resolve_release,
+    resolve_runner,
     tree::{Node, Value},
 };
 
@@ -36,7 +37,7 @@ pub(super) fn plan(raw: &RawPlan, root: &Node) -> Result<Plan, Vec<Flaw>> {
     checks.line(&at.key("release"), &raw.release);
     let target = checks.duration(&at.key("target"), raw.target.as_ref(), TARGET, Zero::Refused);
     let source = source(&mut checks, &at.key("source"), raw.source.as_ref());
-    let spares = spares(&mut checks, &at.key("spares"), raw.spares.as_deref());
+    let spares = spares(&mut checks, &at.key("spares"), raw);
     let build = resolve_build::build(&mut checks, &at.key("build"), &raw.build, &spares);
     let tag = tag(&mut checks, &at.key("tag"), raw.tag.as_deref());
     let tag_at = tag_at(&mut checks, &at.key("tag_at"), raw, source.mirror.is_some());
@@ -190,8 +191,8 @@ fn secret_source(checks: &mut Checks, at: &Cursor<'_>, raw: &RawSecret) -> Optio
     }
 }
 
-fn spares(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&[RawSpare]>) -> Vec<Spare> {
-    let Some(raw) = raw else {
+fn spares(checks: &mut Checks, at: &Cursor<'_>, plan: &RawPlan) -> Vec<Spare> {
+    let Some(raw) = plan.spares.as_deref() else {
         return vec![Spare { name: "container".to_owned(), kind: SpareKind::Container { engine: None } }];
     };
     checks.list(at, raw);
@@ -203,14 +204,14 @@ fn spares(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&[RawSpare]>) -> Vec
         } else if spares.iter().any(|earlier| earlier.name == spare.name) {
             checks.wrong(&here.key("name"), &format!("is `{}`, as an earlier spare is: names must differ", spare.name));
         }
-        if let Some(kind) = spare_kind(checks, &here, spare) {
+        if let Some(kind) = spare_kind(checks, &here, spare, plan.primary.as_ref()) {
             spares.push(Spare { name: spare.name.clone(), kind });
         }
     }
     spares
 }
 
-fn spare_kind(checks: &mut Checks, at: &Cursor<'_>, raw: &RawSpare) -> Option<SpareKind> {
+fn spare_kind(checks: &mut Checks, at: &Cursor<'_>, raw: &RawSpare, primary: Option<&RawPrimary>) -> Option<SpareKind> {
     match (&raw.container, &raw.runner, &raw.host) {
         (Some(container), None, None) => {
             if let Some(engine) = &container.engine {
@@ -218,7 +219,7 @@ fn spare_kind(checks: &mut Checks, at: &Cursor<'_>, raw: &RawSpare) -> Option<Sp
             }
             Some(SpareKind::Container { engine: container.engine.clone() })
         }
-        (None, Some(runner), None) => Some(resolve_later::runner(checks, at, runner)),
+        (None, Some(runner), None) => Some(resolve_runner::runner(checks, at, runner, primary)),
         (None, None, Some(_)) => Some(SpareKind::Host),
         _ => {
             checks.wrong(at, "must have exactly one of `container`, `runner` and `host`");

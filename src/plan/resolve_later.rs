@@ -1,16 +1,11 @@
 //! The keys of later versions: their form is checked as strictly as that of any other, and what they leave open is said.
 
-use std::time::Duration;
-
 use super::{
-    checks::{Checks, Zero},
+    checks::Checks,
     cursor::Cursor,
-    model::SpareKind,
     names,
-    raw::{RawPeople, RawPlan, RawRunner},
+    raw::{RawPeople, RawPlan},
 };
-
-const PICK_UP: Duration = Duration::from_mins(10);
 
 /// Checks every key that this version reads but does not verify, except for spares and publish targets.
 pub(super) fn keys(checks: &mut Checks, at: &Cursor<'_>, raw: &RawPlan) {
@@ -47,14 +42,4 @@ fn people(checks: &mut Checks, at: &Cursor<'_>, raw: &RawPeople) {
     if let Some(release) = &raw.release {
         checks.lines(&at.key("release"), release);
     }
-}
-
-/// Checks a spare runner of the forge.
-pub(super) fn runner(checks: &mut Checks, at: &Cursor<'_>, raw: &RawRunner) -> SpareKind {
-    let here = at.key("runner");
-    checks.lines(&here.key("labels"), &raw.labels);
-    checks.line(&here.key("workflow"), &raw.workflow);
-    let pick_up = checks.duration(&here.key("pick_up"), raw.pick_up.as_ref(), PICK_UP, Zero::Refused);
-    checks.unverified(at, "this version cannot drill a spare runner");
-    SpareKind::Runner { labels: raw.labels.clone(), workflow: raw.workflow.clone(), pick_up }
 }

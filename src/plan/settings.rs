@@ -344,7 +344,13 @@ impl List<'_> {
                 SpareKind::Container { engine } => {
                     self.add_or(&here.key("container").key("engine"), engine.as_deref(), "(the one Docker's environment names)");
                 }
-                SpareKind::Runner { .. } => self.unverified(&here.key("runner")),
+                SpareKind::Runner { labels, workflow, pick_up, poll } => {
+                    let here = here.key("runner");
+                    self.add(&here.key("labels"), &words(labels));
+                    self.add(&here.key("workflow"), workflow);
+                    self.add(&here.key("pick_up"), &show_duration(*pick_up));
+                    self.add(&here.key("poll"), &show_duration(*poll));
+                }
                 SpareKind::Host => self.add(&here.key("host"), "{}"),
             }
         }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, Control, CutFacts, DrillFacts, Finding, LeftOut, Missed, NotBack,
-    Outcome, Phase, PrimaryFacts, PulledFacts, PushedFacts, RoomFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts,
-    Text,
+    Outcome, Phase, PrimaryFacts, PulledFacts, PushedFacts, ReachedFacts, ReportedFacts, RoomFacts, RunFacts, RunOrder,
+    RunnersFacts, Signal, SourceFacts, StepEnd, StepId, Stream, TagFacts, Text,
 };
 
 /// The version of the event log's form. A reader refuses a log with a higher one.
@@ -97,6 +97,16 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remaining: Option<u64>,
     },
+    /// The runners that could take the spare's job, as they were found.
+    RunnersSeen(RunnersFacts),
+    /// A run is asked of the forge, once.
+    RunAsked(RunOrder),
+    /// The forge has accepted the run.
+    RunAccepted(RunFacts),
+    /// The run has come so far.
+    RunReached(ReachedFacts),
+    /// The event log of the drill in the run came back.
+    RunReported(ReportedFacts),
     /// Engine, image and disk of the spare, as they were found.
     RoomReady(RoomFacts),
     /// The clean clone is there.
@@ -170,6 +180,11 @@ pub enum EventKind {
     },
     /// Something the drill had put outside was removed, or not.
     Cleaned(Cleaning),
+    /// Something that the drill had put outside stays for the drill that asked for this one, which reads it back and deletes it.
+    HandedOver {
+        /// What it is.
+        what: Text,
+    },
     /// A signal asked the drill to end.
     Interrupted {
         /// Which.
@@ -217,6 +232,21 @@ impl EventKind {
                 visit(subject);
                 outcome.for_each_text(visit);
             }
+            Self::RunnersSeen(seen) => {
+                for runner in &mut seen.runners {
+                    each(
+                        [&mut runner.name, &mut runner.scope].into_iter().chain(&mut runner.version).chain(&mut runner.labels),
+                        visit,
+                    );
+                }
+                each(&mut seen.unread, visit);
+            }
+            Self::RunAsked(order) => each([&mut order.place.repository, &mut order.workflow, &mut order.reference], visit),
+            Self::RunAccepted(run) => each(&mut run.url, visit),
+            Self::RunReached(reached) => each(reached.runner.iter_mut().chain(&mut reached.conclusion), visit),
+            Self::RunReported(reported) => {
+                each([&mut reported.canship, &mut reported.spare].into_iter().chain(&mut reported.commit), visit);
+            }
             Self::RoomReady(room) => {
                 if let Some(engine) = &mut room.engine {
                     each(
@@ -248,7 +278,7 @@ impl EventKind {
                 each(&mut finding.evidence, visit);
             }
             Self::Limited { limit } => visit(limit),
-            Self::Progress { what, .. } | Self::Cleaned(Cleaning::Gone { what }) => visit(what),
+            Self::Progress { what, .. } | Self::HandedOver { what } | Self::Cleaned(Cleaning::Gone { what }) => visit(what),
             Self::Cleaned(Cleaning::Left(left)) => each([&mut left.what, &mut left.reason, &mut left.remedy], visit),
         }
     }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, DrillId, Exit, Text};
+use super::{Digest, DrillId, Exit, Nonce, Text};
 
 /// What is known when a drill starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct DrillFacts {
     /// Whether anything may be published under the drill's name.
     #[serde(default)]
     pub mode: Mode,
+    /// By which a drill elsewhere asked for this one, which reads back and deletes what this one pushes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Nonce>,
 }
 
 /// One spare.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{
     Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, NotBack,
-    Outcome, Phase, PrimaryRecord, PulledFacts, PushedFacts, Restored, RoomFacts, Rule, Signal, SourceFacts, StepEnd, StepId,
-    Stream, TagFacts, TakenRecord, Text, Verdict,
+    Outcome, Phase, PrimaryRecord, PulledFacts, PushedFacts, Restored, RoomFacts, Rule, RunRecord, Signal, SourceFacts, StepEnd,
+    StepId, Stream, TagFacts, TakenRecord, Text, Verdict,
 };
 
 /// Lines of output that the record keeps of each step: the last ones, where errors stand.
@@ -37,6 +37,8 @@ pub struct Record {
     pub room: Option<RoomFacts>,
     /// The primary path, what was taken away of it and given back; none if the drill did not look at it.
     pub primary: Option<PrimaryRecord>,
+    /// The run on a spare runner; none on another spare.
+    pub run: Option<RunRecord>,
     /// The clean clone.
     pub source: Option<SourceFacts>,
     /// The version that is released.
@@ -61,6 +63,8 @@ pub struct Record {
     pub not_back: Vec<NotBack>,
     /// What was put outside and is gone again.
     pub cleaned: Vec<Text>,
+    /// What is left for the drill that asked for this one, which reads it back and deletes it.
+    pub handed_over: Vec<Text>,
     /// What was put outside and is still there.
     pub leftovers: Vec<Leftover>,
     /// The answer.
@@ -183,6 +187,7 @@ impl Record {
             checks: Vec::new(),
             room: None,
             primary: None,
+            run: None,
             source: None,
             version: None,
             steps: Vec::new(),
@@ -195,6 +200,7 @@ impl Record {
             limits: Vec::new(),
             not_back: Vec::new(),
             cleaned: Vec::new(),
+            handed_over: Vec::new(),
             leftovers: Vec::new(),
             verdict: Verdict::Unknown,
             restored: Restored::NothingWasCut,
@@ -229,6 +235,11 @@ impl Record {
             | EventKind::CutEnded
             | EventKind::Missed(_)
             | EventKind::ForgeAsked { .. }) => self.add_of_primary(kind, at),
+            EventKind::RunnersSeen(seen) => self.of_run().runners = Some(seen),
+            EventKind::RunAsked(order) => self.of_run().asked = Some((at, order)),
+            EventKind::RunAccepted(run) => self.of_run().accepted = Some((at, run)),
+            EventKind::RunReached(reached) => self.of_run().reached.push((at, reached)),
+            EventKind::RunReported(reported) => self.of_run().reported = Some(reported),
             EventKind::RoomReady(room) => self.room = Some(room),
             EventKind::SourceFetched(source) => self.source = Some(source),
             EventKind::VersionRead { version } => self.version = Some(version),
@@ -263,6 +274,7 @@ impl Record {
             EventKind::Limited { limit } => self.limits.push(limit),
             EventKind::Cleaned(Cleaning::Gone { what }) => self.cleaned.push(what),
             EventKind::Cleaned(Cleaning::Left(leftover)) => self.leftovers.push(leftover),
+            EventKind::HandedOver { what } => self.handed_over.push(what),
             EventKind::Interrupted { signal } => self.interrupted = self.interrupted.or(Some(signal)),
             EventKind::DrillFinished => self.finished = true,
         }
@@ -284,6 +296,10 @@ impl Record {
             verdict => verdict,
         };
         self
+    }
+
+    fn of_run(&mut self) -> &mut RunRecord {
+        self.run.get_or_insert_default()
     }
 
     fn add_of_primary(&mut self, kind: EventKind, at: Timestamp) {

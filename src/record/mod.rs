@@ -16,6 +16,7 @@ mod id;
 mod path;
 mod phase;
 mod rule;
+mod run;
 mod standing;
 mod step;
 mod text;
@@ -38,6 +39,10 @@ pub use id::{Claim, DrillId, HostId, InvalidHostId};
 pub use path::{Control, ForgeKind, Place, State};
 pub use phase::{Outcome, Phase};
 pub use rule::Rule;
+pub use run::{
+    InvalidNonce, Nonce, ReachedFacts, ReportedFacts, RunFacts, RunKnown, RunOrder, RunRecord, RunStage, RunnerFacts, RunnerState,
+    RunnersFacts,
+};
 pub use standing::{Damaged, Demand, Grade, Names, Shelf, Standing, Status};
 pub use step::{LeftOut, StepEnd, StepId, Stream};
 pub use text::Text;

@@ -138,6 +138,40 @@ rules! {
     CutFailed = "cut-failed", Unverified;
     /// The lease on the primary path was taken from the drill, or has run out.
     LeaseLost = "lease-lost", Unverified;
+    /// Every runner with the spare's labels is offline.
+    RunnerOffline = "runner-offline", Blocker;
+    /// No runner has all of the spare's labels.
+    RunnerNoMatch = "runner-no-match", Blocker;
+    /// Every runner with the spare's labels had another job for as long as it may take to pick one up.
+    RunnerBusy = "runner-busy", Blocker;
+    /// Every runner with the spare's labels is paused.
+    RunnerPaused = "runner-paused", Blocker;
+    /// The run waits for somebody to approve it.
+    RunnerAwaitsApproval = "runner-awaits-approval", Unverified;
+    /// The spare's workflow is disabled.
+    WorkflowDisabled = "workflow-disabled", Blocker;
+    /// The spare's workflow is not there, or cannot be started in this way.
+    WorkflowUnusable = "workflow-unusable", Blocker;
+    /// The forge could not make a run of the spare's workflow.
+    StartupFailure = "startup-failure", Blocker;
+    /// The runner was lost while it worked.
+    RunnerLost = "runner-lost", Unverified;
+    /// The forge accepted the run, and no runner got it, though nothing shows why.
+    RunnerNeverRan = "runner-never-ran", Unverified;
+    /// The run did not end in time.
+    RunNotEnded = "run-not-ended", Unverified;
+    /// Something else than the spare took the job, or would take a part of it.
+    RunnerNotTheSpare = "runner-not-the-spare", Blocker;
+    /// Whether the forge accepted the run is not known.
+    RunUnclear = "run-unclear", Unverified;
+    /// The run ended without an event log, or with one that is not what was asked for.
+    RunNotBelieved = "run-not-believed", Unverified;
+    /// The run ended badly although the drill in it did not.
+    RunFailed = "run-failed", Gap;
+    /// The token may not do at the forge what the spare needs.
+    ForgeForbidden = "forge-forbidden", Blocker;
+    /// The forge did not answer, or not as it should.
+    ForgeUnavailable = "forge-unavailable", Unverified;
     /// The release took longer than the target.
     OverTarget = "over-target", Gap;
     /// Something that should have been done was not, because of an earlier finding or an interruption.

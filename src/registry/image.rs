@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::spawn_blocking;
 
 use super::{
-    Base, Fault, LocalError,
+    Base, Fault, LocalError, Marks,
     layer::{Artifacts, BELOW, LayerFacts},
     layout::Layout,
     upload::Blob,
@@ -31,7 +31,11 @@ pub(super) const PAST: &[&str] = &["container", "container_config", "docker_vers
 
 /// An image that can be pushed, to any number of registries.
 #[derive(Debug)]
-pub struct Image(pub(super) Kind);
+pub struct Image {
+    pub(super) kind: Kind,
+    /// What its manifest says of where it comes from; none for what is the same each time.
+    pub(super) marks: Option<Marks>,
+}
 
 #[derive(Debug)]
 pub(super) enum Kind {
@@ -89,13 +93,20 @@ impl Image {
     /// The folder is no such layout, or holds several images.
     pub async fn from_layout(folder: &Path) -> Result<Self, LocalError> {
         let folder = folder.to_owned();
-        Ok(Self(Kind::Ready(in_thread(move || Layout::read(&folder)).await?)))
+        Ok(Self { kind: Kind::Ready(in_thread(move || Layout::read(&folder)).await?), marks: None })
+    }
+
+    /// The same image with marks, by which its digest becomes another.
+    #[must_use]
+    pub fn marked(self, marks: Marks) -> Self {
+        Self { marks: Some(marks), ..self }
     }
 
     async fn assembled(folder: &Path, platform: Platform, base: Option<Base>) -> Result<Self, LocalError> {
         let folder = folder.to_owned();
         let artifacts = Arc::new(in_thread(move || Artifacts::look(&folder)).await?);
-        Ok(Self(Kind::Assembled(Box::new(Assembled { artifacts, platform, base, known: OnceLock::new() }))))
+        let kind = Kind::Assembled(Box::new(Assembled { artifacts, platform, base, known: OnceLock::new() }));
+        Ok(Self { kind, marks: None })
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     layer::{LayerFacts, LayerSource},
     layout::Layout,
     ledger::Put,
+    marks::marked,
     pull::MAX_DOCUMENT,
     pulse::Meter,
     repository::is_tag,
@@ -56,10 +57,12 @@ impl Client {
             return Err(RegistryError::new(self.repository(), "pushing an image", fault));
         }
         let meter = Meter::new(progress);
-        let (manifest, media_type, rest) = match &image.0 {
+        let (plain, media_type, rest) = match &image.kind {
             Kind::Assembled(assembled) => self.push_assembled(assembled, &meter).await?,
             Kind::Ready(layout) => self.push_ready(layout, &meter).await?,
         };
+        let failed = |fault| RegistryError::new(self.repository(), "marking the image", fault);
+        let manifest = image.marks.as_ref().map_or_else(|| Ok(plain.clone()), |marks| marked(&plain, marks)).map_err(failed)?;
         let bytes_sent = self.push_manifest(&manifest, &media_type, tag).await? + meter.total();
         let reference = format!("{}:{tag}", self.repository());
         Ok(Pushed { digest: manifest.blob.digest, reference, size: rest + manifest.blob.size, bytes_sent })

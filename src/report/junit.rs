@@ -52,6 +52,7 @@ fn verdict(record: &Record, accept: Verdict) -> TestSuite {
     let mut about = words::notes(record);
     about.extend(record.findings.iter().map(told));
     about.extend(record.limits.iter().map(|limit| format!("limit: {}", limit.one_line())));
+    about.extend(super::run::lines(record).into_iter().map(|line| format!("spare runner: {line}")));
     about.extend(super::primary::lines(record).into_iter().map(|line| format!("primary path: {line}")));
     about.extend(super::primary::missed(record).into_iter().map(|line| format!("while it was away: {line}")));
     about.extend(
@@ -60,6 +61,7 @@ fn verdict(record: &Record, accept: Verdict) -> TestSuite {
             .iter()
             .map(|not| format!("NOT GIVEN BACK: {}: {}: {}", not.what.one_line(), not.reason.one_line(), not.by_hand.one_line())),
     );
+    about.extend(record.handed_over.iter().map(|what| format!("handed over: {}", words::handed_over(what))));
     about.extend(record.leftovers.iter().map(|left| format!("left: {}: {}", left.what.one_line(), left.remedy.one_line())));
     let mut case = case("verdict", "can ship", described(status, &about.join("\n")));
     if let Some(time) = record.time_to_ship {

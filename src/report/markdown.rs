@@ -4,7 +4,7 @@ use super::{
     md::{block, code, prose},
     primary,
     proofs::proofs,
-    words,
+    run, words,
 };
 use crate::record::{Exit, Finding, Measure, Mode, NotBack, PhaseRecord, Record, StepRecord, Text, Verdict};
 
@@ -18,9 +18,11 @@ pub(super) fn render(record: &Record, accept: Verdict) -> String {
     parts.extend(list("Compared", record.comparisons.iter().map(|comparison| prose(&words::comparison(comparison)))));
     parts.extend(list("What was proved", proofs(record).iter().map(|(name, proof)| format!("{name}: {}", prose(proof)))));
     parts.extend(list("What this drill cannot prove", record.limits.iter().map(|limit| prose(limit.as_str()))));
+    parts.extend(list("The spare runner", run::lines(record).iter().map(|line| prose(line))));
     parts.extend(list("The primary path", primary::lines(record).iter().map(|line| prose(line))));
     parts.extend(list("While it was away, and started nothing", primary::missed(record).iter().map(|line| prose(line))));
     parts.extend(not_back(record));
+    parts.extend(list("Handed over", record.handed_over.iter().map(|what| prose(&words::handed_over(what)))));
     parts.extend(leftovers(record));
     parts.extend(words::failed_steps(record).map(output));
     parts.join("\n")
@@ -38,6 +40,9 @@ fn facts(record: &Record, accept: Verdict) -> String {
         rows.push(("commit", format!("{} from {}", code(source.commit.as_str()), prose(&words::origin(source)))));
     }
     rows.push(("spare", format!("{} ({})", code(drill.spare.name.as_str()), prose(&words::spare(&drill.spare, drill.seal)))));
+    if let Some(nonce) = &drill.nonce {
+        rows.push(("asked for", prose(&words::asked_for(nonce))));
+    }
     if drill.mode == Mode::Rehearsal {
         rows.push(("mode", words::REHEARSAL.to_owned()));
     }

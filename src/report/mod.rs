@@ -15,6 +15,7 @@ mod pipeline;
 mod plain;
 mod primary;
 mod proofs;
+mod run;
 mod status;
 pub mod terminal;
 mod text;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::record::{
     Bytes, CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Measure, Mode, Outcome, Phase, PulledFacts, PushedFacts,
-    RoomFacts, SourceFacts, StepEnd, StepId, Text,
+    ReachedFacts, RoomFacts, SourceFacts, StepEnd, StepId, Text,
 };
 
 /// Tells events one by one; remembers only when what is still open began.
@@ -148,6 +148,15 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::ImagePulled(PulledFacts { digest, bytes, target }) => {
             format!("pulled back for {} ({}), every digest right: {digest}", target.one_line(), Bytes(*bytes))
         }
+        EventKind::RunnersSeen(seen) => format!("{} with all labels", words::count(seen.runners.len(), "runner")),
+        EventKind::RunAsked(order) => {
+            format!("asking for a run of `{}`, once, with nonce {}", order.workflow.one_line(), order.nonce)
+        }
+        EventKind::RunAccepted(run) => format!("accepted as run {}", run.run),
+        EventKind::RunReached(reached) => reached_told(reached),
+        EventKind::RunReported(reported) => {
+            format!("its event log came back: drill {}, {}", reported.drill, reported.verdict.word())
+        }
         EventKind::PrimaryFound(found) => {
             let place = Text::new(&found.place.to_string()).one_line();
             format!("primary path: {place}, {}", words::count(found.parts.len(), "part"))
@@ -161,10 +170,17 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::Missed(missed) => format!("meanwhile, starting nothing: {}", missed.what.one_line()),
         EventKind::Compared(comparison) => words::comparison(comparison),
         EventKind::Cleaned(Cleaning::Gone { what }) => format!("gone: {}", what.one_line()),
+        EventKind::HandedOver { what } => format!("handed over: {}", words::handed_over(what)),
         EventKind::Cleaned(Cleaning::Left(left)) => format!("left: {}: {}", left.what.one_line(), left.reason.one_line()),
         _ => return None,
     };
     Some(line)
+}
+
+fn reached_told(reached: &ReachedFacts) -> String {
+    let runner = reached.runner.as_ref().map(|runner| format!(" by `{}`", runner.one_line())).unwrap_or_default();
+    let word = reached.conclusion.as_ref().map(|word| format!(": {}", word.one_line())).unwrap_or_default();
+    format!("the run is {}{runner}{word}", reached.stage.name())
 }
 
 fn room_told(room: &RoomFacts) -> Option<String> {

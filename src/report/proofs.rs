@@ -1,7 +1,10 @@
 //! What a drill proved, in sentences. Only what was done and read back is a proof.
 
 use super::words;
-use crate::record::{Artifact, Bytes, ComparedWith, ComparisonResult, Mode, Outcome, Phase, Record, RoomFacts, StepEnd};
+use crate::record::{Artifact, Bytes, ComparedWith, ComparisonResult, Mode, Outcome, Phase, Record, RoomFacts, RunRecord, StepEnd};
+
+/// How what a runner did is known.
+const ON_RUNNER: &str = "as its event log says";
 
 /// Each proof with what it is about.
 pub(super) fn proofs(record: &Record) -> Vec<(&'static str, String)> {
@@ -56,6 +59,9 @@ fn build(record: &Record) -> Option<String> {
         (0, Some(_)) => String::new(),
         (number, _) => format!(", {} ({})", words::count(number, "artifact"), Bytes(size)),
     };
+    if let Some(runner) = record.run.as_ref().and_then(RunRecord::runner) {
+        return Some(format!("on runner `{}`, {ON_RUNNER}{artifacts}", runner.one_line()));
+    }
     Some(format!("{}{place}{}{artifacts}", steps(record, Phase::Build), image.unwrap_or_default()))
 }
 
@@ -68,8 +74,9 @@ fn room(room: &RoomFacts) -> String {
 
 fn tag(record: &Record) -> Option<String> {
     let tag = record.tag.as_ref()?;
+    let there = if record.run.is_some() { format!(" there, {ON_RUNNER}") } else { String::new() };
     Some(format!(
-        "`{}`, pushed as `{}` to `{}` and read back",
+        "`{}`, pushed as `{}` to `{}` and read back{there}",
         tag.release_tag.one_line(),
         tag.drill_tag.one_line(),
         tag.url.one_line()

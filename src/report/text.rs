@@ -9,7 +9,7 @@ use super::{
     lines::{BOLD, Layout, Lines, PLAIN, outcome_style, severity_style, verdict_style},
     primary,
     proofs::proofs,
-    words,
+    run, words,
 };
 use crate::record::{
     Exit, Finding, Measure, Mode, Outcome, Phase, PhaseRecord, Record, Restored, StepEnd, StepRecord, Text, Verdict,
@@ -31,6 +31,7 @@ pub fn render(record: &Record, accept: Verdict, layout: Layout) -> String {
     slowest_parts(&mut lines, record);
     proved(&mut lines, record);
     limits(&mut lines, record);
+    the_run(&mut lines, record);
     primary_path(&mut lines, record);
     last_lines(&mut lines, record, accept);
     lines.finish()
@@ -43,6 +44,9 @@ fn answer(lines: &mut Lines, record: &Record) {
     lines.hanging(&[(PLAIN, "time to ship: ")], &words::time_to_ship(record));
     let drill = &record.drill;
     lines.hanging(&[(PLAIN, "spare: ")], &words::spare(&drill.spare, drill.seal));
+    if let Some(nonce) = &drill.nonce {
+        lines.hanging(&[(PLAIN, "asked for: ")], &words::asked_for(nonce));
+    }
     if drill.mode == Mode::Rehearsal {
         lines.hanging(&[(BOLD, "mode: ")], words::REHEARSAL);
     }
@@ -180,6 +184,16 @@ fn limits(lines: &mut Lines, record: &Record) {
     }
 }
 
+fn the_run(lines: &mut Lines, record: &Record) {
+    let all = run::lines(record);
+    if !all.is_empty() {
+        lines.heading("The spare runner");
+    }
+    for line in all {
+        lines.hanging(&[(PLAIN, "  - ")], &line);
+    }
+}
+
 fn primary_path(lines: &mut Lines, record: &Record) {
     let all = primary::lines(record);
     if !all.is_empty() {
@@ -226,6 +240,9 @@ fn leftovers(lines: &mut Lines, record: &Record) {
     if !record.cleaned.is_empty() {
         let gone = format!("{}, read back as gone", words::count(record.cleaned.len(), "thing"));
         lines.hanging(&[(PLAIN, "  cleaned: ")], &gone);
+    }
+    for what in &record.handed_over {
+        lines.hanging(&[(PLAIN, "  handed over: ")], &words::handed_over(what));
     }
     if !record.leftovers.is_empty() {
         lines.hanging(&[(BOLD, "  leftovers:")], "");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::record::{
     Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, EnginePlace, Exit, Finding, Grade,
-    ImageFacts, Independence, LeftOut, Measure, Mode, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal,
+    ImageFacts, Independence, LeftOut, Measure, Mode, Nonce, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal,
     Severity, Signal, SourceFacts, SpareFacts, SpareKind, Status, StepEnd, StepRecord, Text, Verdict,
 };
 
@@ -283,6 +283,16 @@ pub(super) fn mode(mode: Mode) -> &'static str {
         Mode::Drill => "drill",
         Mode::Rehearsal => "rehearsal",
     }
+}
+
+/// Said of a drill that another one asked for.
+pub(super) fn asked_for(nonce: &Nonce) -> String {
+    format!("by a drill elsewhere, with nonce {nonce}")
+}
+
+/// Said of what stays for the drill that asked.
+pub(super) fn handed_over(what: &Text) -> String {
+    format!("{}, which the drill that asked for this one reads back and deletes", what.one_line())
 }
 
 /// Said of a drill that could publish nothing.

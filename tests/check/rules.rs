@@ -352,7 +352,9 @@ pub(crate) const CASES: &[Case] = &[
         severity: Error,
         fires: on_tag!(
             "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
-            plan!("source: {mirror: 'https://git.example/a'}\nspares: [{name: r, runner: {labels: [x], workflow: w.yml}}]\n")
+            plan!(
+                "source: {mirror: 'https://git.example/a'}\nprimary: {github: {repository: a/b, workflows: [r.yml], token: T}}\nsecrets: {T: {env: T}}\nspares: [{name: r, runner: {labels: [x], workflow: w.yml}}]\n"
+            )
         ),
         silent: on_tag!(
             "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use canship::record::{
     Artifact, CheckKind, Cleaning, ComparedWith, ComparisonFacts, ComparisonResult, Difference, DifferenceKind, Digest, DrillFacts,
-    DrillId, EngineFacts, EnginePlace, Event, EventKind, Finding, ImageFacts, Independence, LOG_VERSION, LeftOut, Leftover, Mode,
-    Origin, Outcome, Phase, PulledFacts, PushedFacts, RoomFacts, Rule, Seal, Signal, SourceFacts, SpareFacts, SpareKind, StepEnd,
-    StepId, Stream, TagFacts, Text,
+    DrillId, EngineFacts, EnginePlace, Event, EventKind, Finding, ForgeKind, ImageFacts, Independence, LOG_VERSION, LeftOut,
+    Leftover, Mode, Origin, Outcome, Phase, Place, PulledFacts, PushedFacts, ReachedFacts, ReportedFacts, RoomFacts, Rule,
+    RunFacts, RunKnown, RunOrder, RunStage, RunnerFacts, RunnerState, RunnersFacts, Seal, Signal, SourceFacts, SpareFacts,
+    SpareKind, StepEnd, StepId, Stream, TagFacts, Text, Verdict,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -77,6 +78,7 @@ pub(crate) fn facts() -> DrillFacts {
         target: Duration::from_mins(30),
         seal: Seal::Open,
         mode: Mode::Drill,
+        nonce: None,
     }
 }
 
@@ -427,6 +429,25 @@ pub(crate) fn everything(text: &str) -> Drill {
         ..source()
     };
     let leftover = Leftover { what: text(), reason: text(), remedy: text() };
+    let place = Place { kind: ForgeKind::Gitlab, url: "https://forge.example".parse().unwrap(), repository: text() };
+    let order = RunOrder { place, workflow: text(), reference: text(), nonce: "0123456789abcdef".parse().unwrap() };
+    let runner = RunnerFacts {
+        name: text(),
+        scope: text(),
+        state: RunnerState::Offline,
+        version: Some(text()),
+        labels: vec![text()],
+        contacted: None,
+    };
+    let reached = ReachedFacts { stage: RunStage::Done, at: None, runner: Some(text()), conclusion: Some(text()) };
+    let reported = ReportedFacts {
+        drill: drill_facts.drill.clone(),
+        canship: text(),
+        verdict: Verdict::Unknown,
+        spare: text(),
+        commit: Some(text()),
+        time_to_ship: None,
+    };
     let compared =
         |result| EventKind::Compared(ComparisonFacts { with: ComparedWith::Release, subject: text(), place: text(), result });
     let differences = [
@@ -442,6 +463,12 @@ pub(crate) fn everything(text: &str) -> Drill {
             1,
             EventKind::CheckFinished { check: CheckKind::Secret, subject: text(), outcome: Outcome::Skipped { reason: text() } },
         )
+        .after(1, EventKind::RunnersSeen(RunnersFacts { runners: vec![runner], unread: vec![text()] }))
+        .after(1, EventKind::RunAsked(order))
+        .after(1, EventKind::RunAccepted(RunFacts { run: 1, url: Some(text()), known: RunKnown::Answered }))
+        .after(1, EventKind::RunReached(reached))
+        .after(1, EventKind::RunReported(reported))
+        .after(1, EventKind::HandedOver { what: text() })
         .after(1, EventKind::RoomReady(RoomFacts { engine: Some(engine), image: Some(image), disk_free: None }))
         .after(1, EventKind::PhaseFinished { phase: Phase::Probe, outcome: Outcome::Errored })
         .after(1, EventKind::SourceFetched(from))

@@ -8,6 +8,7 @@ mod drills;
 mod hostile;
 mod live;
 mod log;
+mod spare;
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use snapbox::{Assert, Data, data::DataFormat};
 type Make = fn() -> Drill;
 
 /// The drills that have a snapshot in every format.
-const DRILLS: [(&str, Make); 9] = [
+const DRILLS: [(&str, Make); 10] = [
     ("can-ship", drills::can_ship),
     ("degraded", drills::degraded),
     ("compared", drills::compared),
@@ -31,6 +32,7 @@ const DRILLS: [(&str, Make); 9] = [
     ("crashed", drills::crashed),
     ("cut", cut::cut),
     ("still-cut", cut::still_cut),
+    ("on-runner", spare::on_runner),
 ];
 
 fn fixtures() -> PathBuf {

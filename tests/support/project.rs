@@ -22,6 +22,7 @@ pub(crate) struct Plan {
     pub(crate) tag: Option<String>,
     pub(crate) tag_at: Option<String>,
     pub(crate) version: String,
+    pub(crate) mirror: String,
     pub(crate) publish: String,
     pub(crate) secrets: Vec<(String, String)>,
     pub(crate) spare: String,
@@ -42,6 +43,7 @@ impl Plan {
             tag: Some("v{version}".into()),
             tag_at: None,
             version: "{ file: VERSION }".into(),
+            mirror: "../mirror.git".into(),
             publish: oci(&services.open, None),
             secrets: Vec::new(),
             spare: "{ name: room, container: {} }".into(),
@@ -80,7 +82,7 @@ impl Plan {
 
     fn text(&self) -> String {
         let mut lines = vec![format!("version: 1\nrelease: tool\ntarget: {}", self.target)];
-        lines.push(format!("source:\n  mirror: ../mirror.git\n  version: {}\nbuild:", self.version));
+        lines.push(format!("source:\n  mirror: {}\n  version: {}\nbuild:", self.mirror, self.version));
         lines.extend(self.image.iter().map(|image| format!("  image: {image}")));
         lines.extend(self.dockerfile.iter().map(|dockerfile| format!("  dockerfile: {dockerfile}")));
         for (key, values) in [("run", &self.run), ("artifacts", &self.artifacts), ("smoke", &self.smoke)] {

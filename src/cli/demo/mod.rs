@@ -76,7 +76,8 @@ async fn demo(options: &DemoOptions) -> Result<Exit, Failure> {
     }
     let loaded = load_plan(&plan_file)?;
     let (mode, builds, registries) = (Mode::Drill, Builds::Once, Registries::Here);
-    let order = Order { loaded, plan_file: &plan_file, spare: None, mode, builds, cut: None, outputs: &outputs, registries };
+    let order =
+        Order { loaded, plan_file: &plan_file, spare: None, mode, builds, nonce: None, cut: None, outputs: &outputs, registries };
     let exit = Box::pin(drill::rehearse(order)).await?;
     if !outputs.quiet {
         output::result(&next(&plan_file, &events, options.breaks))?;

@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     forge::{
-        Budget, Cancel, Created, ForgeError, Found, LeaseStore, Missed, PrimaryPath, Run, Snapshot, State, Turned, Wanted, WayBack,
+        Budget, Cancel, Created, ForgeError, Found, LeaseStore, Missed, PrimaryPath, Ready, Run, RunRef, Runners, Sight, Snapshot,
+        SpareRunners, State, Turned, Unready, Wanted, WayBack, Wish,
     },
-    record::{Control, DrillId, ForgeKind, HostId, Place},
+    record::{Control, DrillId, ForgeKind, HostId, Place, Text},
 };
 
 /// A forge with two switches and room for a lease.
@@ -103,6 +104,38 @@ impl LeaseStore for Memory {
 
     fn delete_lease_by_hand(&self) -> String {
         "curl lease".to_owned()
+    }
+}
+
+/// A cut asks no runner for anything.
+#[async_trait]
+impl SpareRunners for Memory {
+    async fn ready(&self, _: &Wish) -> Result<Result<Ready, Unready>, ForgeError> {
+        unreachable!()
+    }
+
+    async fn runners(&self, _: &Wish) -> Result<Runners, ForgeError> {
+        unreachable!()
+    }
+
+    async fn start(&self, _: &Wish, _: &Ready) -> Result<Result<Option<RunRef>, Unready>, ForgeError> {
+        unreachable!()
+    }
+
+    async fn find(&self, _: &Wish, _: &Ready) -> Result<Option<RunRef>, ForgeError> {
+        unreachable!()
+    }
+
+    async fn sight(&self, _: &RunRef) -> Result<Sight, ForgeError> {
+        unreachable!()
+    }
+
+    async fn approvals(&self, _: &RunRef) -> Result<Vec<Text>, ForgeError> {
+        unreachable!()
+    }
+
+    async fn left_by(&self, _: &RunRef, _: &Sight) -> Result<Option<bytes::Bytes>, ForgeError> {
+        unreachable!()
     }
 }
 

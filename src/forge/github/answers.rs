@@ -31,6 +31,111 @@ pub(super) struct Run {
     #[serde(default, deserialize_with = "moment")]
     pub(super) created_at: Option<Timestamp>,
     pub(super) html_url: Option<String>,
+    /// What `run-name` makes of the run's inputs.
+    pub(super) display_title: Option<String>,
+    pub(super) conclusion: Option<String>,
+}
+
+/// A repository.
+#[derive(Debug, Deserialize)]
+pub(super) struct Repository {
+    pub(super) default_branch: Option<String>,
+    pub(super) owner: Option<Owner>,
+}
+
+/// Whose a repository is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Owner {
+    /// `User` or `Organization`.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+}
+
+/// The answer to a dispatch.
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispatched {
+    pub(super) workflow_run_id: Option<u64>,
+    pub(super) html_url: Option<String>,
+}
+
+/// A page of a run's jobs.
+#[derive(Debug, Deserialize)]
+pub(super) struct Jobs {
+    pub(super) jobs: Vec<Job>,
+}
+
+/// A job of a run.
+#[derive(Debug, Deserialize)]
+pub(super) struct Job {
+    pub(super) id: u64,
+    pub(super) name: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) conclusion: Option<String>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) started_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) completed_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) labels: Vec<String>,
+    pub(super) runner_name: Option<String>,
+    pub(super) runner_group_name: Option<String>,
+    #[serde(default)]
+    pub(super) steps: Vec<Step>,
+}
+
+/// A step of a job.
+#[derive(Debug, Deserialize)]
+pub(super) struct Step {
+    pub(super) status: Option<String>,
+}
+
+/// A page of a run's artifacts.
+#[derive(Debug, Deserialize)]
+pub(super) struct Artifacts {
+    pub(super) artifacts: Vec<Artifact>,
+}
+
+/// Files that a run keeps.
+#[derive(Debug, Deserialize)]
+pub(super) struct Artifact {
+    pub(super) id: u64,
+    /// `sha256:…` of the archive; older servers do not say.
+    pub(super) digest: Option<String>,
+}
+
+/// A deployment that waits for an approval.
+#[derive(Debug, Deserialize)]
+pub(super) struct Pending {
+    pub(super) environment: Option<Environment>,
+    #[serde(default)]
+    pub(super) reviewers: Vec<Reviewer>,
+}
+
+/// An environment.
+#[derive(Debug, Deserialize)]
+pub(super) struct Environment {
+    pub(super) name: Option<String>,
+}
+
+/// Who may approve.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reviewer {
+    pub(super) reviewer: Option<Named>,
+}
+
+/// A person or a team.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    login: Option<String>,
+    name: Option<String>,
+}
+
+impl Named {
+    pub(super) fn name(self) -> Option<String> {
+        self.login.or(self.name)
+    }
 }
 
 /// A page of self-hosted runners.
@@ -44,6 +149,10 @@ pub(super) struct Runners {
 pub(super) struct Runner {
     pub(super) id: u64,
     pub(super) name: Option<String>,
+    /// `online` or `offline`.
+    pub(super) status: Option<String>,
+    pub(super) busy: Option<bool>,
+    pub(super) version: Option<String>,
     #[serde(default)]
     pub(super) labels: Vec<Label>,
 }

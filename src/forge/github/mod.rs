@@ -11,11 +11,19 @@ mod own;
 mod rights;
 mod runs;
 mod service;
+mod spare;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ETAG, IF_NONE_MATCH},
+};
 use http_body_util::BodyExt as _;
 use octocrab::{AuthState, Octocrab, OctocrabBuilder};
 use serde::de::DeserializeOwned;
@@ -52,7 +60,14 @@ pub(super) struct Github {
     own: Own,
     owner: String,
     name: String,
+    known: Mutex<Known>,
 }
+
+/// What was answered last to what is asked again and again, by its route.
+type Known = BTreeMap<String, (HeaderValue, Bytes)>;
+
+/// An answer as octocrab hands it on.
+type Answer = http::Response<http_body_util::combinators::BoxBody<Bytes, octocrab::Error>>;
 
 impl Github {
     /// Must be made within a Tokio runtime.
@@ -61,7 +76,7 @@ impl Github {
         let service = service::Exchanges(Arc::clone(&wire));
         let Ok(crab) = OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build();
         let (owner, name) = place.repository.as_str().split_once('/').unwrap_or_default();
-        Self { crab, wire, place: place.clone(), own, owner: owner.to_owned(), name: name.to_owned() }
+        Self { crab, wire, place: place.clone(), own, owner: owner.to_owned(), name: name.to_owned(), known: Mutex::default() }
     }
 
     /// A route of the repository.
@@ -75,9 +90,43 @@ impl Github {
     }
 
     async fn get<T: DeserializeOwned>(&self, call: &Call, below: &str) -> Result<T, ForgeError> {
-        let answer = self.crab._get(self.route(below)).await.map_err(|error| self.failed(call, error))?;
-        let body = answer.into_body().collect().await.map_err(|error| self.failed(call, error))?.to_bytes();
+        self.get_at(call, self.route(below)).await
+    }
+
+    /// What stands at a route that is not of the repository.
+    async fn get_at<T: DeserializeOwned>(&self, call: &Call, route: String) -> Result<T, ForgeError> {
+        let answer = self.crab._get(route).await.map_err(|error| self.failed(call, error))?;
+        let body = self.body_of(call, answer).await?;
         self.parse(call, &body)
+    }
+
+    async fn body_of(&self, call: &Call, answer: Answer) -> Result<Bytes, ForgeError> {
+        Ok(answer.into_body().collect().await.map_err(|error| self.failed(call, error))?.to_bytes())
+    }
+
+    /// The same as [`Self::get`], for what is asked again and again: what has not changed since the last time is not sent
+    /// again, and does not count as a request.
+    async fn get_if_new<T: DeserializeOwned>(&self, call: &Call, below: &str) -> Result<T, ForgeError> {
+        let route = self.route(below);
+        let known = self.known().get(&route).cloned();
+        let mut headers = HeaderMap::new();
+        if let Some((tag, _)) = &known {
+            headers.insert(IF_NONE_MATCH, tag.clone());
+        }
+        let answer = self.crab._get_with_headers(&route, Some(headers)).await.map_err(|error| self.failed(call, error))?;
+        if let (StatusCode::NOT_MODIFIED, Some((_, body))) = (answer.status(), known) {
+            return self.parse(call, &body);
+        }
+        let tag = answer.headers().get(ETAG).cloned();
+        let body = self.body_of(call, answer).await?;
+        if let Some(tag) = tag {
+            self.known().insert(route, (tag, body.clone()));
+        }
+        self.parse(call, &body)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every page of a list; `items` takes them out of one.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Deserializer};
 /// A project.
 #[derive(Debug, Deserialize)]
 pub(super) struct Project {
+    pub(super) default_branch: Option<String>,
+    /// `enabled`, `private` or `disabled`; left out for roles that may not see it.
+    pub(super) builds_access_level: Option<String>,
     pub(super) shared_runners_enabled: Option<bool>,
     pub(super) group_runners_enabled: Option<bool>,
 }
@@ -19,8 +22,44 @@ pub(super) struct Runner {
     /// `instance_type`, `group_type` or `project_type`.
     #[serde(rename = "runner_type")]
     pub(super) kind: Option<String>,
+    /// `active` or `idle`.
+    #[serde(rename = "job_execution_status")]
+    pub(super) execution: Option<String>,
     /// The projects it serves; only told of one runner alone.
     pub(super) projects: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+/// A runner, alone.
+#[derive(Debug, Deserialize)]
+pub(super) struct RunnerInFull {
+    pub(super) paused: Option<bool>,
+    /// `online`, `offline`, `stale` or `never_contacted`.
+    pub(super) status: Option<String>,
+    pub(super) version: Option<String>,
+    #[serde(rename = "job_execution_status")]
+    pub(super) execution: Option<String>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) contacted_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) tag_list: Vec<String>,
+}
+
+/// A job of a pipeline.
+#[derive(Debug, Deserialize)]
+pub(super) struct Job {
+    pub(super) id: u64,
+    pub(super) name: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) failure_reason: Option<String>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) started_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) finished_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) tag_list: Vec<String>,
+    pub(super) runner: Option<Runner>,
 }
 
 /// A schedule.

@@ -13,6 +13,7 @@ mod rights;
 mod runs;
 mod schedules;
 mod service;
+mod spare;
 
 use std::{fmt::Display, sync::Arc};
 

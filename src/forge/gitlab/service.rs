@@ -4,10 +4,14 @@ use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gitlab::api::{ApiError, AsyncClient, Endpoint, Pageable, QueryParams, RestClient};
+use gitlab::api::{ApiError, AsyncClient, BodyError, Endpoint, Pageable, QueryParams, RestClient};
+use serde_json::json;
 use url::Url;
 
-use crate::forge::wire::{Ask, Failed, Wire};
+use crate::{
+    forge::wire::{Ask, Failed, Wire},
+    record::Nonce,
+};
 
 /// The gitlab crate's client: one exchange for each request.
 #[derive(Clone, Debug)]
@@ -61,3 +65,99 @@ impl Endpoint for PipelinesThatAre<'_> {
 }
 
 impl Pageable for PipelinesThatAre<'_> {}
+
+/// The newest pipelines of a project that were made by API.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewestByApi<'p> {
+    /// The project, as a part of a path.
+    pub(super) project: &'p str,
+}
+
+impl Endpoint for NewestByApi<'_> {
+    fn method(&self) -> http::Method {
+        http::Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/pipelines", self.project).into()
+    }
+
+    fn parameters(&self) -> QueryParams<'_> {
+        let mut parameters = QueryParams::default();
+        parameters.push("source", "api");
+        parameters.push("per_page", "20");
+        parameters
+    }
+}
+
+/// The jobs of a pipeline, each in its last try.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct JobsOf<'p> {
+    /// The project, as a part of a path.
+    pub(super) project: &'p str,
+    pub(super) pipeline: u64,
+}
+
+impl Endpoint for JobsOf<'_> {
+    fn method(&self) -> http::Method {
+        http::Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/pipelines/{}/jobs", self.project, self.pipeline).into()
+    }
+}
+
+impl Pageable for JobsOf<'_> {}
+
+/// What stands at a path.
+#[derive(Clone, Debug)]
+pub(super) struct Read(pub(super) String);
+
+impl Endpoint for Read {
+    fn method(&self) -> http::Method {
+        http::Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        self.0.clone().into()
+    }
+}
+
+/// How a pipeline is told its nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taking {
+    /// By the input `canship_nonce`.
+    Input,
+    /// By the variable `CANSHIP_NONCE`.
+    Variable,
+}
+
+/// A new pipeline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CreatePipeline<'p> {
+    /// The project, as a part of a path.
+    pub(super) project: &'p str,
+    pub(super) reference: &'p str,
+    pub(super) nonce: &'p Nonce,
+    pub(super) taking: Taking,
+}
+
+impl Endpoint for CreatePipeline<'_> {
+    fn method(&self) -> http::Method {
+        http::Method::POST
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/pipeline", self.project).into()
+    }
+
+    fn body(&self) -> Result<Option<(&'static str, Vec<u8>)>, BodyError> {
+        let Self { reference, nonce, .. } = self;
+        let body = match self.taking {
+            Taking::Input => json!({ "ref": reference, "inputs": { "canship_nonce": nonce } }),
+            Taking::Variable => json!({ "ref": reference, "variables": [{ "key": "CANSHIP_NONCE", "value": nonce }] }),
+        };
+        Ok(Some(("application/json", body.to_string().into_bytes())))
+    }
+}

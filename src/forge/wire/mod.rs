@@ -5,13 +5,14 @@
 //! pass, and after a rate limit that the plan lets it wait for; nothing waits longer than the plan's bounds; no more of an
 //! answer is read than it may have; every error has lost the token, other secrets of the drill, and what looks like one.
 
+mod download;
 mod refusal;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
-    Method, Response,
+    Method, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::timeout;
@@ -189,7 +190,8 @@ impl Wire {
         let (status, headers) = (response.status(), response.headers().clone());
         self.hear(&headers);
         let body = self.read(response).await;
-        if status.is_success() {
+        // That nothing is new is an answer to a request that said what it knows.
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
             let mut answer = http::Response::new(body.map_err(lost)?);
             *answer.status_mut() = status;
             *answer.headers_mut() = headers;
@@ -221,12 +223,16 @@ impl Wire {
         }
     }
 
-    async fn read(&self, mut response: Response) -> Result<Bytes, ForgeFault> {
+    async fn read(&self, response: Response) -> Result<Bytes, ForgeFault> {
+        self.read_most(response, MAX_ANSWER).await
+    }
+
+    async fn read_most(&self, mut response: Response, most: usize) -> Result<Bytes, ForgeFault> {
         let limit = self.timeouts.api;
         let read = async {
             let mut body = BytesMut::new();
             while let Some(chunk) = response.chunk().await.map_err(|e| ForgeFault::from(Unreached::seen(e)))? {
-                if body.len() + chunk.len() > MAX_ANSWER {
+                if body.len() + chunk.len() > most {
                     return Err(self.unreadable("it is longer than any such answer is"));
                 }
                 body.extend_from_slice(&chunk);

@@ -10,6 +10,7 @@ use crate::record::{self, Exit, Record};
 mod comparison;
 mod primary;
 mod release;
+mod run;
 mod status;
 mod view;
 mod vocabulary;
@@ -17,6 +18,7 @@ mod vocabulary;
 use comparison::ComparisonView;
 use primary::{NotBackView, PrimaryView};
 use release::{ArtifactView, BuiltView, PublishView, TagView};
+use run::RunView;
 use view::{CheckView, FindingView, LeftoverView, PhaseView, RoomView, SourceView, SpareView, StepView};
 use vocabulary::{Mode, Restored, Signal, Verdict};
 
@@ -43,6 +45,8 @@ struct Report {
     exit_meaning: String,
     /// What the drill could do outside.
     mode: Mode,
+    /// By which a drill elsewhere asked for this one; null if nobody did.
+    nonce: Option<String>,
     /// Whether the primary path is as it was.
     restored: Restored,
     /// The primary path, as it was found and what was done to it; null if the drill did not look at it.
@@ -69,6 +73,8 @@ struct Report {
     plan_digest: String,
     /// Where the release was built.
     spare: SpareView,
+    /// The run on a spare runner; null on another spare.
+    run: Option<RunView>,
     /// Engine, image and disk.
     room: Option<RoomView>,
     /// The clean clone.
@@ -95,6 +101,8 @@ struct Report {
     limits: Vec<String>,
     /// What was put outside and is gone again, read back.
     cleaned: Vec<String>,
+    /// What is left for the drill that asked for this one, which reads it back and deletes it.
+    handed_over: Vec<String>,
     /// What was put outside and is still there.
     leftovers: Vec<LeftoverView>,
 }
@@ -119,6 +127,7 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         exit_code: exit.code(),
         exit_meaning: words::exit(exit, record.verdict).to_owned(),
         mode: record.drill.mode.into(),
+        nonce: record.drill.nonce.as_ref().map(ToString::to_string),
         restored: record.restored.into(),
         primary: record.primary.as_ref().map(Into::into),
         not_back: record.not_back.iter().map(Into::into).collect(),
@@ -132,6 +141,7 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         plan: record.drill.plan.to_string(),
         plan_digest: record.drill.plan_digest.to_string(),
         spare: SpareView::new(&record.drill.spare, record.drill.seal),
+        run: record.run.as_ref().map(Into::into),
         room: record.room.as_ref().map(Into::into),
         source: record.source.as_ref().map(Into::into),
         phases: record.phases.iter().map(Into::into).collect(),
@@ -145,6 +155,7 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         findings: record.findings.iter().map(Into::into).collect(),
         limits: view::strings(&record.limits),
         cleaned: view::strings(&record.cleaned),
+        handed_over: view::strings(&record.handed_over),
         leftovers: record.leftovers.iter().map(Into::into).collect(),
     })
 }

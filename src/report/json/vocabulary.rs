@@ -59,6 +59,18 @@ mirror! {
     SourcePlace of record::Origin { Origin, Mirror, Local }
 }
 mirror! {
+    /// How a runner stands, by what its forge says.
+    RunnerState of record::RunnerState { Idle, Busy, Paused, Offline, Unsaid }
+}
+mirror! {
+    /// How the number of a run is known: by the answer to the request, or looked up by its nonce.
+    RunKnown of record::RunKnown { Answered, LookedUp }
+}
+mirror! {
+    /// How far a run can come.
+    RunStage of record::RunStage { Queued, PickedUp, Built, Done }
+}
+mirror! {
     /// What a check looks at.
     CheckKind of record::CheckKind { Secret, Spare, Registry, TagPlace }
 }

@@ -1,0 +1,187 @@
+//! What a drill on a spare runner shows when all is well, and what it believes.
+
+use serde_json::json;
+
+use crate::{
+    rig::{Forge, Rig},
+    simulator::{call::When, github::GitHub, gitlab::GitLab, trouble::Trouble},
+};
+
+fn an_honest_run<F: Forge>() {
+    let rig = Rig::<F>::new();
+    let ran = rig.run().ends(0, "can-ship");
+    let run = &ran.json["run"];
+    assert_eq!(run["runner"], "spare-1");
+    assert_eq!(run["known"], "answered");
+    assert_eq!(run["runners"][0]["name"], "spare-1");
+    for time in ["accepted_ms", "waited_ms", "worked_ms"] {
+        assert!(run[time].is_u64(), "{time}: {run:#}");
+    }
+    let stages: Vec<_> = run["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["queued", "picked-up", "done", "built"]);
+    assert_eq!(run["reported"]["verdict"], "can-ship");
+    assert_eq!(run["reported"]["commit"], ran.json["source"]["commit"]);
+    let published = &ran.json["published"][0];
+    assert!(published["digest"].is_string() && published["digest"] == published["pulled_digest"], "{published:#}");
+    assert_eq!(ran.json["spare"]["independence"], "same-control-plane");
+    assert_eq!(ran.json["leftovers"], json!([]), "{}", ran.stdout);
+    assert_eq!(rig.pushed(), Vec::<String>::new());
+    assert!(ran.json["time_to_ship_ms"].is_u64());
+}
+
+#[test]
+fn an_honest_run_on_github_can_ship_and_leaves_nothing() {
+    an_honest_run::<GitHub>();
+}
+
+#[test]
+fn an_honest_run_on_gitlab_can_ship_and_leaves_nothing() {
+    an_honest_run::<GitLab>();
+}
+
+/// The answer to the one request is lost after it took effect: the run is found by its nonce, and asked for once.
+fn a_lost_answer<F: Forge>(route: &str) {
+    let rig = Rig::<F>::new();
+    rig.forge.trouble(When::route("POST", route), Trouble::LostAnswer);
+    rig.forge.with(F::lag);
+    let ran = rig.run().ends(0, "can-ship");
+    assert_eq!(ran.json["run"]["known"], "looked-up");
+    assert_eq!(rig.forge.count("POST", route), 1);
+    assert_eq!(rig.pushed(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_whose_answer_was_lost_on_github_is_found_and_not_asked_for_again() {
+    a_lost_answer::<GitHub>("/dispatches");
+}
+
+#[test]
+fn a_run_whose_answer_was_lost_on_gitlab_is_found_and_not_asked_for_again() {
+    a_lost_answer::<GitLab>("/pipeline");
+}
+
+#[test]
+fn a_gateway_that_fails_after_the_dispatch_took_effect_starts_no_second_run() {
+    let rig = Rig::<GitHub>::new();
+    rig.forge.trouble(When::route("POST", "/dispatches"), Trouble::FaultAfter(502));
+    let ran = rig.run().ends(0, "can-ship");
+    assert_eq!((&ran.json["run"]["known"], rig.forge.count("POST", "/dispatches")), (&json!("looked-up"), 1));
+    assert_eq!(rig.forge.with(|world| world.runs.len()), 1);
+}
+
+#[test]
+fn a_server_that_says_no_run_has_it_found_by_its_nonce() {
+    let rig = Rig::<GitHub>::new();
+    rig.forge.with(|world| world.has_run_details = false);
+    let ran = rig.run().ends(0, "can-ship");
+    assert_eq!(ran.json["run"]["known"], "looked-up");
+}
+
+#[test]
+fn a_request_of_which_nothing_came_is_unknown_and_not_sent_again() {
+    let rig = Rig::<GitHub>::new();
+    rig.forge.trouble(When::route("POST", "/dispatches"), Trouble::HangUp);
+    let ran = rig.run().ends(20, "unknown");
+    assert_eq!((ran.rules()[0], rig.forge.count("POST", "/dispatches")), ("run-unclear", 1), "{}", ran.stdout);
+    // It may be there all the same, and whoever reads the report is told how to end it.
+    assert!(ran.json["leftovers"][0]["remedy"].as_str().unwrap().contains("nonce"), "{}", ran.stdout);
+}
+
+#[test]
+fn looks_at_a_run_ask_only_for_what_is_new() {
+    let rig = Rig::<GitHub>::new();
+    rig.run().ends(0, "can-ship");
+    let used = rig.forge.with(|world| world.limits.used);
+    let sent = rig.forge.calls().len() as u64;
+    assert!(used < sent && used < 40, "{used} of {sent} counted");
+}
+
+#[test]
+fn a_project_that_takes_variables_is_given_the_nonce_as_one() {
+    let rig = Rig::<GitLab>::new().edit(".gitlab-ci.yml", |_| "include: [/ci/canship.yml, /ci/spare.yml]\n".to_owned());
+    rig.run().ends(0, "can-ship");
+    rig.forge.with(|world| world.variables_role = "no_one_allowed".to_owned());
+    let ran = rig.run().ends(10, "cannot-ship");
+    assert_eq!(ran.rules()[0], "workflow-unusable");
+    assert!(ran.stdout.contains("canship_nonce") && ran.stdout.contains("CANSHIP_NONCE"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_release_that_fails_on_the_runner_cannot_ship_and_says_why() {
+    let rig = Rig::<GitHub>::new().plan(|plan| plan.smoke = vec!["./tool | grep 'another version'".to_owned()]);
+    let ran = rig.run().ends(10, "cannot-ship");
+    assert_eq!(ran.rules()[0], "smoke-failed");
+    assert!(ran.json["findings"][0]["summary"].as_str().unwrap().starts_with("on the runner: "), "{}", ran.stdout);
+    assert_eq!((rig.pushed(), &ran.json["leftovers"]), (Vec::new(), &json!([])));
+}
+
+/// The line of the workflow that drills.
+const DRILLS: &str = "exec \"$RUNNER_TEMP/canship/canship\" drill";
+
+fn with_workflow(change: impl FnOnce(String) -> String) -> Rig<GitHub> {
+    Rig::<GitHub>::new().edit(".github/workflows/canship-spare.yml", change)
+}
+
+#[test]
+fn a_success_without_an_event_log_is_not_believed() {
+    let rig = with_workflow(|text| {
+        text.replace(DRILLS, "true || canship").replace("if-no-files-found: error", "if-no-files-found: warn")
+    });
+    let ran = rig.run().ends(20, "unknown");
+    assert_eq!(ran.rules()[0], "run-not-believed", "{}", ran.stdout);
+    assert_eq!(rig.forge.with(|world| world.runs[0].standing().to_owned()), "success");
+}
+
+#[test]
+fn the_event_log_of_another_drill_is_not_believed() {
+    let rig = with_workflow(|text| text.replace("--nonce \"$NONCE\"", "--nonce an-old-one-0815"));
+    let ran = rig.run().ends(20, "unknown");
+    assert_eq!(ran.rules()[0], "run-not-believed");
+    assert!(ran.stdout.contains("an-old-one-0815"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_digest_that_the_registry_does_not_have_is_not_believed() {
+    let last = "--junit canship-drill/junit.xml";
+    let forges = r#"sed -i 's/"digest":"sha256:......../"digest":"sha256:00000000/g' canship-drill/drill.jsonl"#;
+    let rig =
+        with_workflow(|text| text.replace(DRILLS, &DRILLS["exec ".len()..]).replace(last, &format!("{last}\n          {forges}")));
+    let ran = rig.run().ends(20, "unknown");
+    assert_eq!((ran.rules()[0], ran.phase("publish")), ("run-not-believed", "errored"), "{}", ran.stdout);
+    assert_eq!(rig.pushed(), Vec::<String>::new());
+}
+
+#[test]
+fn another_commit_than_the_one_that_is_drilled_is_not_believed() {
+    let rig = with_workflow(|text| {
+        text.replace(
+            DRILLS,
+            "sed -i 's/^source:/source:\\n  ref: HEAD~1/' canship.yaml\n          exec \"$RUNNER_TEMP/canship/canship\" drill",
+        )
+    });
+    let ran = rig.run();
+    assert_eq!((ran.code, ran.rules()[0]), (Some(20), "run-not-believed"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_drill_that_is_interrupted_cancels_its_run() {
+    let rig = Rig::<GitHub>::new();
+    rig.forge.with(|world| world.the_runner("spare-1").is_online = false);
+    let mut running = rig.drill().start();
+    running.await_event(|event| event["event"] == "run-reached");
+    running.signal(rustix::process::Signal::INT);
+    let ran = running.finish();
+    assert_eq!(ran.code, Some(130), "{}", ran.stdout);
+    assert_eq!(rig.forge.with(|world| world.runs[0].standing().to_owned()), "cancelled");
+    assert!(ran.json["cleaned"][0].as_str().unwrap().contains("canship-spare.yml"), "{:#}", ran.json["cleaned"]);
+}
+
+#[test]
+fn the_primary_path_is_away_while_the_spare_runner_ships() {
+    let rig = Rig::<GitHub>::new();
+    let before = rig.forge.with(|world| world.the_workflow("release.yml").state.clone());
+    let ran = rig.drill().argument("--cut").argument("--yes").run().ends(0, "can-ship");
+    assert_eq!((ran.json["restored"].as_str(), ran.json["run"]["runner"].as_str()), (Some("yes"), Some("spare-1")));
+    assert_eq!(rig.forge.with(|world| world.the_workflow("release.yml").state.clone()), before);
+    assert!(rig.forge.with(|world| world.variables.keys().all(|name| name == "CANSHIP_SHA256")));
+}

@@ -1,0 +1,19 @@
+//! Drills on a spare runner of a simulated forge: the binary asks for a run, the simulated runner executes the ready
+//! pipelines' lines, in which the binary drills in turn, and what that publishes to a real registry is read back.
+
+#[cfg(test)]
+mod asked;
+#[cfg(test)]
+mod drills;
+#[cfg(test)]
+mod pipelines;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+#[path = "../support/forge/mod.rs"]
+#[expect(dead_code, reason = "the tests of the simulators and of cuts use the rest")]
+mod simulator;
+#[cfg(test)]
+mod states;
+#[path = "../support/mod.rs"]
+mod support;
