@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{ACTIONS_READ, ACTIONS_WRITE, ADMINISTRATION_READ, Github, METADATA_READ, answers, was};
+use super::{ACTIONS_READ, ACTIONS_WRITE, ADMINISTRATION_READ, Github, METADATA_READ, PAGE, answers, was};
 use crate::{
     forge::{
         ForgeError, ForgeFault,
@@ -49,9 +49,14 @@ impl Github {
         }
         if repository.owner.is_some_and(|owner| owner.kind.as_deref() == Some("Organization")) {
             let call = Call::new("listing the organization's runners", ORGANIZATION);
-            let route = format!("/orgs/{}/actions/runners?per_page=100", self.owner);
+            let route = format!("/orgs/{}/actions/runners?per_page={PAGE}", self.owner);
             match self.get_at::<answers::Runners>(&call, route).await {
-                Ok(page) => all.extend(page.runners.into_iter().map(|runner| ("organization", runner))),
+                Ok(page) => {
+                    if page.runners.len() >= PAGE {
+                        unread.push("the organization has more runners than were read".into());
+                    }
+                    all.extend(page.runners.into_iter().map(|runner| ("organization", runner)));
+                }
                 Err(error) => unread.push(unread_for_want_of_rights(error, "the organization's runners")?),
             }
         }
