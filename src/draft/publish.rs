@@ -91,6 +91,11 @@ impl Draft<'_> {
                 self.sheet.question(&format!("is `{name}` its name at {target}? The files do not say"));
             }
             let is_package = matches!(*kind, "crate" | "npm" | "pypi" | "nuget" | "gem");
+            if token.is_none() && matches!(*kind, "github_release" | "gitlab_release") {
+                self.sheet.question(&format!(
+                    "may a hotfix be without its {target}? If not, with which token would a spare make it once the forge is back?"
+                ));
+            }
             if token.is_none() && is_package {
                 self.sheet.question(&format!("with which token would a spare publish to {target}? The pipelines show none: their identity may be all there is"));
             }

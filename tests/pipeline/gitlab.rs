@@ -163,3 +163,12 @@ fn a_ci_file_of_another_name_is_found_by_its_looks() {
     assert_eq!(releases(&pipeline(&[(".acme-ci.yml", text)])), [".acme-ci.yml"]);
     assert!(releases(&pipeline(&[(".acme-ci.yml", "rules: [a]\n")])).is_empty());
 }
+
+#[test]
+fn what_a_release_waits_for_brings_its_secrets_and_images_and_other_jobs_do_not() {
+    let found = ci(
+        "build: {image: golang:1.25, script: [./build $SIGNING_KEY], needs: [prepare]}\nprepare: {script: [./prepare $LICENCE]}\nlint: {image: lint:1, script: [./lint $LINT_TOKEN]}\nship: {needs: [build], script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+    );
+    assert_eq!(values(&found, Topic::Secrets), ["LICENCE", "SIGNING_KEY"]);
+    assert_eq!(values(&found, Topic::Images), ["golang:1.25"]);
+}

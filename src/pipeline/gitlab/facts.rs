@@ -31,12 +31,21 @@ pub(super) struct JobHere<'j> {
 pub(super) fn take(notes: &mut Notes<'_>, here: &JobHere<'_>) {
     secrets(notes, here);
     tokens(notes, here);
+    runner(notes, here);
     place(notes, here);
     effects(notes, here);
     if here.job.get("when").and_then(|when| when.as_str()) == Some("manual") {
         let place = here.job.get("when").map_or(here.job.place, |when| when.place);
         notes.fact(Topic::Approvals, here.name, (place, Sure::Read, "when: manual", Some(here.name)));
     }
+}
+
+/// Takes in what a release needs of a job that it only waits for: secrets, environment and images. What such a job
+/// publishes is no part of the release, and its runner is whatever builds.
+pub(super) fn take_needs(notes: &mut Notes<'_>, here: &JobHere<'_>) {
+    secrets(notes, here);
+    tokens(notes, here);
+    place(notes, here);
 }
 
 /// The variables of a map: a text, or a map with a value.
@@ -138,8 +147,8 @@ fn tokens(notes: &mut Notes<'_>, here: &JobHere<'_>) {
     }
 }
 
-/// Where the job runs.
-fn place(notes: &mut Notes<'_>, here: &JobHere<'_>) {
+/// The tags of the runner.
+fn runner(notes: &mut Notes<'_>, here: &JobHere<'_>) {
     let job = Some(here.name);
     for (tag, place) in here.job.get("tags").map(|tags| tags.texts()).unwrap_or_default() {
         for tag in in_matrix(tag, here.job) {
@@ -147,6 +156,11 @@ fn place(notes: &mut Notes<'_>, here: &JobHere<'_>) {
             notes.fact(Topic::RunnerLabels, &tag, (place, sure, "tags", job));
         }
     }
+}
+
+/// What the job runs in, and for.
+fn place(notes: &mut Notes<'_>, here: &JobHere<'_>) {
+    let job = Some(here.name);
     if let Some(environment) = here.job.get("environment") {
         let name = if environment.is_map() { environment.get("name") } else { Some(environment) };
         if let Some((text, node)) = name.and_then(|name| Some((name.as_str()?, name))) {

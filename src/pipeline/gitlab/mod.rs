@@ -176,6 +176,10 @@ fn add(
         }
     }
     let makes = !reasons.is_empty();
+    for seen in waited_for(all) {
+        let here = JobHere { name: &seen.name, job: &seen.job, found: &seen.found, variables: &seen.variables, declared };
+        facts::take_needs(&mut notes, &here);
+    }
     components(&mut notes, all);
     let files = notes.files;
     if makes {
@@ -199,6 +203,32 @@ fn add(
     pipeline.open.extend(notes.open);
 }
 
+/// The jobs that are no release themselves and that one waits for by `needs` or `dependencies`, over whatever steps.
+fn waited_for(all: &[Seen]) -> Vec<&Seen> {
+    let by_name: BTreeMap<&str, &Seen> = all.iter().map(|seen| (seen.name.as_str(), seen)).collect();
+    let mut open: Vec<&Seen> = all.iter().filter(|seen| seen.found.reason.is_some()).collect();
+    let mut known: BTreeSet<&str> = open.iter().map(|seen| seen.name.as_str()).collect();
+    let mut found = Vec::new();
+    while let Some(seen) = open.pop() {
+        if seen.found.reason.is_none() {
+            found.push(seen);
+        }
+        for need in needs(&seen.job) {
+            if let Some(next) = by_name.get(need).filter(|_| known.insert(need)) {
+                open.push(next);
+            }
+        }
+    }
+    found
+}
+
+/// The names of the jobs that a job waits for.
+fn needs(job: &Yaml) -> impl Iterator<Item = &str> {
+    let needs = job.get("needs").or_else(|| job.get("dependencies"));
+    let needs = needs.map(|needs| needs.items()).unwrap_or_default();
+    needs.iter().filter_map(|need| need.as_str().or_else(|| need.get("job")?.as_str()))
+}
+
 /// Includes of others that are known to publish.
 fn components(notes: &mut Notes<'_>, all: &[Seen]) {
     let remote: Vec<(String, Place)> = all
@@ -218,9 +248,7 @@ fn components(notes: &mut Notes<'_>, all: &[Seen]) {
 }
 
 fn job(seen: &Seen, files: &Files) -> Job {
-    let needs = seen.job.get("needs").or_else(|| seen.job.get("dependencies"));
-    let needs = needs.map(|needs| needs.items()).unwrap_or_default();
-    let needs = needs.iter().filter_map(|need| need.as_str().or_else(|| need.get("job")?.as_str()).map(str::to_owned)).collect();
+    let needs = needs(&seen.job).map(str::to_owned).collect();
     let condition = seen.job.get("rules").map(|rules| {
         let conditions: Vec<&str> = rules.items().iter().filter_map(|rule| rule.get("if")?.as_str()).collect();
         conditions.join(" or ")
