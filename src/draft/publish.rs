@@ -84,6 +84,9 @@ impl Draft<'_> {
             let is_known = name.is_some();
             let name = name.unwrap_or_else(|| self.repository.release().0);
             let token = self.token(site).filter(|_| *kind != "s3");
+            if let Some(token) = &token {
+                self.sheet.want(token, &format!("the token for {target}"));
+            }
             let with = token.as_ref().map(|token| format!(", token: {token}")).unwrap_or_default();
             let from = format!("{} ({})", place(&site.at), site.role);
             self.sheet.line_or(&format!("  - {{ {kind}: {}{with} }}", sheet::quoted(&name)), &from, "");

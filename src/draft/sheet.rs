@@ -105,9 +105,38 @@ impl Sheet {
             };
             changed = true;
         }
+        self.fill_empty();
         changed
     }
+
+    /// Puts something below the keys that have nothing left there, or leaves them out.
+    fn fill_empty(&mut self) {
+        for (key, instead) in NEVER_EMPTY {
+            let is_key = |line: &Line| matches!(line, Line::Plan { text, .. } if text == key);
+            let Some(at) = self.lines.iter().position(is_key) else { continue };
+            let below = self.lines.iter().skip(at + 1).find_map(|line| match line {
+                Line::Plan { text, .. } if !text.trim().is_empty() => Some(text),
+                _ => None,
+            });
+            let indent = |text: &str| text.len() - text.trim_start().len();
+            if below.is_some_and(|text| indent(text) > indent(key)) {
+                continue;
+            }
+            if instead.is_empty() {
+                self.lines.remove(at);
+            } else {
+                self.lines.insert(at + 1, Line::Plan { text: (*instead).to_owned(), from: "an example".to_owned(), instead: None });
+            }
+        }
+    }
 }
+
+/// Keys that must have something below them, each with what stands there if nothing else is left; nothing leaves the key out.
+const NEVER_EMPTY: &[(&str, &str)] = &[
+    ("publish:", "  - oci: registry.example/team/name"),
+    ("  run:", "    - \"echo 'canship.yaml does not say yet how this is built'; exit 1\""),
+    ("secrets:", ""),
+];
 
 fn written(line: &Line) -> String {
     match line {
@@ -157,6 +186,19 @@ mod tests {
         for text in ["", "1.0", "true", "a: b", "- x", "{x}", "x, y", "a #b", "\u{1b}[1m", "a:"] {
             assert!(quoted(text).starts_with('"'), "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_that_loses_all_that_is_below_it_gets_an_example_or_goes() {
+        let mut sheet = Sheet::default();
+        for (key, entry) in [("  run:", "    - x"), ("publish:", "  - { crate: a, token: T }"), ("secrets:", "  T: { env: T }")] {
+            sheet.line(key, "");
+            sheet.line_or(entry, "a file", "");
+        }
+        assert!(sheet.drop_lines(&[(2, "a".into()), (4, "b".into()), (6, "c".into())]));
+        let text = sheet.text();
+        assert!(text.contains("exit 1") && text.contains("  - oci: registry.example/team/name"), "{text}");
+        assert!(!text.contains("secrets:"), "{text}");
     }
 
     #[test]
