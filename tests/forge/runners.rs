@@ -239,8 +239,11 @@ async fn a_cancelled_job_gets_a_signal_and_then_its_last_steps() {
 async fn what_a_job_leaves_running_ends_with_it_unless_its_mark_is_taken_off() {
     let workflow = LONG.split("      - shell").next().unwrap().to_owned()
         + "      - run: |
-          setsid sleep 300 > /dev/null 2>&1 & echo $! > '${{ inputs.fifo }}/1'
-          RUNNER_TRACKING_ID= setsid sleep 300 > /dev/null 2>&1 & echo $! > '${{ inputs.fifo }}/2'
+          cd '${{ inputs.fifo }}'
+          mkfifo ready
+          stay='echo $$ > \"$0\"; echo > ready; exec sleep 300 > /dev/null 2>&1'
+          setsid sh -c \"$stay\" 1 & read -r _ < ready
+          RUNNER_TRACKING_ID= setsid sh -c \"$stay\" 2 & read -r _ < ready
 ";
     let lab = Lab::at_work(repository(&[(".github/workflows/spare.yml", &workflow)]));
     let folder = tempfile::tempdir().unwrap();
