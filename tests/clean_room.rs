@@ -432,7 +432,7 @@ async fn a_step_over_its_limit_ends_the_room_and_all_that_runs_in_it() {
     gone(&plan).await;
     assert!(matches!(try_run(&mut *room, step("true")).await, Err(SpareError::Ended { .. })));
     let into = tempfile::tempdir().unwrap();
-    assert!(matches!(room.collect(Path::new("x"), into.path()).await, Err(SpareError::Ended { .. })));
+    assert!(matches!(room.collect(Path::new("x"), into.path(), Box::new(|_| true)).await, Err(SpareError::Ended { .. })));
     close(room).await;
 }
 
@@ -452,7 +452,7 @@ async fn an_artifact_of_a_room_that_was_taken_away_is_not_called_missing() {
     docker().kill_container(&container_of(&plan), None).await.unwrap();
     gone(&plan).await;
     let into = tempfile::tempdir().unwrap();
-    let collected = room.collect(Path::new("app"), into.path()).await;
+    let collected = room.collect(Path::new("app"), into.path(), Box::new(|_| true)).await;
     assert!(matches!(collected, Err(SpareError::Ended { .. })), "{collected:?}");
     close(room).await;
 }
@@ -574,13 +574,13 @@ async fn files_and_folders_come_out_under_their_last_name() {
     let mut room = open(&plan()).await;
     run(&mut *room, "mkdir -p out/deep/bin && echo app >out/deep/bin/app && chmod +x out/deep/bin/app && ln -s bin/app out/deep/link && ln -s out/deep latest").await;
     let into = tempfile::tempdir().unwrap();
-    let files = room.collect(Path::new("out/deep/bin/app"), into.path()).await.unwrap();
+    let files = room.collect(Path::new("out/deep/bin/app"), into.path(), Box::new(|_| true)).await.unwrap();
     assert_eq!((files[0].path.as_path(), files[0].size, files[0].executable), (Path::new("app"), 4, true));
     assert_eq!(std::fs::read(into.path().join("app")).unwrap(), b"app\n");
-    let files = room.collect(Path::new("./out/deep"), into.path()).await.unwrap();
+    let files = room.collect(Path::new("./out/deep"), into.path(), Box::new(|_| true)).await.unwrap();
     assert_eq!(files.iter().map(|file| file.path.as_path()).collect::<Vec<_>>(), [Path::new("deep/bin/app")]);
     assert_eq!(std::fs::read(into.path().join("deep/link")).unwrap(), b"app\n");
-    let files = room.collect(Path::new("latest"), into.path()).await.unwrap();
+    let files = room.collect(Path::new("latest"), into.path(), Box::new(|_| true)).await.unwrap();
     assert_eq!(files[0].path, Path::new("latest/bin/app"), "a link within the source is what it leads to");
     close(room).await;
 }
@@ -593,7 +593,7 @@ async fn artifacts_that_are_missing_or_lead_out_are_refused() {
     )
     .await;
     let into = tempfile::tempdir().unwrap();
-    let mut refused = async |artifact: &str| room.collect(Path::new(artifact), into.path()).await.unwrap_err();
+    let mut refused = async |artifact: &str| room.collect(Path::new(artifact), into.path(), Box::new(|_| true)).await.unwrap_err();
     for missing in ["nothing", "dangling", "dir/nothing", "nothing/below"] {
         assert!(matches!(refused(missing).await, SpareError::NoSuchArtifact { path } if path == missing), "{missing}");
     }
@@ -612,7 +612,7 @@ async fn an_artifact_larger_than_the_disk_limit_is_refused() {
     let mut room = open(&plan()).await;
     run(&mut *room, "truncate -s 1G sparse").await;
     let into = tempfile::tempdir().unwrap();
-    let collected = room.collect(Path::new("sparse"), into.path()).await;
+    let collected = room.collect(Path::new("sparse"), into.path(), Box::new(|_| true)).await;
     assert!(matches!(collected, Err(SpareError::Refused(Refused::TooLarge { .. }))), "{collected:?}");
     close(room).await;
 }
@@ -626,7 +626,7 @@ async fn a_room_on_the_engines_disk_works_as_one_in_memory() {
     assert_eq!(room.fill(file).await.unwrap(), 1);
     assert_eq!(run(&mut *room, "cat a && echo b >b && touch $HOME/c").await.out(), "a");
     let into = tempfile::tempdir().unwrap();
-    assert_eq!(room.collect(Path::new("b"), into.path()).await.unwrap()[0].size, 2);
+    assert_eq!(room.collect(Path::new("b"), into.path(), Box::new(|_| true)).await.unwrap()[0].size, 2);
     close_with_volumes(room, &plan).await;
 }
 

@@ -48,7 +48,7 @@ impl Test {
 
     async fn collect(&self, room: &mut Box<dyn Room>, artifact: &str) -> Result<Vec<String>, SpareError> {
         let into = tempfile::tempdir_in(self.folder.path()).unwrap();
-        let files = room.collect(Path::new(artifact), into.path()).await?;
+        let files = room.collect(Path::new(artifact), into.path(), Box::new(|_| true)).await?;
         Ok(files.iter().map(|file| format!("{} {} {}", file.path.display(), file.size, file.executable)).collect())
     }
 

@@ -265,7 +265,7 @@ fn an_artifact_with_a_secret_in_its_name_is_neither_shown_nor_published() {
         let ran = canship.run_as_is();
         assert_eq!(ran.code, Some(10), "{}\n{}", ran.stderr, ran.stdout);
         assert!(
-            ran.stdout.contains("artifact-refused") && ran.stderr.contains("publish … skipped"),
+            ran.stdout.contains("secret-in-image") && ran.stderr.contains("publish … skipped"),
             "{}\n{}",
             ran.stderr,
             ran.stdout

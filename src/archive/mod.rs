@@ -7,5 +7,5 @@
 mod unpack;
 mod writer;
 
-pub use unpack::{Refused, Unpacked, unpack, unpack_source};
+pub use unpack::{Look, Refused, Unpacked, unpack, unpack_source};
 pub use writer::{Fill, Keep, Writer};

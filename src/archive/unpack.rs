@@ -4,7 +4,10 @@ use std::{
     collections::HashSet,
     fs,
     io::{self, Read, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{OpenOptionsExt as _, PermissionsExt as _},
+    },
     path::{Component, Path, PathBuf},
 };
 
@@ -28,6 +31,10 @@ pub struct Unpacked {
     pub executable: bool,
 }
 
+/// Looks at what is unpacked as it passes, so that nothing is read twice: at each name, target of a link and piece of
+/// content, and at an empty piece at the end of each. Says whether all that it saw may stay.
+pub type Look<'l> = &'l mut (dyn FnMut(&[u8]) -> bool + Send);
+
 /// Why an archive was not unpacked. What was written before stays below the folder and is removed with it.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -49,6 +56,14 @@ pub enum Refused {
         path: String,
         /// What it is.
         kind: &'static str,
+    },
+    /// Whoever looks at what passes does not let this through.
+    #[error("the {part} of `{path}` holds a secret of the plan")]
+    Secret {
+        /// The entry.
+        path: String,
+        /// What of it.
+        part: &'static str,
     },
     /// An entry stands where another does, or below something that is no folder.
     #[error("the archive has an entry `{0}` where there is another already")]
@@ -77,12 +92,12 @@ pub enum Refused {
 }
 
 /// Unpacks files, folders and inward links below `into` (an existing folder), at most `limit` bytes. Every file is
-/// hashed as it is written. Returns the files in the archive's order.
+/// hashed as it is written and shown to `look`. Returns the files in the archive's order.
 ///
 /// # Errors
 /// The archive is broken or would do harm; see [`Refused`].
-pub fn unpack(archive: impl Read, into: &Path, limit: u64) -> Result<Vec<Unpacked>, Refused> {
-    unpack_with(archive, into, limit, Links::Inward)
+pub fn unpack(archive: impl Read, into: &Path, limit: u64, look: Look<'_>) -> Result<Vec<Unpacked>, Refused> {
+    unpack_with(archive, into, (limit, Links::Inward), look)
 }
 
 /// Unpacks like [`unpack`], but with symbolic links that lead anywhere: a source may have them, and whoever checks it
@@ -91,7 +106,7 @@ pub fn unpack(archive: impl Read, into: &Path, limit: u64) -> Result<Vec<Unpacke
 /// # Errors
 /// The archive is broken or would do harm; see [`Refused`].
 pub fn unpack_source(archive: impl Read, into: &Path, limit: u64) -> Result<Vec<Unpacked>, Refused> {
-    unpack_with(archive, into, limit, Links::Anywhere)
+    unpack_with(archive, into, (limit, Links::Anywhere), &mut |_| true)
 }
 
 /// Where symbolic links may lead. Hard links always stay inside.
@@ -101,7 +116,7 @@ enum Links {
     Anywhere,
 }
 
-fn unpack_with(archive: impl Read, into: &Path, limit: u64, may_lead: Links) -> Result<Vec<Unpacked>, Refused> {
+fn unpack_with(archive: impl Read, into: &Path, (limit, may_lead): (u64, Links), look: Look<'_>) -> Result<Vec<Unpacked>, Refused> {
     let mut archive = tar::Archive::new(archive);
     let (mut files, mut links, mut left) = (Vec::new(), Vec::new(), limit);
     for (seen, entry) in archive.entries().map_err(Refused::Read)?.enumerate() {
@@ -111,16 +126,18 @@ fn unpack_with(archive: impl Read, into: &Path, limit: u64, may_lead: Links) -> 
         }
         let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let path = inward(&entry.path().map_err(Refused::Read)?).ok_or_else(|| Refused::Path(shown.clone()))?;
+        look_at(&entry.path_bytes(), "name", &shown, look)?;
         match entry.header().entry_type() {
             tar::EntryType::Directory => make_folder(into, &path, &shown)?,
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
                 left = left.checked_sub(entry.size()).ok_or(Refused::TooLarge { limit })?;
                 make_folder(into, path.parent().unwrap_or(Path::new("")), &shown)?;
                 let executable = entry.header().mode().map_err(Refused::Read)? & 0o111 != 0;
-                files.push(write_file(&mut entry, into, path, executable, &shown)?);
+                files.push(write_file(&mut entry, (into, path, executable), &shown, look)?);
             }
             kind @ (tar::EntryType::Symlink | tar::EntryType::Link) => {
                 let target = entry.link_name().map_err(Refused::Read)?.unwrap_or_default().into_owned();
+                look_at(target.as_os_str().as_bytes(), "target", &shown, look)?;
                 links.push(Link { path, target, hard: kind == tar::EntryType::Link, shown });
             }
             other => return Err(Refused::Kind { path: shown, kind: kind_name(other) }),
@@ -128,6 +145,10 @@ fn unpack_with(archive: impl Read, into: &Path, limit: u64, may_lead: Links) -> 
     }
     make_links(&links, &files, into, may_lead)?;
     Ok(files)
+}
+
+fn look_at(text: &[u8], part: &'static str, shown: &str, look: Look<'_>) -> Result<(), Refused> {
+    if look(text) && look(&[]) { Ok(()) } else { Err(Refused::Secret { path: shown.to_owned(), part }) }
 }
 
 /// A link of the archive. Links are made last, so that nothing is ever written through one.
@@ -217,7 +238,12 @@ fn make_folder(into: &Path, path: &Path, shown: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-fn write_file(content: &mut impl Read, into: &Path, path: PathBuf, executable: bool, shown: &str) -> Result<Unpacked, Refused> {
+fn write_file(
+    content: &mut impl Read,
+    (into, path, executable): (&Path, PathBuf, bool),
+    shown: &str,
+    look: Look<'_>,
+) -> Result<Unpacked, Refused> {
     let write = |reason| clash_or_write(reason, shown.to_owned());
     let mode = if executable { 0o755 } else { 0o644 };
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(into.join(&path)).map_err(write)?;
@@ -225,6 +251,9 @@ fn write_file(content: &mut impl Read, into: &Path, path: PathBuf, executable: b
     let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 128 * 1024]);
     loop {
         let n = content.read(&mut buffer).map_err(Refused::Read)?;
+        if !look(&buffer[..n]) {
+            return Err(Refused::Secret { path: shown.to_owned(), part: "content" });
+        }
         if n == 0 {
             return Ok(Unpacked { path, size, digest: Digest::from_sha256(&hash.finalize()), executable });
         }
@@ -273,7 +302,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("inside");
         fs::create_dir(&inside).unwrap();
-        let refused = unpack(bytes, &inside, 1000).unwrap_err();
+        let refused = unpack(bytes, &inside, 1000, &mut |_| true).unwrap_err();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is written beside the folder");
         refused
     }
@@ -289,12 +318,34 @@ mod tests {
         writer.finish().unwrap();
 
         let folder = tempfile::tempdir().unwrap();
-        let files = unpack(&bytes[..], folder.path(), 5).unwrap();
+        let files = unpack(&bytes[..], folder.path(), 5, &mut |_| true).unwrap();
         assert_eq!(files.len(), 2);
         assert_eq!((files[0].path.as_path(), files[0].size, files[0].executable), (Path::new("bin/tool"), 5, true));
         assert_eq!(files[0].digest, Digest::from_sha256(&Sha256::digest(b"hello")));
         assert_eq!(fs::read(folder.path().join("tool")).unwrap(), b"hello");
         assert_eq!(fs::metadata(folder.path().join("bin/tool")).unwrap().permissions().mode() & 0o777, 0o755);
+    }
+
+    #[test]
+    fn whoever_looks_sees_each_name_target_and_content_and_may_refuse_it() {
+        let mut bytes = Vec::new();
+        let mut writer = crate::archive::Writer::new(&mut bytes, "", 0);
+        writer.file(Path::new("tool"), 5, true, &b"hello"[..]).unwrap();
+        writer.link(Path::new("also"), Path::new("tool")).unwrap();
+        writer.finish().unwrap();
+        let unpacked = |refuse: &str| {
+            let (folder, mut seen) = (tempfile::tempdir().unwrap(), Vec::new());
+            let mut look = |piece: &[u8]| {
+                seen.push(String::from_utf8(piece.to_owned()).unwrap());
+                piece != refuse.as_bytes()
+            };
+            let unpacked = unpack(&bytes[..], folder.path(), 5, &mut look);
+            (unpacked, seen)
+        };
+        let (all, seen) = unpacked("nothing");
+        assert_eq!((all.unwrap().len(), seen), (1, ["tool", "", "hello", "", "also", "", "tool", ""].map(str::to_owned).to_vec()));
+        assert!(matches!(unpacked("hello").0, Err(Refused::Secret { part: "content", .. })));
+        assert!(matches!(unpacked("also").0, Err(Refused::Secret { part: "name", .. })));
     }
 
     #[test]

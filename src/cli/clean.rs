@@ -22,7 +22,7 @@ use crate::{
     plan::{Loaded, OciTarget, SecretName, Target},
     probe,
     record::{Cleaning, Exit, Leftover, Text},
-    secret::{Scrubber, Secret},
+    secret::{Known, Secret},
     state::State,
 };
 
@@ -43,13 +43,13 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
     }
     let network = network::network(loaded)?;
     let secrets = logins(loaded).await;
-    let scrubber = Scrubber::new(secrets.values().chain(network.proxies.secrets()));
+    network.known.add(secrets.values());
     let password = |target: &OciTarget| secrets.get(&target.login.as_ref()?.password).cloned();
     let surroundings = place::surroundings(&state, &loaded.plan);
     let folder = tempfile::tempdir_in(environment::temporary())
         .map_err(|reason| Failure::failed("nothing was removed: no folder for temporary files could be made", &reason))?;
     let ways = network::of_git(&network, folder.path())?;
-    let git = place::git(&loaded.plan, &own, environment::AWS_KEY, ways);
+    let git = place::git(&loaded.plan, &own, environment::AWS_KEY, ways).telling(network.known.clone());
     let docker_config = environment::docker_config();
     let ground = Ground {
         own: &own,
@@ -63,7 +63,7 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
     };
     let mode = if options.dry_run { Mode::Look } else { Mode::Remove };
     let list = Mutex::new(List::default());
-    let tell = |seen| list.lock().unwrap_or_else(PoisonError::into_inner).add(seen, &scrubber);
+    let tell = |seen| list.lock().unwrap_or_else(PoisonError::into_inner).add(seen, &network.known);
     let cleaned = leftovers::clean(&ground, mode, &tell, &|| {}).await;
     cleaned.map_err(|error| Failure::failed("nothing was removed", &error))?;
     let list = list.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -96,9 +96,10 @@ struct List {
 }
 
 impl List {
-    fn add(&mut self, seen: Seen, scrubber: &Scrubber) {
+    fn add(&mut self, seen: Seen, known: &Known) {
         let scrub = |mut text: Text| {
-            text.rewrite(|raw| scrubber.scrub(raw));
+            known.hide(&mut text);
+            text.shorten();
             text
         };
         match seen {

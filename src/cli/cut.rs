@@ -97,7 +97,7 @@ pub(super) async fn dry_run(loaded: &Loaded) -> Result<Exit, Failure> {
     let token = token(loaded, primary).await?;
     let state = State::open(environment::state().path);
     let state = state.map_err(|error| Failure::failed("nothing was changed; it is not known which drills live", &error))?;
-    let scrubber = Scrubber::new(std::iter::once(&token).chain(network.proxies.secrets()));
+    network.known.add([&token]);
     let forges = forge::forges(&network, loaded.plan.timeouts, Vec::new());
     let forge = forges(&primary.place, token).map_err(|error| Failure::failed("nothing was changed", &error))?;
     let looked = cut::look(Arc::clone(&forge), &loaded.plan, (primary, &wanted), &state).await;
@@ -108,7 +108,7 @@ pub(super) async fn dry_run(loaded: &Loaded) -> Result<Exit, Failure> {
     text.extend(looked.refusals.iter().map(refused));
     let end = if looked.refusals.is_empty() { "It could be cut and given back" } else { "It would not be cut" };
     text.extend([format!("{end}; nothing was changed ({} requests).\n", looked.requests)]);
-    output::result(&scrubber.scrub(&text))?;
+    output::result(&network.known.scrub(&text))?;
     Ok(if looked.refusals.is_empty() { Exit::CanShip } else { Exit::Unknown })
 }
 

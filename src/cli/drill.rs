@@ -90,9 +90,8 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     }
     let hidden = kept.iter().flat_map(|kept| kept.variables).copied();
     let ways = network::of_git(&network, place.root())?;
-    let git = place::git(&order.loaded.plan, place.journal.drill(), hidden, ways);
-    let of_history = kept.iter().flat_map(|kept| &kept.secrets);
-    let more_secrets = of_history.chain(network.proxies.secrets()).cloned().collect();
+    let git = place::git(&order.loaded.plan, place.journal.drill(), hidden, ways).telling(network.known.clone());
+    network.known.add(kept.iter().flat_map(|kept| &kept.secrets));
     let surroundings = place::surroundings(&place.state, &order.loaded.plan);
     let unread = unread_context(&spare, order.mode);
     let about_cut = if order.cut.is_some() { cut::limits() } else { uncut(&order) };
@@ -111,7 +110,6 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         workspace: place.folder("drill")?,
         sinks: sinks(order.outputs, kept.as_ref())?,
         interrupts: interrupts.clone(),
-        more_secrets,
         mode: order.mode,
         builds: order.builds,
         nonce,

@@ -12,6 +12,7 @@ use super::{Failure, environment};
 use crate::{
     network::{Loopback, Network, Proxies, Trust, authorities},
     plan::Loaded,
+    secret::Known,
 };
 
 /// What every connection is made with.
@@ -33,7 +34,9 @@ fn with(private: &[CertificateDer<'static>]) -> Result<Network, Failure> {
     let wrong = |variable| Failure::invalid(format!("the environment variable `{variable}` is not UTF-8")).advise(advice);
     let variables = environment::proxies().map_err(wrong)?;
     let proxies = Proxies::new(&variables).map_err(|reason| Failure::of_input(&reason).advise(advice))?;
-    Ok(Network { trust: Trust::new(private), proxies })
+    let known = Known::default();
+    known.add(proxies.secrets());
+    Ok(Network { trust: Trust::new(private), proxies, known })
 }
 
 /// The certificates of the plan's own authorities. Read when they are needed: a plan can be looked at without them.

@@ -38,13 +38,13 @@ async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
     if let Some(note) = place::makeshift() {
         output::warn(&format!("note: {note}"));
     }
-    let scrubber = Scrubber::new(std::iter::once(&token).chain(network.proxies.secrets()));
+    network.known.add([&token]);
     let forges = forge::forges(&network, timeouts, Vec::new());
     let forge = forges(&place, token).map_err(|error| Failure::failed("nothing was given back", &error))?;
     let foreign = if options.now { Foreign::Dead } else { Foreign::WaitedFor };
     let told = Mutex::new(Vec::new());
     let tell = |seen| {
-        let text = scrubber.scrub(&line(&seen)).into_owned();
+        let text = network.known.scrub(&line(&seen)).into_owned();
         told.lock().unwrap_or_else(PoisonError::into_inner).push((seen, text));
     };
     let outcome = recover::recover(&state, (forge, timeouts.api), foreign, &tell).await;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 
-use super::{Drill, outside::Outside, rehearsal, scope::Scope, vault::Vault};
+use super::{Drill, addresses, outside::Outside, rehearsal, scope::Scope, vault::Vault};
 use crate::{
     plan::{OciTarget, SecretName, TagAt, Target},
     probe,
@@ -20,9 +20,8 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
     drill
         .phase(Phase::Probe, async |scope| {
             // Secrets come first, beside nothing that could print one of them.
-            let vault = Arc::new(Vault::new(secrets(drill, scope, Release(drill)).await, &drill.more_secrets));
-            drill.bus.scrub_with(vault.scrubber());
-            drill.journal.scrub_with(vault.scrubber());
+            let vault = Arc::new(Vault::new(secrets(drill, scope, Release(drill)).await, &drill.network.known));
+            addresses::judge(drill, scope, &vault);
             drop(drill.board.vault.set(Arc::clone(&vault)));
             if let Some(variable) = drill.network.proxies.too_short() {
                 scope.found(short_of_proxy(variable));

@@ -203,7 +203,12 @@ pub(super) async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, (
     }
     let mut collected = Collected { folder, files: Vec::new(), complete: true };
     for path in &drill.plan.build.artifacts {
-        match room.collect(path, &collected.folder).await {
+        let mut search = vault.scrubber().search();
+        let look = Box::new(move |piece: &[u8]| {
+            search.push(piece);
+            !search.has_found()
+        });
+        match room.collect(path, &collected.folder, look).await {
             // The image would show the name to everybody.
             Ok(files) if files.iter().any(|file| vault.holds_secret(&file.path.to_string_lossy())) => {
                 scope.found(secret_in_name(path, scope.of()));
@@ -221,7 +226,7 @@ pub(super) async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, (
 
 fn secret_in_name(artifact: &Path, phase: Phase) -> Finding {
     let summary = format!("the artifact `{}` has a secret of the plan in a file's name: it was not published", artifact.display());
-    Finding::new(Rule::ArtifactRefused, phase, summary, "name files so that no secret is part of it")
+    Finding::new(Rule::SecretInImage, phase, summary, "name files so that no secret is part of it")
 }
 
 /// Whether an artifact came out, and nothing is in it.

@@ -1,14 +1,14 @@
 //! Puts the events of a drill in one line: stamps them, takes secrets out, folds them and hands them to every sink.
 //!
 //! Invariants: all sinks and the record see the same events in the same order; no event passes with a secret that the
-//! bus knows; a sink that fails is dropped and named, and never stops the drill.
+//! are known; a sink that fails is dropped and named, and never stops the drill.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     drill::clock::Clock,
     record::{Event, EventKind, Record, Sink},
-    secret::Scrubber,
+    secret::Known,
 };
 
 /// Where a drill's parts report to. Clones report to the same line.
@@ -17,20 +17,15 @@ pub(super) struct Bus(Arc<Mutex<Line>>);
 
 struct Line {
     clock: Clock,
-    scrubber: Option<Arc<Scrubber>>,
+    known: Known,
     sinks: Vec<Box<dyn Sink>>,
     record: Option<Record>,
     broken: Vec<String>,
 }
 
 impl Bus {
-    pub(super) fn new(clock: Clock, sinks: Vec<Box<dyn Sink>>) -> Self {
-        Self(Arc::new(Mutex::new(Line { clock, scrubber: None, sinks, record: None, broken: Vec::new() })))
-    }
-
-    /// From now on these secrets are taken out of every event.
-    pub(super) fn scrub_with(&self, scrubber: Arc<Scrubber>) {
-        self.with(|line| line.scrubber = Some(scrubber));
+    pub(super) fn new(clock: Clock, sinks: Vec<Box<dyn Sink>>, known: Known) -> Self {
+        Self(Arc::new(Mutex::new(Line { clock, known, sinks, record: None, broken: Vec::new() })))
     }
 
     /// Something happened.
@@ -56,9 +51,14 @@ impl Bus {
 
 impl Line {
     fn emit(&mut self, mut kind: EventKind) {
-        if let Some(scrubber) = &self.scrubber {
-            kind.for_each_text(&mut |text| text.rewrite(|raw| scrubber.scrub(raw)));
-        }
+        // Cut only what was freed of secrets: else a part of one could be left of which nobody knows that it is one.
+        let is_told = matches!(kind, EventKind::Found(_) | EventKind::Limited { .. } | EventKind::Cleaned(_));
+        kind.for_each_text(&mut |text| {
+            self.known.hide(text);
+            if is_told {
+                text.shorten();
+            }
+        });
         let event = Event { at: self.clock.now(), kind };
         let broken = &mut self.broken;
         self.sinks.retain_mut(|sink| match sink.take(&event) {

@@ -21,10 +21,22 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, (room, notes): (&RoomPlan
     }
     limits.extend(if drill.is_rehearsal() { rehearsal::limits(drill) } else { of_publishing(plan) });
     limits.extend(ways::limits(drill));
+    limits.extend(not_searched(drill));
     limits.extend(plan.unverified.iter().cloned().chain(notes));
     for limit in limits {
         drill.bus.emit(EventKind::Limited { limit: limit.into() });
     }
+}
+
+/// Which secrets an image may hold without anybody noticing.
+fn not_searched(drill: &Drill) -> Option<String> {
+    let names: Vec<_> = drill.board.vault.get()?.not_telling().into_iter().map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "what was built was not searched for these secrets, which are so short or so much like a word that they may stand              anywhere: {}",
+            names.join(", ")
+        )
+    })
 }
 
 /// What tagging and pushing prove less than they seem to.

@@ -13,6 +13,7 @@
 //! opened are waited for and closed.
 
 mod access;
+mod addresses;
 mod board;
 mod build;
 mod bus;
@@ -67,7 +68,6 @@ use crate::{
         DrillFacts, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Nonce, Phase, Record, Rule, Seal, Sink,
         SpareFacts, SpareKind,
     },
-    secret::{Scrubber, Secret},
     source::Git,
     spare::Spare,
     state::{Journal, State},
@@ -115,8 +115,6 @@ pub struct Setup {
     pub forges: Forges,
     /// How the primary path is taken away; none if it is not.
     pub cut: Option<cut::Order>,
-    /// Secrets beside those of the plan, to be kept out of every event.
-    pub more_secrets: Vec<Secret>,
     /// What is known beforehand that this drill can never prove, each in a sentence.
     pub notes: Vec<String>,
 }
@@ -175,7 +173,6 @@ struct Drill {
     nonce: Option<Nonce>,
     forges: Forges,
     state: State,
-    more_secrets: Vec<Secret>,
 }
 
 impl Drill {
@@ -204,13 +201,12 @@ impl Drill {
 pub async fn run(setup: Setup) -> Option<Done> {
     let clock = Clock::start();
     let facts = facts(&setup);
-    let bus = Bus::new(clock, setup.sinks);
-    bus.scrub_with(Arc::new(Scrubber::new(&setup.more_secrets)));
+    let bus = Bus::new(clock, setup.sinks, setup.network.known.clone());
+    setup.journal.keep_out(setup.network.known.clone());
     bus.emit(EventKind::DrillStarted(facts));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
-    let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, nonce, forges, more_secrets, .. } =
-        setup;
+    let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, nonce, forges, .. } = setup;
     let ways = ways::of(&network, &setup.spare.kind);
     let drill = Drill {
         journal,
@@ -229,7 +225,6 @@ pub async fn run(setup: Setup) -> Option<Done> {
         nonce,
         forges,
         state: setup.surroundings.state.clone(),
-        more_secrets,
     };
     let cut = setup.cut.map(Cut::new);
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     plan::{OciTarget, SecretName},
-    secret::{Scrubber, Secret},
+    secret::{Known, Scrubber, Secret},
 };
 
 /// The secrets that are there, and the scrubber that knows them.
@@ -14,9 +14,9 @@ pub(super) struct Vault {
 }
 
 impl Vault {
-    /// `more` are only kept out of every event.
-    pub(super) fn new(secrets: BTreeMap<SecretName, Secret>, more: &[Secret]) -> Self {
-        let scrubber = Arc::new(Scrubber::new(secrets.values().chain(more)));
+    /// From now on they are known, and kept out of every event.
+    pub(super) fn new(secrets: BTreeMap<SecretName, Secret>, known: &Known) -> Self {
+        let scrubber = known.add_plan(secrets.values());
         Self { secrets, scrubber }
     }
 
@@ -37,6 +37,20 @@ impl Vault {
     /// The secret of this name.
     pub(super) fn get(&self, name: &SecretName) -> Option<&Secret> {
         self.secrets.get(name)
+    }
+
+    /// The secrets whose value stands in this text.
+    pub(super) fn standing_in(&self, text: &str) -> Vec<&SecretName> {
+        if !self.holds_secret(text) {
+            return Vec::new();
+        }
+        let stands = |secret: &Secret| Scrubber::new([secret]).scrub(text) != text;
+        self.secrets.iter().filter(|(_, secret)| stands(secret)).map(|(name, _)| name).collect()
+    }
+
+    /// Secrets that cannot be looked for in what is published.
+    pub(super) fn not_telling(&self) -> Vec<&SecretName> {
+        self.secrets.iter().filter(|(_, secret)| !secret.is_telling()).map(|(name, _)| name).collect()
     }
 
     /// The first of these names that is not there.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     network::{Proxies, ProxyVariables, Trust},
-    secret::Secret,
+    secret::{Known, Secret},
 };
 
 const TOKEN: &str = "correct-horse-battery";
@@ -113,7 +113,11 @@ fn access(place: Place) -> Access {
         secrets: vec![Secret::new("another-secret-of-the-plan".to_owned())],
         own: Own { run: Some(77), workflow: Some(".github/workflows/drill.yml".to_owned()) },
         timeouts: Timeouts { api: Duration::from_secs(20), retry_after_max: Duration::from_secs(2) },
-        network: Network { trust: Trust::new(&[]), proxies: Proxies::new(&ProxyVariables::default()).unwrap() },
+        network: Network {
+            trust: Trust::new(&[]),
+            proxies: Proxies::new(&ProxyVariables::default()).unwrap(),
+            known: Known::default(),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use object_store::client::{HttpError, HttpErrorKind};
 
-use crate::{network::certificate_fault, secret::Scrubber};
+use crate::{network::certificate_fault, record::Text, secret::Scrubber};
 
 /// What the store did wrong, or what was wrong with the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,9 @@ impl StoreError {
     /// What the client has seen while it did `what`.
     pub(super) fn seen(error: &object_store::Error, what: &str, scrubber: &Scrubber) -> Self {
         let (fault, words) = read(error);
-        Self::new(fault, what, scrubber.scrub(&crate::record::Text::new(&words).one_line()))
+        let mut words = Text::words(&scrubber.scrub(&words));
+        words.shorten();
+        Self::new(fault, what, words.as_str())
     }
 
     /// What is wrong.
@@ -143,7 +145,7 @@ fn answered(error: &object_store::Error, text: &str) -> (StoreFault, String) {
         (None, _, None) if fault == StoreFault::WrongRegion => "the store answered with a redirect that leads nowhere".to_owned(),
         (None, _, None) => error.source().map_or_else(|| text.to_owned(), ToString::to_string),
     };
-    (fault, words.chars().take(300).collect())
+    (fault, words)
 }
 
 /// The text of the first element of this name.

@@ -31,6 +31,8 @@ pub use proxy_fault::{ProxyFault, ProxyWrong};
 pub use trust::{Expiring, Trust};
 pub use unreached::Unreached;
 
+use crate::secret::Known;
+
 /// What every connection of one drill is made with. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -38,6 +40,8 @@ pub struct Network {
     pub trust: Trust,
     /// Through which proxies it goes.
     pub proxies: Proxies,
+    /// What must not be told of what is sent and answered: whoever reads a credential adds it here.
+    pub known: Known,
 }
 
 impl Network {

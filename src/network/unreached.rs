@@ -44,7 +44,7 @@ impl Unreached {
             }
             below = reason.source();
         }
-        Self::Broken { reason: Text::brief(&text), reached }
+        Self::Broken { reason: Text::words(&text), reached }
     }
 }
 

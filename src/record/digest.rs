@@ -52,7 +52,7 @@ impl FromStr for Digest {
     type Err = InvalidDigest;
 
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        let invalid = || InvalidDigest(text.chars().take(100).collect());
+        let invalid = || InvalidDigest(text.to_owned());
         let hex = text.strip_prefix("sha256:").ok_or_else(invalid)?;
         let valid = hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if valid { Ok(Self(text.to_owned())) } else { Err(invalid()) }

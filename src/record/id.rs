@@ -99,7 +99,7 @@ impl TryFrom<String> for HostId {
 
     fn try_from(text: String) -> Result<Self, InvalidHostId> {
         let valid = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if valid { Ok(Self(text)) } else { Err(InvalidHostId(Text::new(&text.chars().take(100).collect::<String>()))) }
+        if valid { Ok(Self(text)) } else { Err(InvalidHostId(Text::new(&text))) }
     }
 }
 

@@ -46,6 +46,8 @@ rules! {
     SecretMissing = "secret-missing", Blocker;
     /// A secret is so short that it cannot be kept out of the output.
     SecretTooShort = "secret-too-short", Blocker;
+    /// The value of a secret stands in an address that reports must show.
+    SecretInAddress = "secret-in-address", Gap;
     /// The ref, mirror or origin does not give the source.
     SourceUnavailable = "source-unavailable", Blocker;
     /// The server that holds the source could not be reached or did not answer.
@@ -74,7 +76,7 @@ rules! {
     ArtifactEmpty = "artifact-empty", Gap;
     /// An artifact would leave its place or is no file: path tricks, links out, devices.
     ArtifactRefused = "artifact-refused", Blocker;
-    /// The image that a Dockerfile made holds a secret of the plan: everybody who has it could read that.
+    /// What would be published holds a secret of the plan: everybody who has it could read that.
     SecretInImage = "secret-in-image", Blocker;
     /// The server refused the tag.
     TagRefused = "tag-refused", Blocker;

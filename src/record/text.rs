@@ -9,8 +9,9 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-/// The longest text of a peer that is kept.
-const MAX_WORDS: usize = 600;
+/// The longest text of a peer that is told: so much of its beginning, and so much of its end.
+const MOST_TOLD: (usize, usize) = (600, 200);
+const BETWEEN: &str = " … ";
 
 /// One line or a few, safe to print anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,7 +31,8 @@ impl Text {
                 '\r' if rest.peek() == Some(&'\n') => {}
                 '\r' | '\n' => clean.push('\n'),
                 '#' if clean.ends_with('#') => clean.push_str("\u{200a}#"),
-                c if c.is_control() || is_invisible(c) => clean.push('\u{fffd}'),
+                // Left out, not replaced: what stands around it is sought for secrets.
+                c if c.is_control() || is_invisible(c) => {}
                 c => clean.push(c),
             }
         }
@@ -43,14 +45,21 @@ impl Text {
         Self::new(&String::from_utf8_lossy(raw))
     }
 
-    /// A peer's words: harmless, on one line, not too long.
+    /// A peer's words: harmless and on one line. Not cut here, where a part of a secret might be left of which nobody
+    /// knows that it is one: see [`Text::shorten`].
     #[must_use]
-    pub fn brief(raw: &str) -> Self {
-        let line = Self::new(raw).one_line();
-        if line.chars().count() <= MAX_WORDS {
-            return line.into();
+    pub fn words(raw: &str) -> Self {
+        Self::new(raw).one_line().into()
+    }
+
+    /// Cuts the middle out of a long text. Only once it was freed of secrets.
+    pub fn shorten(&mut self) {
+        let (first, last) = MOST_TOLD;
+        let length = self.0.chars().count();
+        if length > first + last + BETWEEN.chars().count() {
+            let end = self.0.chars().skip(length - last);
+            *self = Self::new(&self.0.chars().take(first).chain(BETWEEN.chars()).chain(end).collect::<String>());
         }
-        Self::from(line.chars().take(MAX_WORDS).chain(['…']).collect::<String>())
     }
 
     /// The whole text.
@@ -129,7 +138,7 @@ mod tests {
     #[test]
     fn escapes_and_control_characters_do_not_survive() {
         let raw = "\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}ok\u{8}\u{0}\r\nnext\rlast\u{202e}";
-        assert_eq!(Text::new(raw).as_str(), "red \u{fffd}ok\u{fffd}\u{fffd}\nnext\nlast\u{fffd}");
+        assert_eq!(Text::new(raw).as_str(), "red ok\nnext\nlast");
     }
 
     #[test]
@@ -146,8 +155,17 @@ mod tests {
     }
 
     #[test]
-    fn a_talkative_peer_is_cut_short() {
-        assert_eq!(Text::brief(&"x".repeat(10_000)).as_str().chars().count(), MAX_WORDS + 1);
+    fn a_talkative_peer_is_cut_short_in_the_middle() {
+        let mut text = Text::words(&format!("begin{}end", "x".repeat(10_000)));
+        text.shorten();
+        assert_eq!(text.as_str().chars().count(), MOST_TOLD.0 + MOST_TOLD.1 + 3);
+        assert!(text.as_str().starts_with("begin") && text.as_str().ends_with("end"));
+        let (once, short) = (text.clone(), Text::from("short"));
+        text.shorten();
+        assert_eq!(text, once);
+        let mut same = short.clone();
+        same.shorten();
+        assert_eq!(same, short);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     network::is_loopback,
-    secret::{Scrubber, Secret},
+    secret::{Known, Secret},
 };
 
 /// What a token is good for when its service does not say for how long.
@@ -86,7 +86,13 @@ struct Token {
 }
 
 impl Auth {
-    pub(super) fn new(credentials: Credentials, repository: &Repository) -> Self {
+    /// The login is known from now on.
+    pub(super) fn new(credentials: Credentials, repository: &Repository, known: &Known) -> Self {
+        match &credentials {
+            Credentials::Anonymous => {}
+            Credentials::Password { username, password } => known.add([password, &basic_pair(username, password)]),
+            Credentials::IdentityToken(token) => known.add([token]),
+        }
         Self { credentials, loopback: repository.is_loopback(), state: Mutex::default() }
     }
 
@@ -102,12 +108,6 @@ impl Auth {
             Credentials::Password { .. } => "this user and password",
             Credentials::IdentityToken(_) => "the saved identity token",
         }
-    }
-
-    /// Knows everything secret that was sent.
-    pub(super) async fn scrubber(&self) -> Scrubber {
-        let state = self.state.lock().await;
-        Scrubber::new(self.credentials.secret().into_iter().chain(state.tokens.values().map(|token| &token.value)))
     }
 
     /// Whether the registry has asked for a login so far.
@@ -174,8 +174,7 @@ impl Auth {
         let missing = |text: &str| Err(Fault::Unauthorized { words: words(text) });
         match &self.credentials {
             Credentials::Password { username, password } => {
-                let pair = Secret::new(STANDARD.encode(format!("{username}:{}", password.expose())));
-                secret_header(&format!("Basic {}", pair.expose()))
+                secret_header(&format!("Basic {}", basic_pair(username, password).expose()))
             }
             Credentials::Anonymous => missing(NO_LOGIN),
             Credentials::IdentityToken(_) => missing("it asks for user and password, but the saved login is an identity token"),
@@ -206,8 +205,7 @@ impl Auth {
             }
         };
         if !status.is_success() {
-            let scrubber = Scrubber::new(self.credentials.secret());
-            return Err(match wire.refusal((status, &headers, &body), scope, &scrubber) {
+            return Err(match wire.refusal((status, &headers, &body), scope) {
                 Fault::Unauthorized { words: said } if !self.has_login() => {
                     Fault::Unauthorized { words: words(&format!("{NO_LOGIN}; its token service says: {said}")) }
                 }
@@ -225,8 +223,10 @@ impl Auth {
         let value = answer.token.or(answer.access_token).filter(|value| !value.is_empty());
         let value = value.ok_or_else(|| Fault::protocol("its token service's answer has no token"))?;
         let lasts = answer.expires_in.map_or(SHORTEST, Duration::from_secs).min(Duration::from_hours(24));
+        let value = Secret::new(value);
+        wire.known().add([&value]);
         // A tenth earlier: it must still be good when the last byte of a call arrives.
-        Ok((Secret::new(value), lasts * 9 / 10))
+        Ok((value, lasts * 9 / 10))
     }
 }
 
@@ -237,6 +237,11 @@ pub(super) enum Refused {
     Login,
     /// A call without any.
     Nobody,
+}
+
+/// User and password as they are sent.
+fn basic_pair(username: &str, password: &Secret) -> Secret {
+    Secret::new(STANDARD.encode(format!("{username}:{}", password.expose())))
 }
 
 const NO_LOGIN: &str = "it asks for a login, but neither the plan nor Docker's configuration has one for it";

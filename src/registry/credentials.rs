@@ -25,14 +25,6 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// What must not be shown.
-    pub(super) fn secret(&self) -> Option<&Secret> {
-        match self {
-            Self::Anonymous => None,
-            Self::Password { password: secret, .. } | Self::IdentityToken(secret) => Some(secret),
-        }
-    }
-
     /// The login that Docker's configuration `file` or its credential helpers know for this registry;
     /// [`Credentials::Anonymous`] if there is none, or no such file: what a machine without Docker looks like. A helper
     /// gets `limit` to answer.

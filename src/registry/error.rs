@@ -20,7 +20,7 @@ struct Parts {
     outside: Option<String>,
 }
 
-/// Why it did not work. The text of a peer is kept short and harmless.
+/// Why it did not work. The text of a peer is made harmless.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The login is not accepted, or there is none and one is asked for.
@@ -232,9 +232,9 @@ impl From<Unreached> for Fault {
     }
 }
 
-/// The registry's words: harmless, on one line, not too long.
+/// The registry's words: harmless, and on one line.
 pub(super) fn words(raw: &str) -> Text {
-    Text::brief(raw)
+    Text::words(raw)
 }
 
 #[cfg(test)]

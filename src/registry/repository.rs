@@ -74,7 +74,7 @@ impl FromStr for Repository {
         let (repository, tag, digest) = split(text, "a repository")?;
         if tag.is_some() || digest.is_some() {
             let reason = "it has a tag or digest".to_owned();
-            return Err(InvalidName { text: short(text), what: "a repository", reason });
+            return Err(InvalidName { text: Text::new(text), what: "a repository", reason });
         }
         Ok(repository)
     }
@@ -141,7 +141,7 @@ pub(super) fn is_tag(text: &str) -> bool {
 type Parts = (Repository, Option<String>, Option<Digest>);
 
 fn split(text: &str, what: &'static str) -> Result<Parts, InvalidName> {
-    let invalid = |reason: String| InvalidName { text: short(text), what, reason };
+    let invalid = |reason: String| InvalidName { text: Text::new(text), what, reason };
     // The grammar of references knows no IPv6 address: such a host is read here, the rest as if at another host.
     let (host, rest) = match text.strip_prefix('[').and_then(|rest| rest.split_once('/')) {
         Some((host, rest)) => {
@@ -167,10 +167,6 @@ fn ipv6(text: &str) -> Option<String> {
         Some(port) => Some(format!("[{address}]:{}", port.parse::<u16>().ok()?)),
         None => None,
     }
-}
-
-fn short(text: &str) -> Text {
-    Text::new(&text.chars().take(300).collect::<String>())
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Transport {
         let failed = |fault| RegistryError::new(&repository, "setting up the client", fault);
         let origin = repository.origin().map_err(|e| failed(Fault::protocol(e.to_string())))?;
         let wire = Wire::new(timeouts, network).map_err(failed)?;
-        let auth = Auth::new(credentials, &repository);
+        let auth = Auth::new(credentials, &repository, &network.known);
         Ok(Self { wire, auth, repository, origin })
     }
 
@@ -169,7 +169,7 @@ impl Transport {
             return self.failed(call, Fault::protocol(format!("it sent us on to `{host}`, which answers {status}")));
         }
         let ours = self.is_ours(response.url());
-        let fault = match self.wire.refused(response, &call.scope, &self.auth.scrubber().await).await {
+        let fault = match self.wire.refused(response, &call.scope).await {
             Fault::Forbidden { words: said, .. } | Fault::Unauthorized { words: said }
                 if status == StatusCode::UNAUTHORIZED && !self.auth.has_login() =>
             {

@@ -17,7 +17,7 @@ use super::{Fault, auth::Scope, challenge, error::words};
 use crate::{
     network::{self, Network, Tries, retry_after},
     plan::Timeouts,
-    secret::Scrubber,
+    secret::Known,
 };
 
 /// The longest answer that is read as text: refusals and tokens.
@@ -43,6 +43,11 @@ impl Wire {
     pub(super) async fn fault(&self, error: reqwest::Error) -> Fault {
         // Rare, and too large to be part of whatever waits for it.
         Box::pin(self.network.unreached(error, self.timeouts.api)).await.into()
+    }
+
+    /// Where every credential goes that is read.
+    pub(super) fn known(&self) -> &Known {
+        &self.network.known
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
@@ -110,21 +115,16 @@ impl Wire {
     }
 
     /// Reads a refusal to its end and says what it means.
-    pub(super) async fn refused(&self, response: Response, scope: &Scope, scrubber: &Scrubber) -> Fault {
+    pub(super) async fn refused(&self, response: Response, scope: &Scope) -> Fault {
         let (status, headers) = (response.status(), response.headers().clone());
         // Without its text, the status still says more than that the text did not come.
         let body = self.read(response, MAX_ANSWER).await.unwrap_or_default();
-        self.refusal((status, &headers, &body), scope, scrubber)
+        self.refusal((status, &headers, &body), scope)
     }
 
-    /// What an answer other than the hoped-for means. `scrubber` knows what a server could repeat of the login it got.
-    pub(super) fn refusal(
-        &self,
-        (status, headers, body): (StatusCode, &HeaderMap, &[u8]),
-        scope: &Scope,
-        scrubber: &Scrubber,
-    ) -> Fault {
-        let said = Said::read(status, body, scrubber);
+    /// What an answer other than the hoped-for means.
+    pub(super) fn refusal(&self, (status, headers, body): (StatusCode, &HeaderMap, &[u8]), scope: &Scope) -> Fault {
+        let said = Said::read(status, body, self.known());
         match status {
             // Registries answer 401 also to a login that is good but may not do this.
             StatusCode::UNAUTHORIZED if said.denied || insufficient(headers) => {
@@ -196,9 +196,9 @@ struct OneError {
 }
 
 impl Said {
-    fn read(status: StatusCode, body: &[u8], scrubber: &Scrubber) -> Self {
-        // Scrubbed before it is cut short: a cut could leave a part of a secret that nobody knows as one.
-        let words = |text: &str| words(&scrubber.scrub(text));
+    fn read(status: StatusCode, body: &[u8], known: &Known) -> Self {
+        // A server may repeat the login it got.
+        let words = |text: &str| words(&known.scrub(text));
         if let Ok(Errors { errors }) = serde_json::from_slice(body)
             && !errors.is_empty()
         {
@@ -235,19 +235,18 @@ mod tests {
     #[test]
     fn the_registrys_own_words_are_kept_and_pages_of_proxies_are_not() {
         let body = br#"{"errors":[{"code":"DENIED","message":"requested access is denied","detail":"push"}]}"#;
-        let said = Said::read(StatusCode::UNAUTHORIZED, body, &Scrubber::new([]));
+        let said = Said::read(StatusCode::UNAUTHORIZED, body, &Known::default());
         assert_eq!(said.text.as_str(), "401 Unauthorized: DENIED requested access is denied (push)");
         assert!(said.denied);
-        let page = Said::read(StatusCode::BAD_GATEWAY, b"<html>x</html>", &Scrubber::new([]));
+        let page = Said::read(StatusCode::BAD_GATEWAY, b"<html>x</html>", &Known::default());
         assert_eq!(page.text.as_str(), "502 Bad Gateway");
     }
 
     #[test]
     fn what_a_server_repeats_of_a_login_is_not_kept() {
-        let secret = Secret::new("correct horse".to_owned());
-        // The text is cut short in the middle of it.
-        let body = format!("{} you sent `correct horse`", "x".repeat(570));
-        let said = Said::read(StatusCode::BAD_REQUEST, body.as_bytes(), &Scrubber::new([&secret]));
+        let known = Known::default();
+        known.add([&Secret::new("correct horse".to_owned())]);
+        let said = Said::read(StatusCode::BAD_REQUEST, b"you sent `correct horse`", &known);
         assert!(!said.text.as_str().contains("corr"), "{}", said.text);
     }
 }

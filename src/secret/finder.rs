@@ -12,47 +12,68 @@ use aho_corasick::{
     nfa::contiguous::NFA,
 };
 
-use super::forms::SHORTEST;
+use super::forms::{Kind, SHORTEST};
 
 /// Finds texts of at least [`SHORTEST`] bytes.
 pub(super) struct Finder {
-    /// Knows the texts and, behind them, the remainders.
     nfa: NFA,
-    texts: usize,
+    /// What each text is.
+    kinds: Vec<Kind>,
     start: StateID,
     /// The depth of each state: how many bytes of a text have been seen in it.
     depths: Vec<u16>,
-    /// Of the texts, and of texts and remainders.
-    heads: [Heads; 2],
+    /// Of the texts that are at least of each kind.
+    heads: [Heads; 3],
 }
 
-/// How far a [`Finder`] has come in a stream.
-#[derive(Clone, Copy, Debug, Default)]
+/// How far a [`Finder`] has come in a stream, and the least kind that is sought there.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct State {
     id: Option<StateID>,
-    /// Whether a text was found: from then on remainders are sought as well.
-    found: bool,
+    least: Kind,
 }
 
 impl State {
+    /// A stream in which all texts are sought, and remainders once one was found.
+    pub(super) fn of_all() -> Self {
+        Self { id: None, least: Kind::Hidden }
+    }
+
+    /// A stream in which telling texts only are sought.
+    pub(super) fn of_telling() -> Self {
+        Self { id: None, least: Kind::Telling }
+    }
+
     /// The same stream, where nothing that came before can be the beginning of a text.
     #[must_use]
     pub(super) fn anew(self) -> Self {
         Self { id: None, ..self }
     }
+
+    fn heads(self) -> usize {
+        match self.least {
+            Kind::Remainder => 0,
+            Kind::Hidden | Kind::Dump => 1,
+            Kind::Telling => 2,
+        }
+    }
+
+    fn has_found(&mut self) {
+        if self.least == Kind::Hidden {
+            self.least = Kind::Remainder;
+        }
+    }
 }
 
 impl Finder {
-    /// Finds these texts; and, in a stream that has one of them, from there on also the remainders.
-    pub(super) fn new<'t>(
-        texts: impl Iterator<Item = &'t [u8]> + Clone,
-        remainders: impl Iterator<Item = &'t [u8]> + Clone,
-    ) -> Result<Self, BuildError> {
-        let all = texts.clone().chain(remainders);
+    /// Finds these texts.
+    pub(super) fn new<'t>(texts: impl Iterator<Item = (&'t [u8], Kind)> + Clone) -> Result<Self, BuildError> {
+        let all = texts.clone().map(|(text, _)| text);
         let nfa = NFA::builder().prefilter(false).build(all.clone())?;
         let start = nfa.start_state(Anchored::No).unwrap_or_default();
-        let heads = [Heads::new(texts.clone()), Heads::new(all.clone())];
-        let (mut depths, texts) = (Vec::new(), texts.count());
+        let at_least = |least: Kind| texts.clone().filter(move |(_, kind)| *kind >= least).map(|(text, _)| text);
+        let heads = [Heads::new(all.clone()), Heads::new(at_least(Kind::Hidden)), Heads::new(at_least(Kind::Telling))];
+        let mut depths = Vec::new();
         for text in all {
             let mut state = start;
             for (depth, byte) in (1_u16..).zip(text) {
@@ -63,7 +84,7 @@ impl Finder {
                 depths[state.as_usize()] = depth;
             }
         }
-        Ok(Self { nfa, texts, start, depths, heads })
+        Ok(Self { nfa, kinds: texts.map(|(_, kind)| kind).collect(), start, depths, heads })
     }
 
     /// How many bytes at the end of what was walked over begin a text.
@@ -72,13 +93,13 @@ impl Finder {
     }
 
     /// Walks over `text`, of which everything before `at` was walked over before and led to `state`; at least
-    /// `depth(state)` bytes of that must still be there. Tells `found` begin and end of the longest occurrence at
-    /// each end, ends ascending.
-    pub(super) fn walk(&self, text: &[u8], mut at: usize, state: State, mut found: impl FnMut(usize, usize)) -> State {
+    /// `depth(state)` bytes of that must still be there. Tells `found` each occurrence, the longest at each end, ends
+    /// ascending.
+    pub(super) fn walk(&self, text: &[u8], mut at: usize, state: State, mut found: impl FnMut(Occurrence)) -> State {
         let mut state = state;
         while at < text.len() {
             let from = at.saturating_sub(self.depth(state));
-            let next = from + self.heads[usize::from(state.found)].next(&text[from..]);
+            let next = from + self.heads[state.heads()].next(&text[from..]);
             if next > from {
                 (at, state) = (next, state.anew());
             }
@@ -87,22 +108,32 @@ impl Finder {
             while at < text.len() && (at < head || self.depth(state) >= SHORTEST) {
                 let id = self.nfa.next_state(Anchored::No, state.id.unwrap_or(self.start), text[at]);
                 at += 1;
-                let longest = if self.nfa.is_match(id) { self.longest(id, state.found) } else { None };
-                if let Some(length) = longest {
-                    found(at.saturating_sub(length), at);
+                if self.nfa.is_match(id)
+                    && let Some((length, kind)) = self.longest(id, state.least)
+                {
+                    found(Occurrence { begin: at.saturating_sub(length), end: at, kind });
+                    state.has_found();
                 }
-                state = State { id: Some(id), found: state.found || longest.is_some() };
+                state.id = Some(id);
             }
         }
         state
     }
 
-    /// The longest text, or also remainder, that ends in this state.
-    fn longest(&self, id: StateID, or_remainder: bool) -> Option<usize> {
+    /// The longest text of at least this kind that ends in this state, and the most that one of them is.
+    fn longest(&self, id: StateID, least: Kind) -> Option<(usize, Kind)> {
         let ended = (0..self.nfa.match_len(id)).map(|i| self.nfa.match_pattern(id, i));
-        let wanted = ended.filter(|text| or_remainder || text.as_usize() < self.texts);
-        wanted.map(|text| self.nfa.pattern_len(text)).max()
+        let told = ended.map(|text| (self.nfa.pattern_len(text), self.kinds[text.as_usize()])).filter(|(_, kind)| *kind >= least);
+        told.reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)))
     }
+}
+
+/// Where a text was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Occurrence {
+    pub(super) begin: usize,
+    pub(super) end: usize,
+    pub(super) kind: Kind,
 }
 
 impl fmt::Debug for Finder {

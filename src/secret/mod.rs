@@ -5,10 +5,13 @@
 
 mod finder;
 mod forms;
+mod known;
+mod parts;
 mod scrub;
 mod source;
 mod value;
 
+pub use known::Known;
 pub use scrub::{ScrubStream, Scrubber, Search};
 pub use source::{Missing, Place, read};
 pub use value::Secret;

@@ -1,22 +1,26 @@
 //! Keeps secrets out of streams and texts.
 
-use std::{borrow::Cow, mem};
+use std::{borrow::Cow, mem, sync::Arc};
 
 use secrecy::zeroize::Zeroizing;
 
 use super::{
     Secret,
-    finder::{Finder, State},
-    forms::{self, Forms},
+    finder::{Finder, Occurrence, State},
+    forms::{self, Effort, Forms, Kind},
 };
+
+/// A token of a token service has thousands of bytes, and a drill gets many of them.
+const LONG: usize = 256;
 
 /// What stands where a secret was; secrets that overlap or touch become one.
 const MASK: &str = "***";
 
 /// Knows every secret of a drill in its usual encodings and replaces each by `***`.
 ///
-/// Hidden are the whole secret and each of its lines, plain, in base64 wherever it begins, URL-encoded, in
-/// hexadecimal, and escaped for JSON, shells and XML. A secret that is not [`Secret::is_scrubbable`] is not hidden.
+/// Hidden are the whole secret, each of its lines and the values in it, plain, in base64 wherever it begins, URL-encoded, in
+/// hexadecimal, dumped, in UTF-16, and escaped for JSON, shells and XML. A secret that is not [`Secret::is_scrubbable`] is
+/// not hidden.
 #[derive(Debug)]
 pub struct Scrubber(Sought);
 
@@ -33,14 +37,24 @@ impl Scrubber {
     /// Knows these secrets.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        Self::of(secrets, |_| Effort::Full)
+    }
+
+    /// Knows credentials that come from servers, which may be long: those in their usual forms only.
+    pub(super) fn of_others<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let is_long = |secret: &Secret| secret.expose().len() > LONG;
+        Self::of(secrets, |secret| if is_long(secret) { Effort::Usual } else { Effort::Full })
+    }
+
+    fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>, effort: impl Fn(&Secret) -> Effort) -> Self {
         let mut forms = Forms::default();
         for secret in secrets {
-            forms::add(secret.expose(), &mut forms);
+            forms::add(secret.expose(), effort(secret), &mut forms);
         }
         if forms.iter().next().is_none() {
             return Self(Sought::Nothing);
         }
-        let finder = Finder::new(forms.iter(), forms.remainders());
+        let finder = Finder::new(forms.iter());
         Self(finder.map_or(Sought::TooMuch, |finder| Sought::Forms(Box::new(finder))))
     }
 
@@ -60,35 +74,39 @@ impl Scrubber {
     /// Scrubs a stream that comes in chunks.
     #[must_use]
     pub fn stream(&self) -> ScrubStream<'_> {
-        ScrubStream { sought: &self.0, state: State::default(), held: Zeroizing::default(), runs: Vec::new(), masked: false }
+        ScrubStream {
+            sought: &self.0,
+            state: State::of_all(),
+            held: Zeroizing::default(),
+            runs: Vec::new(),
+            masked: false,
+            dumping: false,
+        }
     }
 }
 
 impl Scrubber {
     /// Looks for secrets in a stream that comes in chunks, and changes nothing.
     #[must_use]
-    pub fn search(&self) -> Search<'_> {
-        Search { sought: &self.0, state: State::default(), held: Zeroizing::default(), found: false }
+    pub fn search(self: &Arc<Self>) -> Search {
+        Search { scrubber: Arc::clone(self), state: State::of_telling(), held: Zeroizing::default(), found: false }
     }
 }
 
-/// In files of any kind, what is shorter stands somewhere by chance.
-const TELLING: usize = 8;
-
-/// Whether a stream holds a secret; one shorter than eight bytes is not looked for.
+/// Whether a stream holds a secret; one that is not [`Secret::is_telling`] is not looked for.
 #[derive(Debug)]
-pub struct Search<'s> {
-    sought: &'s Sought,
+pub struct Search {
+    scrubber: Arc<Scrubber>,
     state: State,
     /// The end of what came, as far as a secret may have begun in it.
     held: Zeroizing<Vec<u8>>,
     found: bool,
 }
 
-impl Search<'_> {
+impl Search {
     /// Takes the next chunk; an empty one ends a stream, and the next begins another.
     pub fn push(&mut self, chunk: &[u8]) {
-        let finder = match self.sought {
+        let finder = match &self.scrubber.0 {
             Sought::Forms(finder) if !self.found => finder,
             // More than can be sought: nothing is known to be free of it.
             Sought::TooMuch => return self.found = true,
@@ -96,15 +114,22 @@ impl Search<'_> {
         };
         if chunk.is_empty() {
             self.held.clear();
-            self.state = State::default();
+            self.state = self.state.anew();
             return;
         }
-        let at = self.held.len();
-        self.held.extend_from_slice(chunk);
+        // Most chunks begin with nothing of a secret held: then they are looked through where they are.
         let found = &mut self.found;
-        self.state = finder.walk(&self.held, at, self.state, |begin, end| *found |= end - begin >= TELLING);
-        let done = self.held.len() - finder.depth(self.state);
-        self.held.drain(..done);
+        let mut note = |_: Occurrence| *found = true;
+        if self.held.is_empty() {
+            self.state = finder.walk(chunk, 0, self.state, &mut note);
+            self.held.extend_from_slice(&chunk[chunk.len() - finder.depth(self.state)..]);
+        } else {
+            let at = self.held.len();
+            self.held.extend_from_slice(chunk);
+            self.state = finder.walk(&self.held, at, self.state, &mut note);
+            let done = self.held.len() - finder.depth(self.state);
+            self.held.drain(..done);
+        }
     }
 
     /// Whether there was one.
@@ -126,6 +151,8 @@ pub struct ScrubStream<'s> {
     runs: Vec<(usize, usize)>,
     /// Whether what was given out last is a mask: an occurrence that begins `held` is part of it.
     masked: bool,
+    /// Whether the line that is under way is a dump that is not to be seen.
+    dumping: bool,
 }
 
 impl ScrubStream<'_> {
@@ -138,8 +165,14 @@ impl ScrubStream<'_> {
         };
         let at = self.held.len();
         self.held.extend_from_slice(chunk);
-        let runs = &mut self.runs;
-        self.state = finder.walk(&self.held, at, self.state, |begin, end| merge(runs, begin, end));
+        let (held, runs, dumping) = (&self.held, &mut self.runs, &mut self.dumping);
+        if *dumping {
+            merge(runs, at, end_of_line(held, at, dumping));
+        }
+        self.state = finder.walk(held, at, self.state, |Occurrence { begin, end, kind }| {
+            let end = if kind == Kind::Dump { end_of_line(held, end, dumping) } else { end };
+            merge(runs, begin, end);
+        });
         let safe = self.held.len() - finder.depth(self.state);
         self.give(safe, out);
     }
@@ -174,12 +207,19 @@ impl ScrubStream<'_> {
     }
 }
 
-/// Adds an occurrence that ends no earlier than all before it.
-fn merge(runs: &mut Vec<(usize, usize)>, mut begin: usize, end: usize) {
+/// Adds an occurrence that ends no earlier than all before it, but for what a dump covers.
+fn merge(runs: &mut Vec<(usize, usize)>, mut begin: usize, mut end: usize) {
     while let Some(last) = runs.pop_if(|last| last.1 >= begin) {
-        begin = begin.min(last.0);
+        (begin, end) = (begin.min(last.0), end.max(last.1));
     }
     runs.push((begin, end));
+}
+
+/// Where the line ends that goes on at `from`; notes whether it goes on beyond what is there.
+fn end_of_line(text: &[u8], from: usize, goes_on: &mut bool) -> usize {
+    let end = memchr::memchr(b'\n', &text[from..]);
+    *goes_on = end.is_none();
+    end.map_or(text.len(), |at| from + at)
 }
 
 #[cfg(test)]
@@ -196,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_search_finds_a_secret_across_chunks_but_not_across_streams() {
-        let scrubber = knows(&["hunter2-hunter2"]);
+        let scrubber = Arc::new(knows(&["hunter2-hunter2"]));
         let search = |chunks: &[&str]| {
             let mut search = scrubber.search();
             for chunk in chunks {
@@ -214,14 +254,20 @@ mod tests {
     fn model(secrets: &[String], text: &[u8]) -> Vec<u8> {
         let mut forms = Forms::default();
         for secret in secrets {
-            forms::add(secret, &mut forms);
+            forms::add(secret, Effort::Full, &mut forms);
         }
         let mut hidden = vec![false; text.len()];
-        let ends = |form: &[u8]| (form.len()..=text.len()).filter(|&end| text[..end].ends_with(form)).collect::<Vec<_>>();
-        let first = forms.iter().flat_map(ends).min().unwrap_or(usize::MAX);
-        let everywhere = forms.iter().map(|form| (form, 0)).chain(forms.remainders().map(|form| (form, first)));
-        for (form, from) in everywhere {
-            ends(form).into_iter().filter(|&end| end > from).for_each(|end| hidden[end - form.len()..end].fill(true));
+        let ends = |form: &[u8]| match memchr::memmem::find(text, form) {
+            Some(at) => (at + form.len()..=text.len()).filter(|&end| text[..end].ends_with(form)).collect(),
+            None => Vec::new(),
+        };
+        let first = forms.iter().filter(|(_, kind)| *kind > Kind::Remainder).flat_map(|(form, _)| ends(form)).min();
+        for (form, kind) in forms.iter() {
+            let from = if kind == Kind::Remainder { first.unwrap_or(usize::MAX) } else { 0 };
+            for end in ends(form).into_iter().filter(|&end| end > from) {
+                let rest = if kind == Kind::Dump { text[end..].iter().take_while(|byte| **byte != b'\n').count() } else { 0 };
+                hidden[end - form.len()..end + rest].fill(true);
+            }
         }
         let mut clean = Vec::new();
         for (at, byte) in text.iter().enumerate() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::forms;
+use super::{forms, parts};
 
 /// A secret value: cannot be printed, is wiped when dropped.
 #[derive(Clone)]
@@ -28,6 +28,14 @@ impl Secret {
     #[must_use]
     pub fn is_scrubbable(&self) -> bool {
         self.expose().trim().chars().count() >= forms::SHORTEST
+    }
+}
+
+impl Secret {
+    /// Whether a [`super::Search`] can look for any of it in a file: a few characters, or a word, may stand there by chance.
+    #[must_use]
+    pub fn is_telling(&self) -> bool {
+        parts::of(self.expose()).iter().any(|part| part.telling)
     }
 }
 

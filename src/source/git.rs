@@ -15,6 +15,7 @@ use super::{SourceError, remote::Remote, remote::redact};
 use crate::{
     process::Child,
     record::{Stream, Text},
+    secret::Known,
 };
 
 /// The variables of git that say how to reach servers. All others are left out: they say which repository to work on,
@@ -99,6 +100,7 @@ pub struct Git {
     settings: Vec<(String, String)>,
     bound: Duration,
     access: Access,
+    known: Known,
 }
 
 /// Whether what gives the user access to servers is used.
@@ -126,7 +128,7 @@ impl Git {
         let mut environment: Vec<_> = environment.into_iter().filter(|(name, _)| kept(name)).collect();
         environment.extend(VARIABLES.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))));
         let settings = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { environment, settings, bound, access: Access::Users }
+        Self { environment, settings, bound, access: Access::Users, known: Known::default() }
     }
 
     /// The same git without anything that gives access: no credential helper, key, agent, header or password of anybody.
@@ -144,6 +146,12 @@ impl Git {
         self.settings.extend(NO_ACCESS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self.access = Access::None;
         self
+    }
+
+    /// The same git, which tells of every login in an address that it is given.
+    #[must_use]
+    pub fn telling(self, known: Known) -> Self {
+        Self { known, ..self }
     }
 
     /// Whether it has what gives the user access.
@@ -172,6 +180,8 @@ impl Git {
 
     /// The same git for talking to this repository.
     pub(super) async fn for_remote(&self, remote: &Remote) -> Result<Self, SourceError> {
+        // Before it is sent anywhere: a server may repeat it.
+        self.known.add(&remote.secrets());
         if !self.has_access() {
             return Ok(self.clone());
         }

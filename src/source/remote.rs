@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use crate::record::Text;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use percent_encoding::percent_decode_str;
+
+use crate::{record::Text, secret::Secret};
 
 /// Where a repository is.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,6 +45,21 @@ impl Remote {
     /// could read, or part of the clone's configuration.
     pub(super) fn access(&self) -> Option<(String, String)> {
         self.full.as_ref().map(|full| (format!("url.{full}.insteadOf"), self.clean.clone()))
+    }
+
+    /// What is secret of the login in its address.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        let login = self.full.as_deref().and_then(|full| full.split_once("://")).map(|(_, rest)| {
+            let end = rest.find('/').unwrap_or(rest.len());
+            rest[..end].rsplit_once('@').map_or("", |(login, _)| login)
+        });
+        let Some(login) = login.filter(|login| !login.is_empty()) else { return Vec::new() };
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let meant = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        // A name without a password is a token.
+        let secret = if password.is_empty() { user } else { password };
+        let sent = STANDARD.encode(format!("{}:{}", meant(user), meant(password)));
+        [secret.to_owned(), meant(secret), sent].map(Secret::new).into()
     }
 
     /// The repository of a submodule: its URL may be relative to this one (gitmodules(5)).

@@ -93,8 +93,7 @@ pub fn usable(read: &str) -> Result<String, VersionError> {
     } else {
         return Ok(version.to_owned());
     };
-    let version = Text::new(&version.chars().take(LONGEST).collect::<String>());
-    Err(VersionError::Unusable { version, reason })
+    Err(VersionError::Unusable { version: Text::new(version), reason })
 }
 
 pub(super) async fn read(checkout: &Checkout, version: &Version, template: Option<&TagTemplate>) -> Result<String, VersionError> {

@@ -23,6 +23,10 @@ pub fn finding(error: &SpareError, phase: Phase) -> Finding {
         SpareError::Refused(Refused::Write { .. }) => {
             (Rule::EngineFailed, "check the disk of this machine, where TMPDIR leads, then drill again")
         }
+        SpareError::Refused(Refused::Secret { .. }) => (
+            Rule::SecretInImage,
+            "let no step write a secret into what is released; renew the secret if such a release was ever published",
+        ),
         SpareError::Refused(_) => (Rule::ArtifactRefused, "name only files and folders of the build's own as artifacts"),
         SpareError::Unsupported(_) => (Rule::EngineFailed, "drill a spare that this version can drill"),
     };

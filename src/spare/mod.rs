@@ -180,6 +180,9 @@ const AUTHORITIES: &str = "authorities.pem";
 /// Takes a step's output as it comes: any bytes, split anywhere.
 pub type OnOutput<'a> = &'a mut (dyn FnMut(Stream, &[u8]) + Send);
 
+/// Looks at artifacts as they pass, on a thread that may block: an [`archive::Look`](crate::archive::Look) of its own.
+pub type OwnLook = Box<dyn FnMut(&[u8]) -> bool + Send>;
+
 /// An open room: a working folder, and steps that run in it.
 #[async_trait]
 pub trait Room: Send {
@@ -206,11 +209,12 @@ pub trait Room: Send {
     /// How the step ended could not be learned.
     async fn run(&mut self, step: RoomStep, output: OnOutput<'_>) -> Result<StepEnd, SpareError>;
 
-    /// Takes a file or folder out of the working folder and puts it under `into`, named by its last name.
+    /// Takes a file or folder out of the working folder and puts it under `into`, named by its last name. All of it passes
+    /// `look`.
     ///
     /// # Errors
     /// It is not there ([`SpareError::NoSuchArtifact`]), is refused ([`SpareError::Refused`]), or the room broke.
-    async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError>;
+    async fn collect(&mut self, artifact: &Path, into: &Path, look: OwnLook) -> Result<Vec<Unpacked>, SpareError>;
 
     /// Removes the room with all that is in it, whatever state it is in. What could not be removed is returned.
     async fn close(self: Box<Self>) -> Vec<Leftover>;

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Control, Digest, Place};
+use crate::{
+    record::{Control, Digest, Place},
+    secret::Known,
+};
 
 /// One thing, or one place where things are made that can be listed there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +87,14 @@ pub enum Item {
 }
 
 impl Item {
+    /// Leaves out what a server has said, if there is a secret in it. All else stays as it is: the plan and canship itself
+    /// have named it, and whoever cleans needs every letter.
+    pub(super) fn keep_out(&mut self, known: &Known) {
+        if let Self::Upload { location, .. } = self {
+            location.take_if(|said| known.scrub(said) != *said);
+        }
+    }
+
     /// The registry's repository that it is in.
     #[must_use]
     pub fn repository(&self) -> Option<&str> {

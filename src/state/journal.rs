@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Item, StateError};
 use crate::{
     record::{Claim, DrillId},
-    secret::Scrubber,
+    secret::Known,
 };
 
 /// The version of the journal's form. A reader passes over a journal with another one.
@@ -61,7 +61,7 @@ pub struct Journal {
     file: Mutex<File>,
     open: Mutex<Vec<Entry>>,
     last: AtomicU64,
-    scrubber: OnceLock<Arc<Scrubber>>,
+    known: OnceLock<Known>,
     /// Released by the end of this process, whatever ends it.
     _lock: File,
 }
@@ -82,7 +82,7 @@ impl Journal {
             file: Mutex::new(file),
             open: Mutex::default(),
             last: AtomicU64::new(0),
-            scrubber: OnceLock::new(),
+            known: OnceLock::new(),
             _lock: lock,
         })
     }
@@ -110,9 +110,9 @@ impl Journal {
         &self.folder
     }
 
-    /// From now on these secrets are taken out of what is written: nothing that is written should have one.
-    pub fn scrub_with(&self, scrubber: Arc<Scrubber>) {
-        drop(self.scrubber.set(scrubber));
+    /// From now on nothing that a server says is written with a secret in it.
+    pub fn keep_out(&self, known: Known) {
+        drop(self.known.set(known));
     }
 
     /// Writes down what is about to be put outside; once this returns, it is on the disk.
@@ -131,14 +131,12 @@ impl Journal {
     /// # Errors
     /// It could not be written: the journal has what it had before.
     pub fn change(&self, entry: Entry, item: &Item) -> io::Result<()> {
-        let line = Line::Put { entry: entry.0, item: Box::new(item.clone()) };
-        let mut text = serde_json::to_string(&line)?;
-        if let Some(scrubber) = self.scrubber.get() {
-            text = scrubber.scrub(&text).into_owned();
+        let mut item = item.clone();
+        if let Some(known) = self.known.get() {
+            item.keep_out(known);
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        text.push('\n');
-        file.write_all(text.as_bytes())?;
+        write(&mut file, &Line::Put { entry: entry.0, item: Box::new(item) })?;
         file.sync_data()
     }
 

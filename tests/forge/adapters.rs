@@ -9,7 +9,7 @@ use canship::{
     },
     network::{Network, Proxies, ProxyVariables, Trust},
     plan::Timeouts,
-    secret::Secret,
+    secret::{Known, Secret},
 };
 
 use crate::simulator::{
@@ -29,7 +29,11 @@ fn connected<W: World>(simulator: &Simulator<W>, kind: ForgeKind, token: &str) -
         secrets: Vec::new(),
         own: Own::default(),
         timeouts: Timeouts { api: Duration::from_secs(30), retry_after_max: Duration::from_secs(1) },
-        network: Network { trust: Trust::new(&[]), proxies: Proxies::new(&ProxyVariables::default()).unwrap() },
+        network: Network {
+            trust: Trust::new(&[]),
+            proxies: Proxies::new(&ProxyVariables::default()).unwrap(),
+            known: Known::default(),
+        },
     };
     connect(&access).unwrap()
 }

@@ -8,7 +8,7 @@ use canship::{
     network::{Network, Proxies, Trust},
     plan::{Addressing, Store, Timeouts},
     record::{DrillId, Verdict},
-    secret::Secret,
+    secret::{Known, Secret},
 };
 use serde_json::Value;
 
@@ -198,7 +198,7 @@ fn bucket(real: &Real, prefix: &str, spool: PathBuf) -> Bucket {
         key: None,
     };
     let key = Key { id: Secret::new(real.key.0.clone()), secret: Secret::new(real.key.1.clone()), session: None };
-    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default(), known: Known::default() };
     let access = Access { endpoint: Some(real.address.clone()), region: None, key: Ok(key), network };
     Bucket::new(&store, access, Folder::new(spool), &Timeouts { api: LONG, retry_after_max: LONG })
 }

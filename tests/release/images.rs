@@ -7,6 +7,7 @@ use canship::{
     plan::Timeouts,
     record::Digest,
     registry::{Client, Credentials, Image, Platform, Repository},
+    secret::Known,
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -37,7 +38,7 @@ impl Released {
         runtime.block_on(async {
             let timeouts = Timeouts { api: std::time::Duration::from_mins(1), retry_after_max: std::time::Duration::ZERO };
             let repository: Repository = name.parse().unwrap();
-            let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+            let network = Network { trust: Trust::new(&[]), proxies: Proxies::default(), known: Known::default() };
             let client = Client::new(repository, Credentials::Anonymous, &timeouts, &network).unwrap();
             client.push(&image().await, "v1.2.3", &|_| {}).await.unwrap();
         });

@@ -66,7 +66,7 @@ impl Github {
                 let words = format!(
                     "no self-hosted runner of the repository has the label `{label}`; those of an organization are not looked at"
                 );
-                let fault = ForgeFault::NotFoundOrHidden { words: Text::brief(&words) };
+                let fault = ForgeFault::NotFoundOrHidden { words: Text::words(&words) };
                 return Err(call.failed(&self.place, Failed::harmless(fault)));
             }
         }

@@ -58,7 +58,7 @@ impl Gitlab {
             }
             if found.len() == before && !all.iter().any(|runner| meant(&runner)) {
                 let words = format!("no runner of the project has the description or number `{name}`");
-                let fault = ForgeFault::NotFoundOrHidden { words: Text::brief(&words) };
+                let fault = ForgeFault::NotFoundOrHidden { words: Text::words(&words) };
                 return Err(call.failed(&self.place, Failed::harmless(fault)));
             }
         }

@@ -100,6 +100,7 @@ impl Wire {
         if !safe || !place.url.username().is_empty() || place.url.password().is_some() {
             return Err(declined("its address must begin with `https://`, without a login: a token goes there"));
         }
+        network.known.add(secrets.iter().chain([token]));
         let unsendable = |_| declined("the token has characters that cannot be sent");
         let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose().trim())).map_err(unsendable)?;
         header.set_sensitive(true);
@@ -145,7 +146,7 @@ impl Wire {
     /// A forge's words, as they can be shown. Taken apart before they are cut short: a cut could leave a part of a secret
     /// that nobody knows as one.
     pub(super) fn words(&self, raw: &str) -> Text {
-        Text::brief(&without_tokens(&self.scrubber.scrub(raw)))
+        Text::words(&without_tokens(&self.scrubber.scrub(raw)))
     }
 
     /// Asks. The answer says yes: everything else is an error.

@@ -14,11 +14,11 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::{
-    super::SpareError,
+    super::{OwnLook, SpareError},
     connect::{Connection, STALL, failed, status},
     create::{SRC, WORK},
 };
-use crate::archive::{Refused, Unpacked, unpack};
+use crate::archive::{Look, Refused, Unpacked, unpack};
 
 /// Chunks under way between the connection and the thread that writes files.
 const CHUNKS: usize = 16;
@@ -32,8 +32,7 @@ pub(super) async fn collect(
     connection: &Connection,
     container: &str,
     artifact: &Path,
-    into: &Path,
-    limit: u64,
+    (into, limit, look): (&Path, u64, OwnLook),
 ) -> Result<Vec<Unpacked>, SpareError> {
     let shown = artifact.display().to_string();
     let path = inward(artifact).ok_or_else(|| Refused::Path(shown.clone()))?;
@@ -41,7 +40,7 @@ pub(super) async fn collect(
     let at = format!("{WORK}/{SRC}/{}", path.display());
     // Asked before: while it hands out an archive, an engine answers nothing else about the container.
     let source = leads_to(connection, container, at, &shown).await?;
-    let collected = download(connection, container, (&shown, &source), Place { into: into.to_owned(), name, limit }).await;
+    let collected = download(connection, container, (&shown, &source), Place { into: into.to_owned(), name, limit, look }).await;
     match collected {
         // A container that has ended has lost its working folder, and some engines look for it all the same.
         Err(SpareError::NoSuchArtifact { .. }) if !is_running(connection, container).await => {
@@ -56,20 +55,22 @@ struct Place {
     into: PathBuf,
     name: PathBuf,
     limit: u64,
+    look: OwnLook,
 }
 
 async fn download(
     connection: &Connection,
     container: &str,
     (shown, source): (&str, &str),
-    place: Place,
+    mut place: Place,
 ) -> Result<Vec<Unpacked>, SpareError> {
     let options = DownloadFromContainerOptionsBuilder::default().path(source).build();
     let mut download = connection.docker.download_from_container(container, Some(options)).boxed();
 
     let (chunks, archive) = mpsc::channel(CHUNKS);
     let archive = ChunkReader::new(archive);
-    let unpacking = tokio::task::spawn_blocking(move || unpack_as(archive, &place.into, &place.name, place.limit));
+    let unpacking =
+        tokio::task::spawn_blocking(move || unpack_as(archive, (&place.into, &place.name), place.limit, &mut place.look));
     let passed_on = pass_on(&mut download, chunks, shown).await;
     let unpacked = unpacking.await.map_err(|e| collecting(shown, e.to_string()))?;
     passed_on?;
@@ -145,10 +146,10 @@ async fn leads_to(connection: &Connection, container: &str, at: String, shown: &
 }
 
 /// Unpacks beside its place first, so that the archive cannot choose where it lands.
-fn unpack_as(archive: impl Read, into: &Path, name: &Path, limit: u64) -> Result<Vec<Unpacked>, Refused> {
+fn unpack_as(archive: impl Read, (into, name): (&Path, &Path), limit: u64, look: Look<'_>) -> Result<Vec<Unpacked>, Refused> {
     let write = |reason| Refused::Write { path: name.display().to_string(), reason };
     let beside = tempfile::Builder::new().prefix(".canship-").tempdir_in(into).map_err(write)?;
-    let mut files = unpack(archive, beside.path(), limit)?;
+    let mut files = unpack(archive, beside.path(), limit, look)?;
     let entries: Vec<_> = std::fs::read_dir(beside.path()).and_then(Iterator::collect).map_err(write)?;
     let [root] = &entries[..] else {
         return Err(Refused::Read(io::Error::other(format!("it holds {} entries where one was asked for", entries.len()))));
@@ -213,10 +214,10 @@ mod tests {
         writer.finish().unwrap();
 
         let folder = tempfile::tempdir().unwrap();
-        let files = unpack_as(&bytes[..], folder.path(), Path::new("latest"), 100).unwrap();
+        let files = unpack_as(&bytes[..], (folder.path(), Path::new("latest")), 100, &mut |_| true).unwrap();
         assert_eq!(files[0].path, Path::new("latest/bin/app"));
         assert_eq!(std::fs::read(folder.path().join("latest/bin/app")).unwrap(), b"hi");
-        assert!(matches!(unpack_as(&bytes[..], folder.path(), Path::new("latest"), 100), Err(Refused::Clash(_))));
+        assert!(matches!(unpack_as(&bytes[..], (folder.path(), Path::new("latest")), 100, &mut |_| true), Err(Refused::Clash(_))));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }
 
@@ -228,7 +229,7 @@ mod tests {
         writer.file(Path::new("other"), 0, true, io::empty()).unwrap();
         writer.finish().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        assert!(unpack_as(&bytes[..], folder.path(), Path::new("app"), 100).is_err());
+        assert!(unpack_as(&bytes[..], (folder.path(), Path::new("app")), 100, &mut |_| true).is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

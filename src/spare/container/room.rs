@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bollard::{container::AttachContainerResults, query_parameters::KillContainerOptionsBuilder};
 
 use super::{
-    super::{AUTHORITIES, OnOutput, Room, RoomPlan, RoomStep, SpareError},
+    super::{AUTHORITIES, OnOutput, OwnLook, Room, RoomPlan, RoomStep, SpareError},
     collect,
     connect::{Connection, failed, status},
     create::{Disk, WORK, container_name},
@@ -182,9 +182,10 @@ impl Room for ContainerRoom {
         }
     }
 
-    async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError> {
+    async fn collect(&mut self, artifact: &Path, into: &Path, look: OwnLook) -> Result<Vec<Unpacked>, SpareError> {
         self.furnish().await?;
-        collect::collect(&self.connection, &self.container, artifact, into, self.plan.limits.disk).await
+        let into = (into, self.plan.limits.disk, look);
+        collect::collect(&self.connection, &self.container, artifact, into).await
     }
 
     async fn close(self: Box<Self>) -> Vec<Leftover> {

@@ -9,7 +9,7 @@ use std::{
 
 use super::failed;
 use crate::{
-    archive::{Refused, Unpacked, Writer, unpack},
+    archive::{Look, Refused, Unpacked, Writer, unpack},
     spare::SpareError,
 };
 
@@ -19,7 +19,7 @@ pub(super) fn collect(
     room: &Path,
     source: &Path,
     artifact: &Path,
-    (into, limit): (&Path, u64),
+    ((into, limit), look): ((&Path, u64), Look<'_>),
 ) -> Result<Vec<Unpacked>, SpareError> {
     let shown = artifact.display().to_string();
     let broken = |reason: &io::Error| failed(format!("collecting `{shown}`"), reason);
@@ -36,7 +36,7 @@ pub(super) fn collect(
     let (reader, writer) = io::pipe().map_err(|reason| broken(&reason))?;
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| write(&entries, Writer::new(BufWriter::new(writer), "", 0)));
-        let unpacked = unpack(BufReader::new(reader), into, limit);
+        let unpacked = unpack(BufReader::new(reader), into, limit, look);
         match (writing.join(), unpacked) {
             (Ok(Ok(())), Ok(files)) => Ok(files),
             (Ok(Err(reason)), Ok(_) | Err(Refused::Read(_))) => Err(broken(&reason)),

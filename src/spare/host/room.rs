@@ -27,7 +27,7 @@ use crate::{
     plan::Limits,
     process::Child,
     record::{Leftover, RoomFacts, StepEnd, Stream, Text},
-    spare::{AUTHORITIES, OnOutput, Room, RoomStep, SpareError},
+    spare::{AUTHORITIES, OnOutput, OwnLook, Room, RoomStep, SpareError},
 };
 
 /// A room on this machine.
@@ -190,10 +190,10 @@ impl Room for HostRoom {
         Ok(end)
     }
 
-    async fn collect(&mut self, artifact: &Path, into: &Path) -> Result<Vec<Unpacked>, SpareError> {
+    async fn collect(&mut self, artifact: &Path, into: &Path, mut look: OwnLook) -> Result<Vec<Unpacked>, SpareError> {
         let (room, source, artifact) = (self.folder.clone(), self.source(), artifact.to_owned());
         let (into, limit) = (into.to_owned(), self.disk);
-        let collected = spawn_blocking(move || collect::collect(&room, &source, &artifact, (&into, limit)));
+        let collected = spawn_blocking(move || collect::collect(&room, &source, &artifact, ((&into, limit), &mut look)));
         collected.await.map_err(|stopped| failed("collecting the artifact".to_owned(), &stopped.into()))?
     }
 

@@ -10,7 +10,7 @@ use canship::{
     network::{Network, Proxies, Trust},
     plan::Timeouts,
     registry::{Client, Credentials, Image, Platform},
-    secret::Secret,
+    secret::{Known, Secret},
 };
 
 /// Long enough for a busy machine.
@@ -24,7 +24,7 @@ pub(crate) fn login(password: &str) -> Credentials {
 }
 
 pub(crate) fn client(address: &str, name: &str, credentials: Credentials, timeouts: &Timeouts) -> Client {
-    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default(), known: Known::default() };
     Client::new(format!("{address}/{name}").parse().unwrap(), credentials, timeouts, &network).unwrap()
 }
 
