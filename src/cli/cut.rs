@@ -17,7 +17,7 @@ use crate::{
     plan::{Loaded, Primary},
     probe,
     record::{Digest, Exit, PartFacts, PrimaryFacts},
-    secret::{Scrubber, Secret},
+    secret::Secret,
     state::State,
 };
 

@@ -11,7 +11,7 @@ use crate::{
     network::Network,
     plan::Timeouts,
     record::{Exit, ForgeKind, NotBack, Place, Text},
-    secret::{Scrubber, Secret},
+    secret::Secret,
     state::State,
 };
 

@@ -44,6 +44,7 @@ fn addresses(drill: &Drill) -> Vec<(&'static str, String)> {
             all.extend(target.scratch.iter().map(|scratch| ("`scratch`", scratch.clone())));
         }
     }
+    all.extend(drill.plan.primary.iter().map(|primary| ("`primary`", primary.place.to_string())));
     all.extend(drill.plan.source.mirror.iter().map(|mirror| ("`source.mirror`", mirror.clone())));
     all
 }

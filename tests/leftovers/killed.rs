@@ -89,6 +89,26 @@ fn the_next_drill_cleans_up_after_those_before_it_and_can_ship() {
 }
 
 #[test]
+fn what_a_drill_has_left_is_removed_though_its_address_holds_a_secret() {
+    let lab = Lab::open();
+    // What canship names, what the plan names, and what stands in both.
+    for value in ["canship", "acme", "drill"] {
+        let (host, project) = (Host::new(), Project::new(&lab.plan().secret("WORD", "{ env: TEST_WORD }")));
+        let drill = || host.drill(&project).variable("TEST_WORD", value);
+        let mut running = drill().start();
+        running.await_event(event("image-pushed"));
+        let killed = kill(running);
+        host.cleans_all(&project);
+        nothing_is_left(&host, &project, (&lab, &killed));
+
+        // Nobody is surprised by commands that cannot be copied.
+        let ran = drill().run().ends(11, "degraded");
+        assert_eq!(ran.rules(), ["secret-in-address"], "{}", ran.stdout);
+        assert_eq!(ran.json["leftovers"].as_array().unwrap().len(), 0, "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn what_a_step_has_left_running_on_this_machine_is_ended() {
     let lab = Lab::open();
     let plan = lab.plan().run(&["setsid sleep 100000 & nohup sleep 100000 & echo running; sleep 100000"]);

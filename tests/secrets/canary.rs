@@ -69,6 +69,8 @@ impl Canary {
         let (value, bytes) = (&self.value, self.value.as_bytes());
         let after = |prefix: &str| [prefix.as_bytes(), bytes].concat();
         let json = serde_json::to_string(value).unwrap();
+        // Other characters would be no text then.
+        let wide = |bytes: fn(u16) -> [u8; 2]| if value.is_ascii() { wide(value, bytes) } else { value.clone() };
         let xml = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         vec![
             ("plain", value.clone()),
@@ -92,6 +94,17 @@ impl Canary {
             ("XML attribute", xml.replace('"', "&quot;").replace('\'', "&apos;")),
             ("HTML attribute", xml.replace('"', "&#34;").replace('\'', "&#39;")),
             ("shell", format!("'{}'", value.replace('\'', "'\\''"))),
+            ("hex apart", apart(bytes, " ")),
+            ("hex with colons", apart(bytes, ":").to_uppercase()),
+            ("xxd", dump(bytes, |line| line.chunks(2).map(hex).collect::<Vec<_>>().join(" "))),
+            ("hexdump", dump(bytes, |line| line.chunks(8).map(|half| apart(half, " ")).collect::<Vec<_>>().join("  "))),
+            ("escaped bytes", bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()),
+            ("all of it in a URL", bytes.iter().map(|byte| format!("%{byte:02X}")).collect()),
+            ("escaped units", value.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+            ("UTF-16", wide(u16::to_le_bytes)),
+            ("UTF-16, big end first", wide(u16::to_be_bytes)),
+            ("bells in between", value.chars().map(|c| format!("{c}\u{7}")).collect()),
+            ("broken by what is not seen", [&value[..5], "\u{200b}", &value[5..9], "\u{7}", &value[9..]].concat()),
         ]
     }
 
@@ -108,7 +121,22 @@ impl Canary {
                     ("base64", text[[0, 2, 3][offset]..end].to_owned())
                 });
                 let hex = hex(half.as_bytes());
-                let others = [("plain", half.to_owned()), ("hex", hex.to_uppercase()), ("hex", hex)];
+                let others = [
+                    ("plain", half.to_owned()),
+                    ("hex", hex.to_uppercase()),
+                    ("hex", hex),
+                    ("hex apart", apart(half.as_bytes(), " ")),
+                    ("hex with colons", apart(half.as_bytes(), ":").to_uppercase()),
+                    ("hex in pairs", half.as_bytes().chunks(2).map(self::hex).collect::<Vec<_>>().join(" ")),
+                    ("hex in pairs", half.as_bytes()[1..].chunks(2).map(self::hex).collect::<Vec<_>>().join(" ")),
+                    ("escaped bytes", half.bytes().map(|byte| format!("\\x{byte:02x}")).collect()),
+                    ("URL", half.bytes().map(|byte| format!("%{byte:02X}")).collect()),
+                    ("escaped units", half.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+                    ("escaped units in JSON", half.encode_utf16().map(|unit| format!("\\\\u{unit:04x}")).collect()),
+                    ("escaped bytes in JSON", half.bytes().map(|byte| format!("\\\\x{byte:02x}")).collect()),
+                    ("UTF-16", wide(half, u16::to_le_bytes)),
+                    ("bells in between", half.chars().map(|c| format!("{c}\u{7}")).collect()),
+                ];
                 encoded.chain(others).collect::<Vec<_>>()
             })
             .collect()
@@ -117,7 +145,9 @@ impl Canary {
     /// The forms in which a part of this secret stands in `text`.
     pub(crate) fn found_in(&self, text: &[u8]) -> Vec<String> {
         let needles = self.needles();
-        let seen = needles.iter().filter(|(_, needle)| contains(text, needle.as_bytes()));
+        // Whoever reads it does not see these.
+        let readable = without(&without(text, b"\x07"), "\u{200b}".as_bytes());
+        let seen = needles.iter().filter(|(_, needle)| contains(text, needle.as_bytes()) || contains(&readable, needle.as_bytes()));
         seen.map(|(form, needle)| format!("{form} {needle}: …{}…", around(text, needle))).collect()
     }
 
@@ -173,6 +203,22 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
+fn apart(bytes: &[u8], between: &str) -> String {
+    bytes.iter().map(|byte| hex(&[*byte])).collect::<Vec<_>>().join(between)
+}
+
+/// Sixteen bytes a line, with the place before and the text behind.
+fn dump(bytes: &[u8], show: impl Fn(&[u8]) -> String) -> String {
+    let text =
+        |line: &[u8]| line.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect::<String>();
+    let line = |(number, line): (usize, &[u8])| format!("{:08x}: {}  {}\n", number * 16, show(line), text(line));
+    bytes.chunks(16).enumerate().map(line).collect()
+}
+
+fn wide(text: &str, bytes: impl Fn(u16) -> [u8; 2]) -> String {
+    text.encode_utf16().flat_map(bytes).map(char::from).collect()
+}
+
 fn lower_escapes(encoded: &str) -> String {
     let (first, rest) = encoded.split_once('%').unwrap_or((encoded, ""));
     let escapes = rest.split('%').filter(|escape| !escape.is_empty());
@@ -180,7 +226,17 @@ fn lower_escapes(encoded: &str) -> String {
 }
 
 fn contains(text: &[u8], needle: &[u8]) -> bool {
-    text.windows(needle.len()).any(|window| window == needle)
+    memchr::memmem::find(text, needle).is_some()
+}
+
+fn without(text: &[u8], part: &[u8]) -> Vec<u8> {
+    let (mut left, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let Some(at) = memchr::memmem::find(rest, part) {
+        left.extend_from_slice(&rest[..at]);
+        rest = &rest[at + part.len()..];
+    }
+    left.extend_from_slice(rest);
+    left
 }
 
 /// What stands around a needle, to find the place.
