@@ -99,14 +99,15 @@ impl List {
     fn add(&mut self, seen: Seen, known: &Known) {
         let scrub = |mut text: Text| {
             known.hide(&mut text);
-            text.shorten();
             text
         };
         match seen {
             Seen::Cleaned(Cleaning::Gone { what }) => self.removed.push(scrub(what)),
             Seen::Found(what) => self.found.push(scrub(what)),
             Seen::Cleaned(Cleaning::Left(left)) | Seen::Unseen(left) | Seen::Unknown(left) => {
-                self.left.push(Leftover { what: scrub(left.what), reason: scrub(left.reason), remedy: scrub(left.remedy) });
+                let mut left = Leftover { what: scrub(left.what), reason: scrub(left.reason), remedy: scrub(left.remedy) };
+                left.reason.shorten();
+                self.left.push(left);
             }
         }
     }

@@ -51,14 +51,9 @@ impl Bus {
 
 impl Line {
     fn emit(&mut self, mut kind: EventKind) {
-        // Cut only what was freed of secrets: else a part of one could be left of which nobody knows that it is one.
-        let is_told = matches!(kind, EventKind::Found(_) | EventKind::Limited { .. } | EventKind::Cleaned(_));
-        kind.for_each_text(&mut |text| {
-            self.known.hide(text);
-            if is_told {
-                text.shorten();
-            }
-        });
+        kind.for_each_text(&mut |text| self.known.hide(text));
+        // Not before: else a part of a secret could be left of which nobody knows that it is one.
+        kind.shorten();
         let event = Event { at: self.clock.now(), kind };
         let broken = &mut self.broken;
         self.sinks.retain_mut(|sink| match sink.take(&event) {

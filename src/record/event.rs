@@ -284,6 +284,19 @@ impl EventKind {
     }
 }
 
+impl EventKind {
+    /// Cuts short what may be a peer's own words. Only once they were freed of secrets.
+    pub fn shorten(&mut self) {
+        match self {
+            Self::Found(finding) => each(std::iter::once(&mut finding.summary).chain(&mut finding.evidence), &mut Text::shorten),
+            Self::Cleaned(Cleaning::Left(left)) => left.reason.shorten(),
+            Self::NotGivenBack(not_back) => not_back.reason.shorten(),
+            Self::Limited { limit } => limit.shorten(),
+            _ => {}
+        }
+    }
+}
+
 fn each<'t>(texts: impl IntoIterator<Item = &'t mut Text>, visit: &mut dyn FnMut(&mut Text)) {
     texts.into_iter().for_each(visit);
 }

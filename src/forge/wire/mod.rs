@@ -146,7 +146,9 @@ impl Wire {
     /// A forge's words, as they can be shown. Taken apart before they are cut short: a cut could leave a part of a secret
     /// that nobody knows as one.
     pub(super) fn words(&self, raw: &str) -> Text {
-        Text::words(&without_tokens(&self.scrubber.scrub(raw)))
+        let mut words = Text::words(&without_tokens(&self.scrubber.scrub(raw)));
+        words.shorten();
+        words
     }
 
     /// Asks. The answer says yes: everything else is an error.
