@@ -13,6 +13,7 @@ use canship::{
     network::{Network, Proxies, Trust},
     plan::Timeouts,
     registry::{Client, Credentials, Image, ImageName, Which},
+    secret::Known,
 };
 
 const TIMEOUTS: Timeouts = Timeouts { api: Duration::from_mins(1), retry_after_max: Duration::from_secs(10) };
@@ -31,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn client(name: &ImageName) -> Result<Client, Box<dyn Error>> {
     let folder = std::env::var_os("DOCKER_CONFIG").unwrap_or_default();
     let credentials = Credentials::from_docker(&Path::new(&folder).join("config.json"), &name.repository, TIMEOUTS.api).await?;
-    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default() };
+    let network = Network { trust: Trust::new(&[]), proxies: Proxies::default(), known: Known::default() };
     Ok(Client::new(name.repository.clone(), credentials, &TIMEOUTS, &network)?)
 }
 

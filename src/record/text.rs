@@ -52,6 +52,14 @@ impl Text {
         Self::new(raw).one_line().into()
     }
 
+    /// The same and short: for what no server has said.
+    #[must_use]
+    pub fn brief(raw: &str) -> Self {
+        let mut words = Self::words(raw);
+        words.shorten();
+        words
+    }
+
     /// Cuts the middle out of a long text. Only once it was freed of secrets.
     pub fn shorten(&mut self) {
         let (first, last) = MOST_TOLD;

@@ -61,7 +61,7 @@ impl Client {
         let whole: Value = serde_json::from_slice(&document.content).unwrap_or_default();
         let annotations: BTreeMap<String, Value> =
             whole.get("annotations").and_then(|found| serde_json::from_value(found.clone()).ok()).unwrap_or_default();
-        let text = |name: &str| annotations.get(name).and_then(Value::as_str).map(Text::brief);
+        let text = |name: &str| annotations.get(name).and_then(Value::as_str).map(Text::words);
         let marks = Marks { drill: text(DRILL), nonce: text(NONCE), commit: text(REVISION) };
         Ok((document.blob.digest, marks))
     }

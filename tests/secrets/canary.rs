@@ -98,12 +98,12 @@ impl Canary {
             ("hex with colons", apart(bytes, ":").to_uppercase()),
             ("xxd", dump(bytes, |line| line.chunks(2).map(hex).collect::<Vec<_>>().join(" "))),
             ("hexdump", dump(bytes, |line| line.chunks(8).map(|half| apart(half, " ")).collect::<Vec<_>>().join("  "))),
-            ("escaped bytes", bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()),
-            ("all of it in a URL", bytes.iter().map(|byte| format!("%{byte:02X}")).collect()),
-            ("escaped units", value.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+            ("escaped bytes", bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat()),
+            ("all of it in a URL", bytes.iter().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()),
+            ("escaped units", value.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat()),
             ("UTF-16", wide(u16::to_le_bytes)),
             ("UTF-16, big end first", wide(u16::to_be_bytes)),
-            ("bells in between", value.chars().map(|c| format!("{c}\u{7}")).collect()),
+            ("bells in between", value.chars().map(|c| format!("{c}\u{7}")).collect::<Vec<_>>().concat()),
             ("broken by what is not seen", [&value[..5], "\u{200b}", &value[5..9], "\u{7}", &value[9..]].concat()),
         ]
     }
@@ -129,13 +129,16 @@ impl Canary {
                     ("hex with colons", apart(half.as_bytes(), ":").to_uppercase()),
                     ("hex in pairs", half.as_bytes().chunks(2).map(self::hex).collect::<Vec<_>>().join(" ")),
                     ("hex in pairs", half.as_bytes()[1..].chunks(2).map(self::hex).collect::<Vec<_>>().join(" ")),
-                    ("escaped bytes", half.bytes().map(|byte| format!("\\x{byte:02x}")).collect()),
-                    ("URL", half.bytes().map(|byte| format!("%{byte:02X}")).collect()),
-                    ("escaped units", half.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
-                    ("escaped units in JSON", half.encode_utf16().map(|unit| format!("\\\\u{unit:04x}")).collect()),
-                    ("escaped bytes in JSON", half.bytes().map(|byte| format!("\\\\x{byte:02x}")).collect()),
+                    ("escaped bytes", half.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat()),
+                    ("URL", half.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()),
+                    ("escaped units", half.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat()),
+                    (
+                        "escaped units in JSON",
+                        half.encode_utf16().map(|unit| format!("\\\\u{unit:04x}")).collect::<Vec<_>>().concat(),
+                    ),
+                    ("escaped bytes in JSON", half.bytes().map(|byte| format!("\\\\x{byte:02x}")).collect::<Vec<_>>().concat()),
                     ("UTF-16", wide(half, u16::to_le_bytes)),
-                    ("bells in between", half.chars().map(|c| format!("{c}\u{7}")).collect()),
+                    ("bells in between", half.chars().map(|c| format!("{c}\u{7}")).collect::<Vec<_>>().concat()),
                 ];
                 encoded.chain(others).collect::<Vec<_>>()
             })
@@ -212,7 +215,7 @@ fn dump(bytes: &[u8], show: impl Fn(&[u8]) -> String) -> String {
     let text =
         |line: &[u8]| line.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect::<String>();
     let line = |(number, line): (usize, &[u8])| format!("{:08x}: {}  {}\n", number * 16, show(line), text(line));
-    bytes.chunks(16).enumerate().map(line).collect()
+    bytes.chunks(16).enumerate().map(line).collect::<Vec<_>>().concat()
 }
 
 fn wide(text: &str, bytes: impl Fn(u16) -> [u8; 2]) -> String {

@@ -156,7 +156,7 @@ impl SpareRunners for Github {
             let environment = pending.environment.and_then(|environment| environment.name).unwrap_or_default();
             let who: Vec<_> = pending.reviewers.into_iter().filter_map(|reviewer| reviewer.reviewer?.name()).collect();
             let who = if who.is_empty() { String::new() } else { format!(", which {} may give", who.join(" or ")) };
-            Text::brief(&format!("the approval of environment `{environment}`{who}"))
+            Text::words(&format!("the approval of environment `{environment}`{who}"))
         });
         Ok(words.collect())
     }

@@ -104,7 +104,7 @@ impl SpareRunners for Gitlab {
                 let with_variable = unready(error)?;
                 let both =
                     format!("with the input `canship_nonce`: {with_input}; with the variable `CANSHIP_NONCE`: {with_variable}");
-                Ok(Err(Unready::Unusable(Text::brief(&both))))
+                Ok(Err(Unready::Unusable(Text::words(&both))))
             }
         }
     }
