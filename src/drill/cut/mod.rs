@@ -1,6 +1,6 @@
 //! Takes the primary path away for real, and gives it back whatever happens.
 //!
-//! Who owns what: [`Cut`] owns what was taken away, outside of every future that a signal drops; `gate` proves the way
+//! Who owns what: `Cut` owns what was taken away, outside of every future that a signal drops; `gate` proves the way
 //! back; `take` turns parts off one by one; `back` gives back, for drill, watchdog and `canship recover` alike; `keep`
 //! holds the lease; `watchdog` is the child that outlives this process; `recover` acts for drills that are dead.
 //!
