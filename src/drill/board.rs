@@ -18,7 +18,7 @@ pub(super) struct Board {
     /// The worst that is wrong with the tag's place, if anything is.
     pub(super) tag_place: SetOnce<Option<Severity>>,
     /// Set once nothing of earlier drills is being removed at registries any more: what is pushed may be the same.
-    pub(super) registries_cleaned: SetOnce<()>,
+    pub(super) scratch_cleaned: SetOnce<()>,
     /// For each publish target of the plan, the worst that keeps a release from it, if anything does.
     pub(super) targets: Vec<SetOnce<Option<Severity>>>,
     /// Set when every image that is published is published, whatever came of it.
@@ -33,7 +33,7 @@ impl Board {
             spare: SetOnce::new(),
             tag_place: SetOnce::new(),
             published: SetOnce::new(),
-            registries_cleaned: SetOnce::new(),
+            scratch_cleaned: SetOnce::new(),
             targets: plan.publish.iter().map(|_| SetOnce::new()).collect(),
         }
     }

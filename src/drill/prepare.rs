@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Removes what earlier drills have left, until that is done or the drill itself has been for some time.
 pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &CancellationToken) {
     if drill.is_rehearsal() {
-        drop(drill.board.registries_cleaned.set(()));
+        drop(drill.board.scratch_cleaned.set(()));
         return drill.skip(Phase::Prepare, "a rehearsal has no login that could remove anything: `canship clean` has");
     }
     // Secrets first: only then nothing can pass the bus with one in it, and registries can be logged in to.
@@ -38,7 +38,7 @@ pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &
         }
         None => drill.skip(Phase::Prepare, "the secrets were not read"),
     }
-    drop(drill.board.registries_cleaned.set(()));
+    drop(drill.board.scratch_cleaned.set(()));
     drop(drill.board.recovered.set(Some("it was not seen what earlier drills have left".to_owned())));
 }
 
@@ -60,8 +60,8 @@ async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended
         // That a place of the plan does not answer, the checks of access tell.
         Seen::Unknown(_) | Seen::Found(_) => {}
     };
-    let after_registries = || drop(drill.board.registries_cleaned.set(()));
-    let cleaning = leftovers::clean(&ground, Mode::Remove, &tell, &after_registries);
+    let after_scratch = || drop(drill.board.scratch_cleaned.set(()));
+    let cleaning = leftovers::clean(&ground, Mode::Remove, &tell, &after_scratch);
     let late = async {
         ended.cancelled().await;
         tokio::time::sleep(GRACE).await;

@@ -124,7 +124,7 @@ async fn there_and_back(
         None => image,
     };
 
-    drill.board.registries_cleaned.wait().await;
+    drill.board.scratch_cleaned.wait().await;
     let client = Client::new(repository.clone(), credentials.clone(), timeouts, &drill.network).map_err(finding)?;
     match drill.nonce {
         Some(_) => outside.will_hand_over(client.clone()),

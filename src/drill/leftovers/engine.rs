@@ -35,7 +35,7 @@ pub(super) fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, no
             let noted: Vec<_> = noted.iter().filter(|(_, _, item)| is_here(item)).map(|(at, entry, _)| (*at, *entry)).collect();
             let place = format!("on the engine at {}", own.as_deref().unwrap_or_default());
             let late = unseen(&place, LATE, !noted.is_empty());
-            Task { late, is_registry: false, work: clean(engine, known, mode, (place, noted)).boxed() }
+            Task { late, is_scratch: false, work: clean(engine, known, mode, (place, noted)).boxed() }
         })
         .collect()
 }

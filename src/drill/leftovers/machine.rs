@@ -77,7 +77,7 @@ pub(super) fn folders<'t>(
         }
         outcome
     };
-    Task { late, is_registry: false, work: work.boxed() }
+    Task { late, is_scratch: false, work: work.boxed() }
 }
 
 async fn remove(folder: PathBuf, mode: Mode) -> (bool, Option<Seen>) {

@@ -102,11 +102,11 @@ struct Outcome {
 struct Task<'t> {
     /// Told if it takes too long.
     late: Seen,
-    is_registry: bool,
+    is_scratch: bool,
     work: BoxFuture<'t, Outcome>,
 }
 
-/// Cleans, places side by side, and tells each thing as it is done. `after_registries` is called when nothing is removed
+/// Cleans, places side by side, and tells each thing as it is done. `after_scratch` is called when nothing is removed
 /// at registries any more.
 ///
 /// # Errors
@@ -115,7 +115,7 @@ pub async fn clean(
     ground: &Ground<'_>,
     mode: Mode,
     tell: &(dyn Fn(Seen) + Sync),
-    after_registries: &(dyn Fn() + Sync),
+    after_scratch: &(dyn Fn() + Sync),
 ) -> Result<(), StateError> {
     let now = Clock::start().started();
     let drills = ground.surroundings.state.drills(now)?;
@@ -128,27 +128,27 @@ pub async fn clean(
     machine::end_processes(&known, mode).into_iter().for_each(tell);
 
     let tasks = tasks(ground, &known, mode, &drills);
-    let mut registries = tasks.iter().filter(|task| task.is_registry).count();
-    if registries == 0 {
-        after_registries();
+    let mut scratches = tasks.iter().filter(|task| task.is_scratch).count();
+    if scratches == 0 {
+        after_scratch();
     }
     let mut running: FuturesUnordered<_> = tasks
         .into_iter()
-        .map(|Task { late, is_registry, work }| {
+        .map(|Task { late, is_scratch, work }| {
             tokio::time::timeout(LIMIT, work)
-                .map(move |outcome| (is_registry, outcome.unwrap_or_else(|_| Outcome { seen: vec![late], gone: Vec::new() })))
+                .map(move |outcome| (is_scratch, outcome.unwrap_or_else(|_| Outcome { seen: vec![late], gone: Vec::new() })))
         })
         .collect();
     let mut gone = BTreeSet::new();
-    while let Some((is_registry, outcome)) = running.next().await {
+    while let Some((is_scratch, outcome)) = running.next().await {
         outcome.seen.into_iter().for_each(tell);
         for (at, entry) in outcome.gone {
             drills.dead[at].gone(entry);
             gone.insert((at, entry));
         }
-        registries -= usize::from(is_registry);
-        if is_registry && registries == 0 {
-            after_registries();
+        scratches -= usize::from(is_scratch);
+        if is_scratch && scratches == 0 {
+            after_scratch();
         }
     }
     if mode == Mode::Remove {

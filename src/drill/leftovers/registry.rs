@@ -53,7 +53,7 @@ pub(super) fn tasks<'t>(
     }
     let task = |(name, repository): (&'t str, Repository<'t>)| {
         let late = unseen(&place(name), LATE, !repository.noted.is_empty());
-        Task { late, is_registry: true, work: clean(ground, known, mode, (name, repository)).boxed() }
+        Task { late, is_scratch: repository.is_scratch, work: clean(ground, known, mode, (name, repository)).boxed() }
     };
     repositories.into_iter().map(task).collect()
 }

@@ -58,7 +58,7 @@ pub(super) fn task<'t>(
         }
         outcome
     };
-    Some(Task { late, is_registry: false, work: work.boxed() })
+    Some(Task { late, is_scratch: false, work: work.boxed() })
 }
 
 async fn remove(ground: &Ground<'_>, dead: Vec<LeftTag>, noted: &[NotedTag], outcome: &mut Outcome) {

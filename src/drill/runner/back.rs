@@ -55,7 +55,7 @@ impl One<'_> {
         let finding = |error: RegistryError| registry::finding(&error, Phase::Publish, Role::Target(target.login.as_ref()));
         let client = || Client::new(repository.clone(), credentials.clone(), &drill.plan.timeouts, &drill.network).map_err(finding);
 
-        drill.board.registries_cleaned.wait().await;
+        drill.board.scratch_cleaned.wait().await;
         let cleaner = client()?;
         outside.will_push(cleaner.clone());
         cleaner.inherit_tag(&report.drill.drill).await.map_err(finding)?;
