@@ -13,6 +13,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
+use super::{Format, inside::start};
 use crate::record::Digest;
 
 /// Entries that one archive may hold: far more than any release has, far fewer than exhaust a file system's inodes.
@@ -29,6 +30,8 @@ pub struct Unpacked {
     pub digest: Digest,
     /// Whether it may be executed.
     pub executable: bool,
+    /// What it is packed in, if it is: what passed is not what is in it.
+    pub format: Option<Format>,
 }
 
 /// Looks at what is unpacked as it passes, so that nothing is read twice: at each name, target of a link and piece of
@@ -248,6 +251,9 @@ fn write_file(
     let mode = if executable { 0o755 } else { 0o644 };
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(into.join(&path)).map_err(write)?;
     file.set_permissions(fs::Permissions::from_mode(mode)).map_err(write)?;
+    let start = start(content).map_err(Refused::Read)?;
+    let format = Format::of(&start);
+    let mut content = io::Cursor::new(start).chain(content);
     let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 128 * 1024]);
     loop {
         let n = content.read(&mut buffer).map_err(Refused::Read)?;
@@ -255,7 +261,7 @@ fn write_file(
             return Err(Refused::Secret { path: shown.to_owned(), part: "content" });
         }
         if n == 0 {
-            return Ok(Unpacked { path, size, digest: Digest::from_sha256(&hash.finalize()), executable });
+            return Ok(Unpacked { path, size, digest: Digest::from_sha256(&hash.finalize()), executable, format });
         }
         hash.update(&buffer[..n]);
         file.write_all(&buffer[..n]).map_err(write)?;

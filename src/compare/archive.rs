@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs::File,
-    io::{self, BufReader, Read, Seek as _, Write as _},
+    io::{self, BufReader, Read, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -17,41 +17,29 @@ use super::{
     listing::{Listing, MOST, Place, Seen, inward},
     tree::{Entry, FileEntry},
 };
-use crate::record::Digest;
+use crate::{
+    archive::{Format, open_zip},
+    record::Digest,
+};
 
 /// The longest name or set of attributes of an entry; what is longer would have to be held in memory.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// The kinds of archive that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Tar,
-    TarGz,
-    Zip,
-}
-
-impl Format {
-    /// What the first bytes of a file say.
-    pub(super) fn of(file: &mut File) -> io::Result<Option<Self>> {
-        let mut start = Vec::with_capacity(512);
-        file.rewind()?;
-        file.take(512).read_to_end(&mut start)?;
-        file.rewind()?;
-        Ok(match start.as_slice() {
-            [0x1f, 0x8b, ..] => Some(Self::TarGz),
-            [b'P', b'K', 3 | 5, 4 | 6, ..] => Some(Self::Zip),
-            start if start.get(257..262) == Some(b"ustar") => Some(Self::Tar),
-            _ => None,
-        })
-    }
+/// What the first bytes of a file say.
+pub(super) fn format(path: &Path) -> io::Result<Option<Format>> {
+    let mut start = Vec::with_capacity(Format::START);
+    File::open(path)?.take(Format::START as u64).read_to_end(&mut start)?;
+    Ok(Format::of(&start))
 }
 
 /// Takes the wanted part out of the archive at `path`, its content to `into` (an existing folder). Blocks.
 pub(super) fn read(path: &Path, wanted: &Wanted, into: &Path, bounds: &Bounds) -> Result<Tree, Unread> {
-    match Format::of(&mut File::open(path)?)? {
+    match format(path)? {
         Some(Format::Zip) => zip(path, wanted, into, bounds),
-        Some(format) => layers(&[(path.to_owned(), format)], wanted, into, bounds),
-        None => Err(Unread::Kind("it is no archive of a kind that is read: .tar, .tar.gz or .zip".to_owned())),
+        Some(format @ (Format::Tar | Format::Gzip)) => layers(&[(path.to_owned(), format)], wanted, into, bounds),
+        Some(Format::Other(_)) | None => {
+            Err(Unread::Kind("it is no archive of a kind that is read: .tar, .tar.gz or .zip".to_owned()))
+        }
     }
 }
 
@@ -78,8 +66,8 @@ pub(super) fn layers(all: &[(PathBuf, Format)], wanted: &Wanted, into: &Path, bo
 fn open(path: &Path, format: Format, bounds: &Bounds) -> io::Result<Box<dyn Read>> {
     let file = BufReader::with_capacity(256 * 1024, File::open(path)?);
     Ok(match format {
-        Format::TarGz => Box::new(bounds.over(MultiGzDecoder::new(file))),
-        Format::Tar | Format::Zip => Box::new(bounds.over(file)),
+        Format::Gzip => Box::new(bounds.over(MultiGzDecoder::new(file))),
+        Format::Tar | Format::Zip | Format::Other(_) => Box::new(bounds.over(file)),
     })
 }
 
@@ -88,7 +76,7 @@ pub(super) fn check_headers(archive: impl Read) -> io::Result<()> {
     for (number, entry) in tar::Archive::new(archive).entries()?.raw(true).enumerate() {
         let entry = entry?;
         if number > MOST {
-            return Err(too_many());
+            return Err(io::Error::other(format!("it has more than {MOST} entries")));
         }
         let kind = entry.header().entry_type();
         let is_about_another = kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions();
@@ -142,7 +130,7 @@ fn list_layer(layer: usize, archive: Box<dyn Read>, listing: &mut Listing) -> io
 
 /// Takes the wanted part out of a zip archive. Blocks.
 fn zip(path: &Path, wanted: &Wanted, into: &Path, bounds: &Bounds) -> Result<Tree, Unread> {
-    let mut archive = open_zip(path)?;
+    let mut archive = open_zip(File::open(path)?)?;
     let mut listing = Listing::default();
     for number in 0..archive.len() {
         bounds.check()?;
@@ -173,27 +161,6 @@ fn zip(path: &Path, wanted: &Wanted, into: &Path, bounds: &Bounds) -> Result<Tre
         left -= taken;
     }
     Ok(store.tree(part)?)
-}
-
-fn too_many() -> io::Error {
-    io::Error::other(format!("it has more than {MOST} entries"))
-}
-
-/// Opens a zip archive. Its list of entries is read whole, so what it says of their number is looked at first.
-/// Source: APPNOTE.TXT, section 4.3.16 (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>).
-pub(super) fn open_zip(path: &Path) -> io::Result<zip::ZipArchive<BufReader<File>>> {
-    const END: u64 = 22;
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(io::SeekFrom::Start(length.saturating_sub(END + u64::from(u16::MAX))))?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail)?;
-    let end = tail.windows(4).rposition(|window| window == b"PK\x05\x06").map(|at| &tail[at..]);
-    // A directory of 4 GiB or of 65 535 entries is told in another place, and is that of no release.
-    if end.and_then(|end| end.get(8..16)).is_none_or(|counts| counts[2..4] == [0xff; 2] || counts[4..8] == [0xff; 4]) {
-        return Err(too_many());
-    }
-    zip::ZipArchive::new(BufReader::new(File::open(path)?)).map_err(io::Error::other)
 }
 
 /// Content that was taken out, in files named by numbers.

@@ -14,11 +14,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Bounds,
-    archive::{Format, check_headers, open_zip},
+    archive::{check_headers, format},
     diff::First,
     elf::{self, Section},
 };
-use crate::record::Digest;
+use crate::{
+    archive::{Format, open_zip},
+    record::Digest,
+};
 
 /// Names that a hint shows.
 const SHOWN: usize = 3;
@@ -30,9 +33,9 @@ const BUILD_ID: &str = ".note.gnu.build-id";
 
 /// What the difference of two files looks like.
 pub(super) fn of(ours: &Path, theirs: &Path, first: First, bounds: &Bounds) -> Option<String> {
-    let formats = [ours, theirs].map(|path| File::open(path).and_then(|mut file| Format::of(&mut file)).ok().flatten());
+    let formats = [ours, theirs].map(|path| format(path).ok().flatten());
     match formats {
-        [Some(Format::TarGz), Some(Format::TarGz)] => of_gzip(ours, theirs, bounds),
+        [Some(Format::Gzip), Some(Format::Gzip)] => of_gzip(ours, theirs, bounds),
         [Some(Format::Tar), Some(Format::Tar)] => Some(of_archives(&tar(|| plain(ours, bounds))?, &tar(|| plain(theirs, bounds))?)),
         [Some(Format::Zip), Some(Format::Zip)] => Some(of_archives(&zip(ours)?, &zip(theirs)?)),
         _ => match (elf::sections(ours), elf::sections(theirs)) {
@@ -88,7 +91,7 @@ fn tar<R: Read>(open: impl Fn() -> io::Result<R>) -> Option<Entries> {
 }
 
 fn zip(path: &Path) -> Option<Entries> {
-    let mut archive = open_zip(path).ok()?;
+    let mut archive = open_zip(File::open(path).ok()?).ok()?;
     let number = archive.len();
     let entry = |number| {
         let entry = archive.by_index_raw(number).ok()?;

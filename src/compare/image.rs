@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    Bounds, Tree, Unread, Wanted,
-    archive::{self, Format},
+use super::{Bounds, Tree, Unread, Wanted, archive};
+use crate::{
+    archive::Format,
+    registry::{Base, Packing, RegistryError},
 };
-use crate::registry::{Base, Packing, RegistryError};
 
 /// An image that was fetched whole: every digest in it right.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl FetchedImage {
     pub fn look_into(&self, wanted: &Wanted, into: &Path, bounds: &Bounds) -> Result<Tree, Unread> {
         let layer = |(path, packing): &(PathBuf, Packing)| match packing {
             Packing::Plain => Ok((path.clone(), Format::Tar)),
-            Packing::Gzip => Ok((path.clone(), Format::TarGz)),
+            Packing::Gzip => Ok((path.clone(), Format::Gzip)),
             Packing::Zstd => {
                 Err(Unread::Kind("it has a layer that is packed with zstd, which this version cannot read".to_owned()))
             }

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::SetOnce;
 
 use super::{
-    Drill, cause, image, rehearsal,
+    Drill, cause, image, packed, rehearsal,
     rooms::{Opening, Purpose, Rooms},
     scope::Scope,
     steps::{self, Ran},
@@ -214,7 +214,10 @@ pub(super) async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, (
                 scope.found(secret_in_name(path, scope.of()));
                 collected.complete = false;
             }
-            Ok(files) => collected.files.extend(files),
+            Ok(files) => {
+                collected.complete &= packed::are_clean(drill, scope, vault, (&collected.folder, &files)).await;
+                collected.files.extend(files);
+            }
             Err(problem) => {
                 scope.found(spare::finding(&problem, scope.of()));
                 collected.complete = false;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::sync::oneshot;
 
-use super::{Drill, rehearsal, rooms::Rooms, scope::Scope, steps::Ran, vault::Vault};
+use super::{Drill, packed, rehearsal, rooms::Rooms, scope::Scope, steps::Ran, vault::Vault};
 use crate::{
     plan::Dockerfile,
     record::{BuiltFacts, EventKind, Finding, Phase, Rule, StepEnd, StepId},
@@ -154,9 +154,10 @@ pub(super) async fn take(drill: &Drill, scope: &Scope, rooms: &Rooms, vault: &Va
         (Ok(()), Ok((Err(problem), _))) => scope.found(not_taken(&problem.to_string())),
         (Ok(()), Ok((Ok(saved), in_layers))) => {
             let place = match (vault.holds_secret(&saved.config), in_layers) {
-                (false, false) => return Some(layout),
                 (true, _) => "configuration or history",
                 (false, true) => "layers",
+                (false, false) if packed::is_clean(drill, scope, vault, saved.layers).await => return Some(layout),
+                (false, false) => "layers, in something packed",
             };
             scope.found(secret_in_image(place));
         }

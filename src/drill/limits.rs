@@ -33,7 +33,8 @@ fn not_searched(drill: &Drill) -> Option<String> {
     let names: Vec<_> = drill.board.vault.get()?.not_telling().into_iter().map(|name| format!("`{name}`")).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "what was built was not searched for these secrets, which are so short or so much like a word that they may stand              anywhere: {}",
+            "what was built was not searched for these secrets, which are so short or so much like a word that they may \
+             stand anywhere: {}",
             names.join(", ")
         )
     })

@@ -30,6 +30,7 @@ pub mod leftovers;
 mod limits;
 mod output;
 mod outside;
+mod packed;
 mod prepare;
 mod publish;
 mod rehearsal;

@@ -48,6 +48,8 @@ pub struct Saved {
     pub digest: Digest,
     /// Its configuration as it will be published, history included.
     pub config: String,
+    /// The files of its layers.
+    pub layers: Vec<PathBuf>,
 }
 
 /// Reads `archive` and makes `into` (an existing, empty folder) an image layout of the one image in it. `look` sees
@@ -178,11 +180,12 @@ impl Parts<'_> {
         let path = blob_path(&self.into, &document.blob.digest);
         fs::write(&path, &document.content).map_err(|e| unwritable(&path, e))?;
         let blobs: Vec<Blob> = std::iter::once(&document.blob).chain(facts.iter().map(|layer| &layer.blob)).cloned().collect();
+        let files = facts.iter().map(|layer| blob_path(&self.into, &layer.blob.digest)).collect();
         let layers = facts.iter().map(|layer| descriptor(MediaType::ImageLayerGzip, &layer.blob)).collect::<Result<_, _>>()?;
         let manifest = manifest(&document.blob, layers)?;
         let digest = manifest.blob.digest.clone();
         Layout::create(&self.into, manifest, MediaType::ImageManifest.to_string(), blobs)?.finish()?;
-        Ok(Saved { digest, config: String::from_utf8_lossy(&config).into_owned() })
+        Ok(Saved { digest, config: String::from_utf8_lossy(&config).into_owned(), layers: files })
     }
 
     fn layer_facts(&mut self, name: &str) -> Result<LayerFacts, Fault> {

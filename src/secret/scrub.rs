@@ -86,6 +86,12 @@ impl Scrubber {
 }
 
 impl Scrubber {
+    /// Whether there is no secret that a stream could hold.
+    #[must_use]
+    pub fn seeks_nothing(&self) -> bool {
+        matches!(self.0, Sought::Nothing)
+    }
+
     /// Looks for secrets in a stream that comes in chunks, and changes nothing.
     #[must_use]
     pub fn search(self: &Arc<Self>) -> Search {

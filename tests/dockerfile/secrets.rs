@@ -30,7 +30,8 @@ fn a_secret_is_mounted_and_what_the_build_prints_of_it_is_hidden() {
 #[test]
 fn an_image_with_a_secret_in_it_is_not_published() {
     for (instruction, place) in [
-        ("RUN --mount=type=secret,id=TOKEN cp /run/secrets/TOKEN /left", "layers"),
+        ("RUN --mount=type=secret,id=TOKEN cp /run/secrets/TOKEN /left", "layers:"),
+        ("RUN --mount=type=secret,id=TOKEN gzip </run/secrets/TOKEN >/left", "layers, in something packed"),
         ("ENV LEFT=canary-4711-of-the-build", "configuration or history"),
     ] {
         let ran = drill(&project(&plan(docker().plan()), &format!("COPY tool.sh /\n{instruction}"))).ends(10, "cannot-ship");

@@ -66,6 +66,33 @@ fn a_release_with_a_secret_in_another_form_is_not_published() {
 }
 
 #[test]
+fn a_release_with_a_secret_in_an_archive_is_not_published() {
+    for pack in [
+        "tar czf dist/data -C tmp .",
+        "python3 -m zipfile -c dist/data tmp",
+        "tar czf tmp/inner -C tmp key && rm tmp/key && tar cf dist/data -C tmp inner",
+        "gzip -9 <tmp/key >dist/data",
+    ] {
+        let canary = Canary::plain();
+        let step = format!(r#"mkdir tmp && printf 'x%sy' "$KEY" >tmp/key && {pack}"#);
+        let ran = release(Plan::on_host(&Services::get()), &step, &canary.value);
+        is_refused(ran, "packed content of `dist/data`", &canary);
+    }
+}
+
+#[test]
+fn an_archive_that_cannot_be_searched_for_secrets_is_named() {
+    let told = |step: &str| {
+        let ran = release(Plan::on_host(&Services::get()), step, &Canary::plain().value).ends(0, "can-ship");
+        ran.json["limits"].to_string()
+    };
+    let limits = told("tar cJf dist/data tool.sh");
+    assert!(limits.contains("what is in the artifact `dist/data` was not searched for secrets: it is packed by xz"), "{limits}");
+    let limits = told("tar czf dist/data tool.sh");
+    assert!(!limits.contains("not searched"), "{limits}");
+}
+
+#[test]
 fn a_release_with_a_part_of_a_larger_secret_is_not_published() {
     let canary = Canary::long();
     let step = r#"printf '%s' "$KEY" | sed -n 2p >dist/data"#;
