@@ -51,6 +51,7 @@ pub(super) async fn build(
         content: checkout.content(),
         ignore,
         secrets: vault.hand_out(&dockerfile.secrets),
+        proxies: drill.ways.variables.clone(),
         time: drill.plan.build.limits.time,
         halt: tokio_util::sync::CancellationToken::new(),
     };

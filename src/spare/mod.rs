@@ -134,6 +134,8 @@ pub struct BuildOrder {
     pub ignore: String,
     /// The secrets that it may mount, each by its name.
     pub secrets: Vec<(String, Secret)>,
+    /// The variables that lead instructions through proxies. Builders keep them out of the image and its history.
+    pub proxies: Vec<(String, Secret)>,
     /// How long it may take.
     pub time: Duration,
     /// Gives it up.

@@ -1,7 +1,7 @@
 //! Secrets of a Dockerfile's build.
 
 use crate::{
-    lab::{docker, podman, project},
+    lab::{docker, engines, podman, project},
     support::{Canship, Project, project::Plan, run::Ran},
 };
 
@@ -39,6 +39,18 @@ fn an_image_with_a_secret_in_it_is_not_published() {
         assert!(ran.stdout.contains(place), "{}", ran.stdout);
         assert!(!ran.everything().contains(CANARY));
         docker().has_nothing_of(&ran.drill());
+    }
+}
+
+#[test]
+fn the_proxies_lead_instructions_out_and_are_in_no_image() {
+    for engine in engines() {
+        let look = r#"RUN test "${HTTPS_PROXY##*@}" = 198.51.100.7:3128/ && test "${https_proxy##*@}" = 198.51.100.7:3128/"#;
+        let project = project(&engine.plan(), &format!("COPY tool.sh /\n{look}"));
+        // What has the login in it is refused: a yes says that the image has not.
+        let proxy = format!("http://team:{CANARY}@198.51.100.7:3128");
+        let ran = Canship::drill(&project).variable("HTTPS_PROXY", proxy).run().ends(0, "can-ship");
+        assert!(!ran.everything().contains(CANARY));
     }
 }
 

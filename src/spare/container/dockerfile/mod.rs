@@ -4,8 +4,9 @@
 //! of one kind of builder only and holds a whole context in memory, so this call is made here, by hand.
 //!
 //! Invariants: the context is the commit, less what `.dockerignore` leaves out, and is never whole anywhere; a secret
-//! goes to `BuildKit` through a session of this build alone, never as an argument; a build that is given up has ended
-//! on the engine too when [`build`] returns (as far as the engine tells).
+//! of the plan goes to `BuildKit` through a session of this build alone, never as an argument; a proxy's address, which may
+//! have a login, is one of those arguments that builders keep out of images; a build that is given up has ended on the
+//! engine too when [`build`] returns (as far as the engine tells).
 
 mod context;
 mod ignore;
@@ -31,6 +32,7 @@ use super::{
 use crate::{
     plan::Dockerfile,
     record::{Leftover, StepEnd, Stream, Text},
+    secret::Secret,
 };
 
 /// How long the engine may take to end a build that was given up.
@@ -78,7 +80,7 @@ pub(super) async fn build(
         )));
     }
     let halt = order.halt.child_token();
-    let BuildOrder { content, ignore, secrets, time, .. } = order;
+    let BuildOrder { content, ignore, secrets, proxies, time, .. } = order;
     let running = async {
         let session = match builder {
             Builder::BuildKit => Some(session::open(connection, secrets, &halt).await.map_err(broken)?),
@@ -86,7 +88,8 @@ pub(super) async fn build(
         };
         let body = context::stream(content, &ignore, &dockerfile.file);
         let body = body.map_err(|reason| SpareError::Failed { what: "reading .dockerignore".to_owned(), reason })?;
-        let query = query(builder, plan, (dockerfile, session.as_ref().map(session::Session::id)), connection);
+        let session = session.as_ref().map(session::Session::id);
+        let query = query(builder, plan, (dockerfile, &arguments(dockerfile, &proxies), session), connection);
         let path = format!("/v{}/build?{query}", connection.docker.client_version());
         let (response, _connected) = wire::post(connection, &path, body, &halt).await.map_err(broken)?;
         listen(response, output).await
@@ -140,8 +143,20 @@ fn broken(reason: String) -> SpareError {
     SpareError::Failed { what: "building the Dockerfile".to_owned(), reason }
 }
 
+/// What `ARG`s are set to: the plan's own words outrank the machine's proxies, which need no `ARG`.
+/// Source: <https://docs.docker.com/reference/dockerfile/#predefined-args>.
+fn arguments<'a>(dockerfile: &'a Dockerfile, proxies: &'a [(String, Secret)]) -> BTreeMap<&'a str, &'a str> {
+    let proxies = proxies.iter().map(|(name, value)| (name.as_str(), value.expose()));
+    proxies.chain(dockerfile.args.iter().map(|(name, value)| (name.as_str(), value.as_str()))).collect()
+}
+
 /// What the engine is asked for. Cold: nothing of earlier builds is used.
-fn query(builder: Builder, plan: &RoomPlan, (dockerfile, session): (&Dockerfile, Option<&str>), connection: &Connection) -> String {
+fn query(
+    builder: Builder,
+    plan: &RoomPlan,
+    (dockerfile, arguments, session): (&Dockerfile, &BTreeMap<&str, &str>, Option<&str>),
+    connection: &Connection,
+) -> String {
     let labels: BTreeMap<_, _> = create::labels(plan).into_iter().collect();
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("dockerfile", &dockerfile.file.to_string_lossy()).append_pair("t", &images::name(plan));
@@ -149,7 +164,7 @@ fn query(builder: Builder, plan: &RoomPlan, (dockerfile, session): (&Dockerfile,
         query.append_pair(on, "1");
     }
     query.append_pair("labels", &serde_json::to_string(&labels).unwrap_or_default());
-    query.append_pair("buildargs", &serde_json::to_string(&dockerfile.args).unwrap_or_default());
+    query.append_pair("buildargs", &serde_json::to_string(arguments).unwrap_or_default());
     if let Some(target) = &dockerfile.target {
         query.append_pair("target", target);
     }
