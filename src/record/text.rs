@@ -30,7 +30,10 @@ impl Text {
                 '\t' => clean.push_str("    "),
                 '\r' if rest.peek() == Some(&'\n') => {}
                 '\r' | '\n' => clean.push('\n'),
-                '#' if clean.ends_with('#') => clean.push_str("\u{200a}#"),
+                '[' | 'a'..='z' | 'A'..='Z' if clean.ends_with("##") => {
+                    clean.pop();
+                    clean.extend(['\u{200a}', '#', c]);
+                }
                 // Left out, not replaced: what stands around it is sought for secrets.
                 c if c.is_control() || is_invisible(c) => {}
                 c => clean.push(c),
@@ -151,9 +154,11 @@ mod tests {
 
     #[test]
     fn commands_in_the_middle_of_a_line_are_broken_up() {
-        for raw in ["x ##[set-env name=A]b", "##vso[task.setvariable]", "###teamcity[x]"] {
-            assert!(!Text::new(raw).as_str().contains("##"), "{raw}");
+        for raw in ["x ##[set-env name=A]b", "##vso[task.setvariable]", "###teamcity[x]", "##\u{200b}[x]", "##\u{1b}[0m[x]"] {
+            let text = Text::new(raw);
+            assert!(["##[", "##v", "##t"].iter().all(|command| !text.as_str().contains(command)), "{raw}");
         }
+        assert_eq!(Text::new("## ${A##*/} ##").as_str(), "## ${A##*/} ##");
     }
 
     #[test]

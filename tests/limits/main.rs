@@ -75,6 +75,16 @@ fn a_memory_hog_ends_at_its_limit_and_a_modest_step_does_not() {
 }
 
 #[test]
+fn a_step_that_holds_the_memory_that_is_meant_for_files_is_ended() {
+    let services = Services::get();
+    // The room's own limit leaves room for a full disk, which lies in memory too: the kernel ends nothing.
+    let hold = "a=$(head -c 100000000 /dev/zero | tr '\\0' x); sleep 1000; echo $a";
+    let plan = Plan { limits: "{ memory: 48MiB, disk: 1GiB, time: 5m }".into(), ..Plan::in_clean_room(&services).run(&[hold, MAKE]) };
+    let ran = Canship::drill(&Project::new(&plan)).run();
+    ends_at(ran, "build step 1", "`build.limits.memory` is 48.0 MiB");
+}
+
+#[test]
 fn a_part_of_a_pipe_that_the_memory_limit_ended_leaves_a_gap_though_the_step_went_on() {
     let pipe = "head -c 300000000 /dev/zero | tr '\\0' x | { x=$(cat); echo ${#x}; } | cat";
     on_every_spare("{ memory: 48MiB, disk: 8MiB, time: 2m }", &[pipe, MAKE], |name, ran| {

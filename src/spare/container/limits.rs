@@ -87,10 +87,14 @@ fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>)
                 "the clean room's files lie on the engine's disk, which has no limit for them: the plan's was not enforced",
             ));
         }
-        Disk::Memory { .. } if asked.memory.is_some() => limits.push(format!(
-            "the clean room's files lie in memory: its memory limit is higher than the plan's by the {} MiB that they may fill",
-            in_memory(plan, capacity) >> 20
-        )),
+        Disk::Memory { .. } if asked.memory.is_some() => {
+            let more = in_memory(plan, capacity) >> 20;
+            let until = if connection.facts.name == "Podman".into() { "" } else { "; a step that uses it for some seconds is ended" };
+            limits.push(format!(
+                "the clean room's files lie in memory: a step may use up to {more} MiB more than `limits.memory`, which is what \
+                 they may fill{until}"
+            ));
+        }
         Disk::Memory { .. } => {}
     }
 }
@@ -187,6 +191,6 @@ mod tests {
     #[tokio::test]
     async fn a_raised_memory_limit_is_said() {
         let said = shown(&plan(1 << 30), Some(&connection()), &[]);
-        assert!(said.contains("higher than the plan's by the 2048 MiB"), "{said}");
+        assert!(said.contains("up to 2048 MiB more than `limits.memory`"), "{said}");
     }
 }

@@ -107,6 +107,13 @@ impl ContainerRoom {
         })
     }
 
+    /// Ends the room, in which a step holds more memory than it may.
+    async fn end_beyond(&mut self) -> Result<StepEnd, SpareError> {
+        self.ended = Some(String::from("a step held more memory than it may, and was ended with the room"));
+        self.kill().await?;
+        Ok(StepEnd::OutOfMemory { code: 128 + 9 })
+    }
+
     async fn judge_gone(&mut self) -> Result<StepEnd, SpareError> {
         let reason = String::from("its container ended while a step ran");
         self.ended = Some(reason.clone());
@@ -122,7 +129,7 @@ impl ContainerRoom {
         match self.connection.docker.kill_container(&self.container, Some(options)).await {
             Ok(()) => Ok(()),
             Err(e) if matches!(status(&e), Some(404 | 409)) => Ok(()),
-            Err(e) => Err(failed(format!("ending clean room `{}` at a step's time limit", container_name(&self.plan)))(e)),
+            Err(e) => Err(failed(format!("ending clean room `{}` at a limit of a step", container_name(&self.plan)))(e)),
         }
     }
 }
@@ -167,10 +174,14 @@ impl Room for ContainerRoom {
         let step = step.led(&self.ways, file.as_deref());
         let mut beginning = Beginning::default();
         let mut take = |stream, chunk: &[u8]| beginning.take(stream, chunk, output);
-        let running = step::run(&self.connection, &self.container, &step, &mut take);
-        let ended = tokio::time::timeout(step.time, running).await;
+        let running = tokio::time::timeout(step.time, step::run(&self.connection, &self.container, &step, &mut take));
+        let ended = tokio::select! {
+            ended = running => Some(ended),
+            () = usage::beyond(&self.connection, &self.container, self.plan.limits.memory) => None,
+        };
         beginning.finish(output);
         let began = beginning.counts.unwrap_or_default();
+        let Some(ended) = ended else { return self.end_beyond().await };
         match ended {
             Ok(Ok(end)) => self.judge(end, began).await,
             // An engine that needs a process in the room to start a step cannot when there may be no more.

@@ -159,6 +159,25 @@ fn is_full(line: &str) -> Option<bool> {
     Some(available.saturating_mul(99) < used)
 }
 
+/// Ends when the processes of a room hold more memory of their own than this, twice in a row: the kernel counts with it
+/// what lies in file systems in memory, so the room's limit is higher. Never ends where the engine does not tell, as Podman.
+pub(super) async fn beyond(connection: &Connection, container: &str, most: Option<u64>) {
+    if let Some(most) = most {
+        let mut stats = connection.docker.stats(container, Some(StatsOptionsBuilder::default().stream(true).build()));
+        let mut is_beyond = false;
+        while let Some(Ok(seen)) = stats.next().await {
+            let told = seen.memory_stats.and_then(|memory| memory.stats).unwrap_or_default();
+            // As control groups call it, version 2 and version 1.
+            let held = ["anon", "total_rss"].iter().find_map(|name| told.get(*name)).copied().unwrap_or_default();
+            if held > most && std::mem::replace(&mut is_beyond, held > most) {
+                return;
+            }
+            is_beyond = held > most;
+        }
+    }
+    std::future::pending().await
+}
+
 /// Whether a room has as many processes as it may, as the engine counts them.
 pub(super) async fn has_all_processes(connection: &Connection, container: &str) -> bool {
     let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
