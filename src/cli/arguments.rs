@@ -309,6 +309,9 @@ pub(super) struct StatusOptions {
     /// How old a proof may be, as in `30d`; an older one, or none, ends with 20
     #[arg(long, value_name = "AGE", value_parser = crate::plan::parse_duration)]
     pub(super) max_age: Option<Duration>,
+    /// Count no drill of another plan: the file as it is today is what must have been drilled
+    #[arg(long)]
+    pub(super) same_plan: bool,
     /// The weakest verdict that exits with 0
     #[arg(long, value_name = "VERDICT", value_enum, default_value_t = Accept::CanShip)]
     pub(super) accept: Accept,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     plan::Loaded,
-    record::{Demand, Exit, Mode, Names, Restored, Shelf, Status},
+    record::{Demand, Exit, Mode, Names, Of, Restored, Shelf, Status},
     report,
     state::State,
 };
@@ -43,6 +43,7 @@ async fn look_back(loaded: &Loaded, options: &StatusOptions) -> Result<Status, F
         max_age: options.max_age,
         accept: options.accept.into(),
         plan_digest: loaded.digest.clone(),
+        of: if options.same_plan { Of::Today } else { Of::Any },
         target: loaded.plan.target,
     };
     let (plan, place) = (options.plan.plan.to_string_lossy(), kept.history.place());

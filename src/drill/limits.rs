@@ -2,7 +2,7 @@
 
 use super::{Drill, rehearsal, ways};
 use crate::{
-    plan::{Plan, TagAt, Target},
+    plan::{OciTarget, Plan, TagAt, Target},
     record::EventKind,
     registry::Repository,
     spare::{RoomPlan, Spare},
@@ -40,6 +40,24 @@ fn not_searched(drill: &Drill) -> Option<String> {
     })
 }
 
+/// That the image starts was not shown: only what is in it ran.
+fn of_starting(plan: &Plan, target: &OciTarget) -> Option<String> {
+    let name = &target.repository;
+    if plan.build.smoke.is_empty() {
+        return None;
+    }
+    Some(match (&target.base, plan.build.artifacts.is_empty()) {
+        (None, true) => format!("the smoke steps ran by a shell in the image of `{name}`: its own entrypoint was not started"),
+        (Some(base), _) => {
+            format!("the smoke steps did not run on `{base}`, the base of `{name}`, but where it was built: it may not start there")
+        }
+        (None, false) => format!(
+            "the smoke steps ran where `{name}` was built: its image holds the artifacts alone, without a `base`, and may not start \
+             by itself"
+        ),
+    })
+}
+
 /// What tagging and pushing prove less than they seem to.
 fn of_publishing(plan: &Plan) -> Vec<String> {
     let mut limits = Vec::new();
@@ -56,12 +74,11 @@ fn of_publishing(plan: &Plan) -> Vec<String> {
                 target.repository
             ));
         }
-        if let Target::Oci(target) = target
-            && target.base.is_some()
-            && !plan.build.smoke.is_empty()
-        {
+        if let Target::Oci(target) = target {
+            limits.extend(of_starting(plan, target));
             limits.push(format!(
-                "the smoke steps of `{}` ran in the build image, not on the release image's base",
+                "that `{}` takes a manifest and a tag was not tried: the right to push there was shown by an upload, opened and \
+                 cancelled",
                 target.repository
             ));
         }

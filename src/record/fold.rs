@@ -373,8 +373,10 @@ impl Record {
         }
         let shipping = || self.phases.iter().filter(|p| p.phase.ships());
         let passed = |phase| shipping().any(|p| p.phase == phase && p.outcome == Some(Outcome::Passed));
+        // A log that lacks lines is no proof, whatever the others say.
+        let is_whole = Phase::SHIPPING.iter().all(|phase| shipping().any(|p| p.phase == *phase));
         let broken = shipping().any(|p| !matches!(p.outcome, Some(Outcome::Passed | Outcome::Skipped { .. })));
-        if broken || !passed(Phase::Build) || !passed(Phase::Publish) {
+        if broken || !is_whole || self.source.is_none() || !passed(Phase::Build) || !passed(Phase::Publish) {
             return None;
         }
         shipping().filter_map(|p| p.ended).max()

@@ -43,7 +43,7 @@ pub use run::{
     InvalidNonce, Nonce, ReachedFacts, ReportedFacts, RunFacts, RunKnown, RunOrder, RunRecord, RunStage, RunnerFacts, RunnerState,
     RunnersFacts,
 };
-pub use standing::{Damaged, Demand, Grade, Names, Shelf, Standing, Status};
+pub use standing::{Damaged, Demand, Grade, Names, Of, Shelf, Standing, Status};
 pub use step::{LeftOut, StepEnd, StepId, Stream};
 pub use text::Text;
 pub use verdict::{Restored, Verdict};

@@ -38,6 +38,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Those that shipping consists of.
+    pub const SHIPPING: [Self; 6] = [Self::Probe, Self::Fetch, Self::Build, Self::Tag, Self::Publish, Self::Smoke];
+
     /// The phase's name in every view.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -60,7 +63,7 @@ impl Phase {
     /// Whether the phase's time is part of the time to ship: disabling, restoring and cleaning are not, nor is comparing.
     #[must_use]
     pub fn ships(self) -> bool {
-        !matches!(self, Self::Prepare | Self::Cut | Self::Compare | Self::Repeat | Self::Restore | Self::Clean)
+        Self::SHIPPING.contains(&self)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: of each spare the last drill counts, whatever it was: one that was killed proves nothing, and does not
 //! leave an older yes standing; only a rehearsal that found nothing, and can prove no more than that, leaves the drill
-//! before it standing; a proof of no known age is never fresh; spares are alternatives, so one that can ship
+//! before it standing; a record that cannot be read may be of a later drill that said otherwise, so no yes stands before it; a proof of no known age is never fresh; spares are alternatives, so one that can ship
 //! is enough, and one without a proof hides no answer of another; without any proof the answer is *unknown*.
 
 use std::time::Duration;
@@ -25,8 +25,19 @@ pub struct Demand {
     pub accept: Verdict,
     /// The digest of today's plan.
     pub plan_digest: Digest,
+    /// Which plan a proof must be of.
+    pub of: Of,
     /// The time that a hotfix may take by today's plan.
     pub target: Duration,
+}
+
+/// Which plan a proof must be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Any of this release; that it is another one than today's is told.
+    Any,
+    /// Today's.
+    Today,
 }
 
 /// The drills of one spare.
@@ -101,6 +112,8 @@ pub enum Grade {
     Stale,
     /// It comes from the future, by this machine's clock, so that nobody knows how old it is.
     Undated,
+    /// It is of another plan than today's, and that is asked for.
+    OfAnotherPlan,
     /// It counts, with this verdict.
     Counts(Verdict),
 }
@@ -121,6 +134,7 @@ impl Standing {
         match demand.max_age {
             _ if age < -CLOCKS_DIFFER => Grade::Undated,
             Some(most) if Duration::try_from(age).is_ok_and(|age| age > most) => Grade::Stale,
+            _ if demand.of == Of::Today && last.plan_digest != demand.plan_digest => Grade::OfAnotherPlan,
             Some(_) | None => Grade::Counts(last.verdict),
         }
     }
@@ -132,7 +146,7 @@ impl Standing {
             return Exit::MayStillBeCut;
         }
         match self.grade(demand) {
-            Grade::Missing | Grade::Stale | Grade::Undated => Exit::Unknown,
+            Grade::Missing | Grade::Stale | Grade::Undated | Grade::OfAnotherPlan => Exit::Unknown,
             Grade::Counts(verdict) => Exit::of_verdict(verdict, demand.accept),
         }
     }
@@ -193,7 +207,13 @@ impl Status {
     pub fn exit(&self) -> Exit {
         // A path that may still be cut is never outshone by another spare.
         let cut = self.spares.iter().chain(&self.former).any(|standing| standing.exit(&self.demand) == Exit::MayStillBeCut);
-        if cut { Exit::MayStillBeCut } else { self.best().map_or(Exit::Unknown, |standing| standing.exit(&self.demand)) }
+        match self.best() {
+            _ if cut => Exit::MayStillBeCut,
+            None => Exit::Unknown,
+            Some(best) if self.newer_damaged() == 0 => best.exit(&self.demand),
+            // A no is no better for it.
+            Some(best) => Some(best.exit(&self.demand)).filter(|exit| *exit == Exit::CannotShip).unwrap_or(Exit::Unknown),
+        }
     }
 }
 
@@ -218,7 +238,7 @@ fn rank(grade: Grade) -> u8 {
         Grade::Counts(Verdict::Degraded) => 1,
         Grade::Counts(Verdict::Unknown) => 2,
         Grade::Counts(Verdict::CannotShip) => 3,
-        Grade::Stale | Grade::Undated => 4,
+        Grade::Stale | Grade::Undated | Grade::OfAnotherPlan => 4,
         Grade::Missing => 5,
     }
 }

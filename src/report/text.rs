@@ -249,7 +249,7 @@ fn leftovers(lines: &mut Lines, record: &Record) {
     } else if record.finished {
         lines.hanging(&[(PLAIN, "  leftovers: ")], "none");
     } else {
-        lines.hanging(&[(PLAIN, "  leftovers: ")], "not known: look for rooms, tags and images that carry the drill's name");
+        lines.hanging(&[(PLAIN, "  leftovers: ")], "not known: if the drill runs no more, `canship clean` removes what it left");
     }
     for leftover in &record.leftovers {
         lines.hanging(&[(PLAIN, "    - ")], &format!("{}: {}", leftover.what.one_line(), leftover.reason.one_line()));

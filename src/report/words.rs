@@ -193,7 +193,7 @@ pub(super) fn notes(record: &Record) -> Vec<String> {
         let open: Vec<_> = record.phases.iter().filter(|p| p.outcome.is_none()).map(|p| p.phase.name()).collect();
         let during = if open.is_empty() { String::new() } else { format!(" during {}", open.join(" and ")) };
         notes.push(format!(
-            "the event log ends early{during}, at {}: canship was killed, nothing after that is known",
+            "the event log ends early{during}, at {}: the drill still runs or was killed; nothing after that is known",
             time(record.ended)
         ));
     }
@@ -324,8 +324,9 @@ pub(super) fn clip(line: &str) -> String {
 /// The answer of a status: the verdict of the spare that it comes from, if its proof counts.
 pub(super) fn standing_verdict(status: &Status) -> Verdict {
     match status.best().map(|best| best.grade(&status.demand)) {
-        Some(Grade::Counts(verdict)) => verdict,
-        Some(Grade::Missing | Grade::Stale | Grade::Undated) | None => Verdict::Unknown,
+        Some(Grade::Counts(Verdict::CannotShip)) => Verdict::CannotShip,
+        Some(Grade::Counts(verdict)) if status.newer_damaged() == 0 => verdict,
+        _ => Verdict::Unknown,
     }
 }
 
@@ -335,6 +336,8 @@ pub(super) fn exit_of_status(status: &Status) -> &'static str {
     match (status.exit(), grade) {
         (Exit::Unknown, None | Some(Grade::Missing)) => "unknown: there is no proof",
         (Exit::Unknown, Some(Grade::Stale)) => "unknown: the proof is stale",
+        (Exit::Unknown, Some(Grade::OfAnotherPlan)) => "unknown: the proof is of another plan",
+        (Exit::Unknown, Some(_)) if status.newer_damaged() > 0 => "unknown: a later record cannot be read",
         (Exit::Unknown, Some(Grade::Undated)) => "unknown: the proof comes from the future",
         (Exit::Unknown, Some(Grade::Counts(_))) => "unknown: the last drill gave no answer",
         (Exit::Degraded, _) => "degraded: can ship, with named gaps",

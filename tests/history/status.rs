@@ -83,7 +83,8 @@ fn a_proof_of_an_older_plan_or_of_another_release_is_said_to_be_one() {
     let EventKind::DrillStarted(facts) = &mut events[0].kind else { panic!("no start") };
     facts.plan_digest = other_digest();
     shelf.put(&events, ".jsonl");
-    ends(&shelf.status(&[]), 0, &["note: the plan has changed since"]);
+    ends(&shelf.status(&[]), 0, &["note: it is of another plan than today's: the plan has changed since"]);
+    ends(&shelf.status(&["--same-plan"]), 20, &["UNKNOWN, PROOF OF ANOTHER PLAN", "fix: run `canship drill --spare "]);
     assert_eq!(shelf.json(&[])["spares"][0]["plan_changed"], true);
     let mut events = shelf.events(&Was { verdict: Verdict::CannotShip, spare: "laptop", days_ago: 0 });
     let EventKind::DrillStarted(facts) = &mut events[0].kind else { panic!("no start") };
@@ -159,16 +160,22 @@ fn a_rehearsal_that_found_nothing_leaves_the_drill_before_it_standing_and_a_kill
 }
 
 #[test]
-fn a_later_record_that_cannot_be_read_is_told_beside_the_answer() {
+fn a_later_record_that_cannot_be_read_leaves_no_yes_standing() {
     let mut shelf = Shelf::of_laptop();
     let good = shelf.add(Verdict::CanShip, "laptop", 3);
     let torn = |name: &str| std::fs::write(good.with_file_name(name), "torn").unwrap();
     torn("20200101-000000-0000000a.jsonl");
-    let told = |shelf: &Shelf| (shelf.json(&[])["newer_damaged"].clone(), shelf.status(&[]).stdout.contains("may say otherwise"));
-    assert_eq!(told(&shelf), (0.into(), false));
+    let told = |shelf: &Shelf| {
+        let json = shelf.json(&[]);
+        let said = shelf.status(&[]).stdout.contains("may say otherwise");
+        (json["newer_damaged"].clone(), said, json["verdict"].clone(), json["exit_code"].clone())
+    };
+    assert_eq!(told(&shelf), (0.into(), false, "can-ship".into(), 0.into()));
     let newer = Timestamp::now().strftime("%Y%m%d-%H%M%S-0000000b.jsonl").to_string();
     torn(&newer);
-    assert_eq!(told(&shelf), (1.into(), true));
+    assert_eq!(told(&shelf), (1.into(), true, "unknown".into(), 20.into()));
+    shelf.add(Verdict::CannotShip, "laptop", 0);
+    assert_eq!(shelf.json(&[])["exit_code"], 10, "a no is no better for it");
 }
 
 #[test]
@@ -202,7 +209,7 @@ fn a_plan_that_keeps_no_records_has_no_proof() {
 
 #[test]
 fn a_path_that_may_still_be_cut_outranks_every_proof() {
-    use canship::record::{Demand, Exit, Names, Record, Status};
+    use canship::record::{Demand, Exit, Names, Of, Record, Status};
     let mut shelf = Shelf::new();
     let briefs: Vec<_> = ["laptop", "box"]
         .into_iter()
@@ -217,6 +224,7 @@ fn a_path_that_may_still_be_cut_outranks_every_proof() {
         max_age: None,
         accept: Verdict::CanShip,
         plan_digest: other_digest(),
+        of: Of::Any,
         target: crate::shelf::LONG,
     };
     let all = ["laptop", "box"];

@@ -79,7 +79,8 @@ fn a_step_that_holds_the_memory_that_is_meant_for_files_is_ended() {
     let services = Services::get();
     // The room's own limit leaves room for a full disk, which lies in memory too: the kernel ends nothing.
     let hold = "a=$(head -c 100000000 /dev/zero | tr '\\0' x); sleep 1000; echo $a";
-    let plan = Plan { limits: "{ memory: 48MiB, disk: 1GiB, time: 5m }".into(), ..Plan::in_clean_room(&services).run(&[hold, MAKE]) };
+    let plan =
+        Plan { limits: "{ memory: 48MiB, disk: 1GiB, time: 5m }".into(), ..Plan::in_clean_room(&services).run(&[hold, MAKE]) };
     let ran = Canship::drill(&Project::new(&plan)).run();
     ends_at(ran, "build step 1", "`build.limits.memory` is 48.0 MiB");
 }

@@ -72,6 +72,8 @@ enum Proof {
     Stale,
     /// It comes from the future, by this machine's clock.
     Undated,
+    /// It is of another plan than today's, and `--same-plan` was given.
+    OfAnotherPlan,
 }
 
 /// The drills of one spare.
@@ -218,6 +220,7 @@ fn spare(standing: &Standing, demand: &record::Demand) -> SpareStatus {
             Grade::Missing => Proof::Missing,
             Grade::Stale => Proof::Stale,
             Grade::Undated => Proof::Undated,
+            Grade::OfAnotherPlan => Proof::OfAnotherPlan,
         },
         exit_code: standing.exit(demand).code(),
         age_ms: age.map(millis),

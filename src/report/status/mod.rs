@@ -42,6 +42,7 @@ fn answer(lines: &mut Lines, status: &Status) {
     let headline = match best.grade(demand) {
         Grade::Stale => "UNKNOWN, STALE PROOF",
         Grade::Undated => "UNKNOWN, PROOF FROM THE FUTURE",
+        Grade::OfAnotherPlan => "UNKNOWN, PROOF OF ANOTHER PLAN",
         Grade::Missing | Grade::Counts(_) => words::verdict(verdict),
     };
     lines.hanging(&[(verdict_style(verdict), headline), (PLAIN, ": ")], &what);
@@ -55,7 +56,10 @@ fn answer(lines: &mut Lines, status: &Status) {
     }
     let newer = status.newer_damaged();
     if newer > 0 {
-        let what = format!("{} of later drills cannot be read, and may say otherwise: drill again", words::count(newer, "record"));
+        let what = format!(
+            "{} of later drills cannot be read, and may say otherwise, so nothing before counts: drill again",
+            words::count(newer, "record")
+        );
         lines.hanging(&[(BOLD, "note: ")], &what);
     }
     if verdict == Verdict::Unknown {
@@ -90,7 +94,7 @@ fn notes(last: &Brief, demand: &Demand) -> Vec<String> {
         notes.push(format!("it was interrupted by {}", words::signal(by)));
     }
     if last.plan_digest != demand.plan_digest {
-        notes.push("the plan has changed since: what was drilled is an older one".to_owned());
+        notes.push("it is of another plan than today's: the plan has changed since, or was another file (`--same-plan` makes that no proof)".to_owned());
     }
     if let Some(took) = last.time_to_ship.filter(|took| *took > demand.target && last.target != demand.target) {
         notes.push(format!("by today's plan a hotfix may take {}, and it took {}", Measure(demand.target), Measure(took)));
@@ -122,6 +126,8 @@ fn spares(lines: &mut Lines, status: &Status) {
                 let worth = match standing.grade(&status.demand) {
                     Grade::Stale => ", stale",
                     Grade::Undated => ", from the future",
+                    Grade::OfAnotherPlan => ", of another plan",
+                    Grade::Missing | Grade::Counts(_) if last.plan_digest != status.demand.plan_digest => ", of another plan",
                     Grade::Missing | Grade::Counts(_) => "",
                 };
                 let when = format!("{}{worth}; {}", words::ago(last.started, status.demand.now), words::time_of_brief(last));

@@ -89,7 +89,8 @@ fn of_engine(plan: &RoomPlan, connection: &Connection, limits: &mut Vec<String>)
         }
         Disk::Memory { .. } if asked.memory.is_some() => {
             let more = in_memory(plan, capacity) >> 20;
-            let until = if connection.facts.name == "Podman".into() { "" } else { "; a step that uses it for some seconds is ended" };
+            let until =
+                if connection.facts.name == "Podman".into() { "" } else { "; a step that uses it for some seconds is ended" };
             limits.push(format!(
                 "the clean room's files lie in memory: a step may use up to {more} MiB more than `limits.memory`, which is what \
                  they may fill{until}"
