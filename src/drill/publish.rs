@@ -144,7 +144,8 @@ async fn there_and_back(
             scope.emit(EventKind::ImagePushed(PushedFacts {
                 target: target.repository.as_str().into(),
                 reference: pushed.reference.as_str().into(),
-                digest: pushed.digest.clone(),
+                digest: pushed.plain.clone(),
+                marked: Some(pushed.digest.clone()).filter(|marked| *marked != pushed.plain),
                 bytes: pushed.bytes_sent,
                 loopback: repository.is_loopback(),
             }));
@@ -181,10 +182,10 @@ async fn take_back(
     }
 }
 
-/// By what whoever asked for the drill knows its image.
+/// By what the image is known to be of this drill: two that push the same content delete each their own.
 fn marks(drill: &Drill) -> Option<Marks> {
     let commit = drill.bus.record()?.source?.commit;
-    Some(Marks::new(drill.journal.drill(), drill.nonce.as_ref()?, &commit))
+    Some(Marks::new(drill.journal.drill(), drill.nonce.as_ref(), &commit))
 }
 
 async fn image(drill: &Drill, built: &Product, base: Option<&str>) -> Result<Image, Finding> {

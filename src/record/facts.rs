@@ -234,12 +234,23 @@ pub struct PushedFacts {
     pub target: Text,
     /// Where it was pushed to, with the drill's tag.
     pub reference: Text,
-    /// The manifest's digest.
+    /// The manifest's digest, as a release of the same content would have it.
     pub digest: Digest,
+    /// The digest with the drill's own marks, under which it was pushed: no two drills push, or delete, the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<Digest>,
     /// Bytes that were sent; what the registry already had is not counted.
     pub bytes: u64,
     /// Whether the registry is on this machine's loopback: then only the mechanics are proved.
     pub loopback: bool,
+}
+
+impl PushedFacts {
+    /// The digest under which it was pushed.
+    #[must_use]
+    pub fn as_pushed(&self) -> &Digest {
+        self.marked.as_ref().unwrap_or(&self.digest)
+    }
 }
 
 /// An image that came back.

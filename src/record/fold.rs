@@ -364,7 +364,7 @@ impl Record {
     fn shipped_at(&self) -> Option<Timestamp> {
         let steps = self.steps.iter().filter(|s| s.step.phase.ships());
         let succeeded = steps.map(|s| &s.end).all(|end| end.as_ref().is_some_and(StepEnd::is_success));
-        let came_back = self.published.iter().all(|p| p.pulled.as_ref().is_some_and(|back| back.digest == p.pushed.digest));
+        let came_back = self.published.iter().all(|p| p.pulled.as_ref().is_some_and(|back| back.digest == *p.pushed.as_pushed()));
         // Where nothing was pushed, that must have been told.
         let is_told = |finding: &Finding| matches!(finding.rule, Rule::PushNotRehearsed | Rule::TargetNotVerified);
         let is_published = !self.published.is_empty() || self.findings.iter().any(is_told);

@@ -3,6 +3,8 @@
 //! A registry that does not let go of something is no error: many never do. What is left is listed with the reason
 //! and with what a person can do.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -20,6 +22,8 @@ use crate::record::{Cleaning, Digest, Leftover};
 
 const BY_HAND: &str = "delete it in the registry's own interface, or let a retention rule there remove the tags `canship-*`";
 const BY_GARBAGE: &str = "the registry's garbage collection removes it once no manifest names it; there is nothing more to do";
+const NEEDED: &str = "another drill has pushed the same and may still need it";
+const BY_NEXT: &str = "the next drill removes it, or `canship clean`";
 const BY_TIME: &str = "registries remove abandoned uploads by themselves after some days; there is nothing more to do";
 
 /// How a deletion ended, if the thing is gone.
@@ -53,11 +57,24 @@ impl Client {
     /// Removes everything that the ledger lists, side by side where the order does not matter. What is gone is struck
     /// out, so that cleaning again only tries the rest.
     pub async fn clean(&self, ledger: &Ledger) -> Vec<Cleaning> {
+        self.clean_but(ledger, &BTreeSet::new()).await
+    }
+
+    /// The same, but for what other drills have use for: that is told as left.
+    pub(super) async fn clean_but(&self, ledger: &Ledger, needed: &BTreeSet<Digest>) -> Vec<Cleaning> {
         ledger.settled().await;
-        let entries = ledger.entries();
-        let mut cleanings = Vec::new();
+        let is_needed = |put: &Put| matches!(put, Put::Blob { digest, .. } | Put::Manifest(digest) if needed.contains(digest));
+        let spared = |put| match put {
+            Put::Upload { location, blob: Some(digest) } if needed.contains(&digest) => Put::Upload { location, blob: None },
+            put => put,
+        };
+        let (kept, entries): (Vec<_>, Vec<_>) = ledger.entries().into_iter().partition(|(_, put)| is_needed(put));
+        let entries = entries.into_iter().map(|(entry, put)| (entry, spared(put)));
+        let kept = kept.into_iter().flat_map(|(_, put)| self.names(put));
+        let kept = kept.map(|(what, _)| Leftover { what: what.into(), reason: NEEDED.into(), remedy: BY_NEXT.into() });
+        let mut cleanings: Vec<_> = kept.map(Cleaning::Left).collect();
         // Manifests go first: some registries keep blobs that a manifest still names.
-        let (manifests, rest): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, put)| matches!(put, Put::Manifest(_)));
+        let (manifests, rest): (Vec<_>, Vec<_>) = entries.partition(|(_, put)| matches!(put, Put::Manifest(_)));
         let (tags, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(_, put)| matches!(put, Put::Tag(..)));
         for group in [manifests, tags, rest] {
             for (entry, removed) in join_all(group.into_iter().map(|(entry, put)| self.clean_one(entry, put))).await {
@@ -73,7 +90,13 @@ impl Client {
     /// What the ledger lists, each as left for this reason: for when cleaning is given up.
     #[must_use]
     pub fn left(&self, ledger: &Ledger, reason: &str) -> Vec<Leftover> {
-        let names = ledger.entries().into_iter().flat_map(|(_, put)| match put {
+        let names = ledger.entries().into_iter().flat_map(|(_, put)| self.names(put));
+        names.map(|(what, remedy)| Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() }).collect()
+    }
+
+    /// What people call it, each with what to do about it.
+    fn names(&self, put: Put) -> Vec<(String, &'static str)> {
+        match put {
             Put::Manifest(digest) => vec![(self.manifest_name(&digest), BY_HAND)],
             Put::Tag(tag, _) => vec![(self.tag_name(&tag), BY_HAND)],
             Put::Blob { digest, .. } => vec![(self.blob_name(&digest), BY_GARBAGE)],
@@ -81,8 +104,7 @@ impl Client {
                 let upload = location.as_ref().map_or_else(|| self.unknown_upload_name(), |location| self.upload_name(location));
                 std::iter::once((upload, BY_TIME)).chain(blob.map(|digest| (self.blob_name(&digest), BY_GARBAGE))).collect()
             }
-        });
-        names.map(|(what, remedy)| Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() }).collect()
+        }
     }
 
     async fn clean_one(&self, entry: Entry, put: Put) -> (Entry, Vec<Cleaning>) {

@@ -41,6 +41,10 @@ pub fn tag_of(drill: &DrillId) -> String {
     format!("{TAG}{drill}")
 }
 
+fn is_of_drill(tag: &str) -> bool {
+    tag.strip_prefix(TAG).is_some_and(|id| DrillId::made(id).is_some())
+}
+
 impl Client {
     /// Takes over what an earlier drill's journal speaks of, if that is in this client's repository.
     #[must_use]
@@ -90,31 +94,31 @@ impl Client {
 
     /// Removes all that was taken over and that no other tag leads to.
     pub async fn clean_left(&self) -> Vec<Cleaning> {
-        if let Err(error) = self.strike_shared(|_| true).await {
-            let reason = format!("what else needs it could not be read: {}", error.fault());
-            return self.left(&self.ledger(), &reason).into_iter().map(Cleaning::Left).collect();
+        let needed = match self.strike_shared(|tag| !is_of_drill(tag)).await {
+            Ok(()) => self.shared(is_of_drill).await,
+            Err(error) => Err(error),
+        };
+        match needed {
+            Ok(needed) => self.clean_but(&self.ledger(), &needed).await,
+            Err(error) => {
+                let reason = format!("what else needs it could not be read: {}", error.fault());
+                self.left(&self.ledger(), &reason).into_iter().map(Cleaning::Left).collect()
+            }
         }
-        self.clean(&self.ledger()).await
     }
 
     /// Removes what this client has pushed, but for what another drill has pushed as well: it may still live.
     pub async fn clean_own(&self) -> Vec<Cleaning> {
         self.ledger.settled().await;
         // A registry that does not tell what it has is cleaned all the same: what was pushed was not there before.
-        drop(self.strike_shared(|tag| tag.strip_prefix(TAG).is_some_and(|id| DrillId::made(id).is_some())).await);
-        self.clean(&self.ledger()).await
+        let needed = self.shared(is_of_drill).await.unwrap_or_default();
+        self.clean_but(&self.ledger(), &needed).await
     }
 
     /// Strikes out what any other tag leads to, of those that `counts`.
     async fn strike_shared(&self, counts: impl Fn(&str) -> bool) -> Result<(), RegistryError> {
-        let ledger = self.ledger();
-        let entries = ledger.entries();
-        if entries.iter().all(|(_, put)| put.digest().is_none()) {
-            return Ok(());
-        }
-        let own = |tag: &str| entries.iter().any(|(_, put)| matches!(put, Put::Tag(own, _) if own == tag));
-        let shared = self.led_to(|tag| !own(tag) && counts(tag)).await?;
-        for (entry, put) in &entries {
+        let (ledger, shared) = (self.ledger(), self.shared(counts).await?);
+        for (entry, put) in &ledger.entries() {
             if put.digest().is_some_and(|digest| shared.contains(digest)) {
                 match put {
                     Put::Upload { location, .. } => ledger.change(*entry, Put::Upload { location: location.clone(), blob: None }),
@@ -123,6 +127,16 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// What any other tag leads to, of those that `counts`; nothing if nothing of ours could be.
+    async fn shared(&self, counts: impl Fn(&str) -> bool) -> Result<BTreeSet<Digest>, RegistryError> {
+        let entries = self.ledger().entries();
+        if entries.iter().all(|(_, put)| put.digest().is_none()) {
+            return Ok(BTreeSet::new());
+        }
+        let own = |tag: &str| entries.iter().any(|(_, put)| matches!(put, Put::Tag(own, _) if own == tag));
+        self.led_to(|tag| !own(tag) && counts(tag)).await
     }
 
     /// What is there of what was taken over, without removing it.

@@ -1,15 +1,17 @@
 //! Marks on an image: who asked for it and what it was made from, as annotations of its manifest, so that the registry
 //! itself says that what it holds is what was asked for.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::{Client, Fault, RegistryError, Which, image::Document};
+use super::{
+    Client, Fault, RegistryError, Which,
+    image::{Document, take_object},
+};
 use crate::record::{Digest, DrillId, Nonce, Text};
 
 /// Where the commit stands. Source: <https://github.com/opencontainers/image-spec/blob/main/annotations.md>.
 const REVISION: &str = "org.opencontainers.image.revision";
+const ANNOTATIONS: &str = "annotations";
 const DRILL: &str = "dev.canship.drill";
 const NONCE: &str = "dev.canship.nonce";
 
@@ -24,12 +26,23 @@ pub struct Marks {
     pub commit: Option<Text>,
 }
 
+/// An image that has marks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// The manifest's digest.
+    pub digest: Digest,
+    /// The digest that it had without the marks.
+    pub plain: Digest,
+    /// What it says of where it comes from.
+    pub marks: Marks,
+}
+
 impl Marks {
-    /// Those of an image that this drill makes from this commit for whoever gave it the nonce.
+    /// Those of an image that this drill makes from this commit, for whoever gave it the nonce.
     #[must_use]
-    pub fn new(drill: &DrillId, nonce: &Nonce, commit: &Text) -> Self {
-        let text = |text: &str| Some(Text::from(text));
-        Self { drill: text(drill.as_str()), nonce: text(nonce.as_str()), commit: Some(commit.clone()) }
+    pub fn new(drill: &DrillId, nonce: Option<&Nonce>, commit: &Text) -> Self {
+        let nonce = nonce.map(|nonce| Text::from(nonce.as_str()));
+        Self { drill: Some(Text::from(drill.as_str())), nonce, commit: Some(commit.clone()) }
     }
 
     fn fields(&self) -> [(&'static str, Option<&Text>); 3] {
@@ -41,7 +54,7 @@ impl Marks {
 pub(super) fn marked(manifest: &Document, marks: &Marks) -> Result<Document, Fault> {
     let broken = |e: &dyn std::fmt::Display| Fault::protocol(format!("the image's manifest cannot be marked: {e}"));
     let mut whole: Map<String, Value> = serde_json::from_slice(&manifest.content).map_err(|e| broken(&e))?;
-    let annotations = whole.entry("annotations").or_insert_with(|| json!({}));
+    let annotations = whole.entry(ANNOTATIONS).or_insert_with(|| json!({}));
     let annotations = annotations.as_object_mut().ok_or_else(|| broken(&"its annotations are none"))?;
     for (name, value) in marks.fields() {
         if let Some(value) = value {
@@ -52,18 +65,23 @@ pub(super) fn marked(manifest: &Document, marks: &Marks) -> Result<Document, Fau
 }
 
 impl Client {
-    /// The digest that a tag leads to, computed from the manifest that came, and the marks in it.
+    /// What a tag leads to, all of it computed from the manifest that came.
     ///
     /// # Errors
     /// There is no such tag, or see [`Fault`].
-    pub async fn marks(&self, tag: &str) -> Result<(Digest, Marks), RegistryError> {
+    pub async fn marked(&self, tag: &str) -> Result<Marked, RegistryError> {
         let document = self.manifest(&Which::Tag(tag.to_owned())).await?;
-        let whole: Value = serde_json::from_slice(&document.content).unwrap_or_default();
-        let annotations: BTreeMap<String, Value> =
-            whole.get("annotations").and_then(|found| serde_json::from_value(found.clone()).ok()).unwrap_or_default();
-        let text = |name: &str| annotations.get(name).and_then(Value::as_str).map(Text::words);
+        let mut whole: Map<String, Value> = serde_json::from_slice(&document.content).unwrap_or_default();
+        let mut annotations = take_object(&mut whole, ANNOTATIONS);
+        let mut text = |name: &str| annotations.shift_remove(name).as_ref().and_then(Value::as_str).map(Text::words);
         let marks = Marks { drill: text(DRILL), nonce: text(NONCE), commit: text(REVISION) };
-        Ok((document.blob.digest, marks))
+        if !annotations.is_empty() {
+            whole.insert(ANNOTATIONS.to_owned(), annotations.into());
+        }
+        let plain = serde_json::to_vec(&whole).map(Document::new).map_err(|e| {
+            RegistryError::new(self.repository(), format!("reading tag {tag}"), Fault::protocol(format!("its manifest: {e}")))
+        })?;
+        Ok(Marked { digest: document.blob.digest, plain: plain.blob.digest, marks })
     }
 }
 
@@ -75,7 +93,7 @@ mod tests {
     fn a_marked_manifest_says_all_that_it_said_before() {
         let plain = Document::new(br#"{"schemaVersion":2,"config":{"size":3},"annotations":{"a":"b"}}"#.to_vec());
         let drill = DrillId::made("20261120-233512-1f0c9a7e").unwrap();
-        let marks = Marks::new(&drill, &"n0nce-1234".parse().unwrap(), &"c0ffee".into());
+        let marks = Marks::new(&drill, Some(&"n0nce-1234".parse().unwrap()), &"c0ffee".into());
         let marked = marked(&plain, &marks).unwrap();
         assert_eq!(
             String::from_utf8_lossy(&marked.content),

@@ -46,7 +46,7 @@ pub use image::{Image, Platform, artifacts};
 pub use ledger::Ledger;
 pub use left::{Inherited, tag_of};
 pub use loadable::Loadable;
-pub use marks::Marks;
+pub use marks::{Marked, Marks};
 pub use pull::Pulled;
 pub use push::Pushed;
 pub use repository::{ImageName, InvalidName, Repository, Which};

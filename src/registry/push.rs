@@ -35,6 +35,8 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, 
 pub struct Pushed {
     /// The manifest's digest, as it was computed here.
     pub digest: Digest,
+    /// The same without the marks, if it has any: what is the same each time.
+    pub plain: Digest,
     /// The repository and tag it was pushed to.
     pub reference: String,
     /// The length of the manifest and of everything it names.
@@ -65,7 +67,13 @@ impl Client {
         let manifest = image.marks.as_ref().map_or_else(|| Ok(plain.clone()), |marks| marked(&plain, marks)).map_err(failed)?;
         let bytes_sent = self.push_manifest(&manifest, &media_type, tag).await? + meter.total();
         let reference = format!("{}:{tag}", self.repository());
-        Ok(Pushed { digest: manifest.blob.digest, reference, size: rest + manifest.blob.size, bytes_sent })
+        Ok(Pushed {
+            digest: manifest.blob.digest,
+            plain: plain.blob.digest,
+            reference,
+            size: rest + manifest.blob.size,
+            bytes_sent,
+        })
     }
 
     async fn push_assembled(&self, image: &Assembled, meter: &Meter<'_>) -> Result<(Document, String, u64), RegistryError> {

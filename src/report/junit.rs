@@ -125,7 +125,7 @@ fn step_case(step: &StepRecord) -> TestCase {
 fn target_case(published: &PublishRecord) -> TestCase {
     let message = words::publish(published);
     let status = match &published.pulled {
-        Some(pulled) if pulled.digest == published.pushed.digest => TestCaseStatus::success(),
+        Some(pulled) if pulled.digest == *published.pushed.as_pushed() => TestCaseStatus::success(),
         Some(_) => failure("digest", &message),
         None => error("pull-back", &message),
     };

@@ -84,8 +84,13 @@ fn tag(record: &Record) -> Option<String> {
 }
 
 fn images(record: &Record) -> impl Iterator<Item = String> {
-    let came_back = record.published.iter().filter(|p| p.pulled.as_ref().is_some_and(|pulled| pulled.digest == p.pushed.digest));
-    came_back.map(|p| format!("`{}` {}: `{}`", p.pushed.reference.one_line(), words::publish(p), p.pushed.digest))
+    let came_back =
+        record.published.iter().filter(|p| p.pulled.as_ref().is_some_and(|pulled| pulled.digest == *p.pushed.as_pushed()));
+    came_back.map(|p| {
+        let marked = p.pushed.marked.as_ref().map(|marked| format!(", pushed with the drill's marks as `{marked}`"));
+        let marked = marked.unwrap_or_default();
+        format!("`{}` {}: `{}`{marked}", p.pushed.reference.one_line(), words::publish(p), p.pushed.digest)
+    })
 }
 
 fn smoke(record: &Record) -> Option<String> {

@@ -253,7 +253,7 @@ pub(super) fn publish(published: &PublishRecord) -> String {
         return format!("pushed ({sent} sent), but it did not come back");
     };
     let proof = format!("pushed ({sent} sent), pulled back by digest ({} hashed)", Bytes(pulled.bytes));
-    if pulled.digest != published.pushed.digest {
+    if pulled.digest != *published.pushed.as_pushed() {
         return format!("{proof}, but another digest came back: {}", pulled.digest);
     }
     if published.pushed.loopback {

@@ -26,7 +26,7 @@ fn the_image_of_a_dockerfile_is_published_and_what_comes_back_is_run() {
         let ran = drill(&project).ends(0, "can-ship");
         assert_eq!(ran.json["image"]["builder"], engine.builder, "{engine:?}");
         assert_eq!(ran.json["steps"][0]["number"], 0);
-        assert_eq!(ran.json["published"][0]["pulled_digest"], ran.json["published"][0]["digest"]);
+        assert_eq!(ran.json["published"][0]["pulled_digest"], ran.json["published"][0]["pushed_digest"]);
         assert!(ran.log.contains("tool 1.2.3"), "the smoke step printed it");
         assert_eq!(ran.json["leftovers"].as_array().unwrap().len(), 0, "{}", ran.stdout);
         engine.has_nothing_of(&ran.drill());

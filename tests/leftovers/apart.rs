@@ -44,6 +44,25 @@ fn a_drill_that_lives_keeps_everything() {
 }
 
 #[test]
+fn drills_of_the_same_content_at_once_take_away_their_own_and_nothing_of_the_others() {
+    let lab = Lab::open();
+    let project = Project::new(&lab.plan());
+    let hosts = [Host::new(), Host::new(), Host::new()];
+    let running = hosts.each_ref().map(|host| host.drill(&project).start());
+    let drills = running.map(|running| running.finish().ends(0, "can-ship"));
+    for ran in &drills {
+        let left = ran.json["leftovers"].to_string();
+        assert!(!left.contains("tag") && !left.contains("manifest"), "layers may be shared, tags never: {left}");
+        assert_eq!(ran.json["published"][0]["digest"], drills[0].json["published"][0]["digest"], "the release is the same");
+    }
+    for (host, ran) in hosts.iter().zip(&drills) {
+        host.cleans_all(&project);
+        assert_eq!((host.folders(), host.journals()), (Vec::new(), Vec::new()), "{}", ran.stdout);
+    }
+    nothing_is_left(&hosts[0], &project, (&lab, &drills[0].drill()));
+}
+
+#[test]
 fn what_a_killed_drill_pushed_is_kept_by_others_until_its_deadline() {
     let lab = Lab::open();
     let (host, project) = (Host::new(), Project::new(&lab.plan()));

@@ -122,6 +122,7 @@ pub(crate) fn pushed() -> PushedFacts {
         target: "ghcr.io/acme/api".into(),
         reference: "ghcr.io/acme/api-drill:20261120-233512-1f0c9a7e".into(),
         digest: image(),
+        marked: None,
         bytes: 12_345_678,
         loopback: false,
     }

@@ -22,7 +22,7 @@ fn an_honest_run<F: Forge>() {
     assert_eq!(run["reported"]["verdict"], "can-ship");
     assert_eq!(run["reported"]["commit"], ran.json["source"]["commit"]);
     let published = &ran.json["published"][0];
-    assert!(published["digest"].is_string() && published["digest"] == published["pulled_digest"], "{published:#}");
+    assert!(published["digest"].is_string() && published["pushed_digest"] == published["pulled_digest"], "{published:#}");
     assert_eq!(ran.json["spare"]["independence"], "same-control-plane");
     assert_eq!(ran.json["leftovers"], json!([]), "{}", ran.stdout);
     assert_eq!(rig.pushed(), Vec::<String>::new());
@@ -143,12 +143,17 @@ fn the_event_log_of_another_drill_is_not_believed() {
 #[test]
 fn a_digest_that_the_registry_does_not_have_is_not_believed() {
     let last = "--junit canship-drill/junit.xml";
-    let forges = r#"sed -i 's/"digest":"sha256:......../"digest":"sha256:00000000/g' canship-drill/drill.jsonl"#;
-    let rig =
-        with_workflow(|text| text.replace(DRILLS, &DRILLS["exec ".len()..]).replace(last, &format!("{last}\n          {forges}")));
-    let ran = rig.run().ends(20, "unknown");
-    assert_eq!((ran.rules()[0], ran.phase("publish")), ("run-not-believed", "errored"), "{}", ran.stdout);
-    assert_eq!(rig.pushed(), Vec::<String>::new());
+    let all = r#"s/"\(digest\|marked\)":"sha256:......../"\1":"sha256:00000000/g"#;
+    let of_the_release = r#"/"image-pushed"/s/"digest":"sha256:......../"digest":"sha256:00000000/"#;
+    for forged in [all, of_the_release] {
+        let forges = format!("sed -i '{forged}' canship-drill/drill.jsonl");
+        let rig = with_workflow(|text| {
+            text.replace(DRILLS, &DRILLS["exec ".len()..]).replace(last, &format!("{last}\n          {forges}"))
+        });
+        let ran = rig.run().ends(20, "unknown");
+        assert_eq!((ran.rules()[0], ran.phase("publish")), ("run-not-believed", "errored"), "{}", ran.stdout);
+        assert_eq!(rig.pushed(), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
     plan::{OciTarget, Target},
     probe,
     record::{EventKind, Finding, Nonce, Phase, PublishRecord, PulledFacts, Record, Rule},
-    registry::{self, Client, Marks, RegistryError, Role, Which},
+    registry::{self, Client, Marked, Marks, RegistryError, Role, Which},
 };
 
 /// Reads back from every target; none if there was nothing to read.
@@ -62,14 +62,18 @@ impl One<'_> {
 
         let fresh = client()?;
         let tag = registry::tag_of(&report.drill.drill);
-        let (digest, marks) = fresh.marks(&tag).await.map_err(finding)?;
-        if digest != said.pushed.digest {
-            return Err(
-                self.lied(&format!("tag `{tag}` leads to {digest}, and the runner says that it pushed {}", said.pushed.digest))
-            );
+        let Marked { digest, plain, marks } = fresh.marked(&tag).await.map_err(finding)?;
+        if digest != *said.pushed.as_pushed() {
+            return Err(self
+                .lied(&format!("tag `{tag}` leads to {digest}, and the runner says that it pushed {}", said.pushed.as_pushed())));
+        }
+        if plain != said.pushed.digest {
+            let what =
+                format!("without its marks tag `{tag}` leads to {plain}, and the runner says that it made {}", said.pushed.digest);
+            return Err(self.lied(&what));
         }
         let commit = report.source.as_ref().map(|source| &source.commit);
-        let expected = commit.map(|commit| Marks::new(&report.drill.drill, self.nonce, commit));
+        let expected = commit.map(|commit| Marks::new(&report.drill.drill, Some(self.nonce), commit));
         if expected.as_ref() != Some(&marks) {
             return Err(self.lied(&format!("the image of tag `{tag}` is marked with {marks:?}, not as the one that was asked for")));
         }

@@ -83,6 +83,8 @@ pub(super) struct PublishView {
     reference: String,
     /// The manifest's digest.
     digest: String,
+    /// The digest under which it was pushed: with marks of the drill, by which no two drills push or delete the same.
+    pushed_digest: String,
     /// Bytes that were sent.
     sent_bytes: u64,
     /// Whether the registry is on this machine's loopback: then only the mechanics are proved.
@@ -100,6 +102,7 @@ impl From<&PublishRecord> for PublishView {
             target: pushed.target.to_string(),
             reference: pushed.reference.to_string(),
             digest: pushed.digest.to_string(),
+            pushed_digest: pushed.as_pushed().to_string(),
             sent_bytes: pushed.bytes,
             loopback: pushed.loopback,
             pulled_digest: published.pulled.as_ref().map(|pulled| pulled.digest.to_string()),

@@ -175,7 +175,7 @@ pub(super) async fn beyond(connection: &Connection, container: &str, most: Optio
             is_beyond = held > most;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Whether a room has as many processes as it may, as the engine counts them.
