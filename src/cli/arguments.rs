@@ -26,7 +26,7 @@ Start with `canship demo`, then `canship init` in a repository of yours, and `ca
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Rehearse a release on a spare path: build, tag, push, pull back, verify, clean up, and say whether it can ship
+    /// Ship from a spare path under the drill's own name: build, tag, push, pull back, verify, clean up, and say whether it can ship
     Drill(DrillOptions),
     /// Remove what drills that were killed have left: on engines, at registries and git servers, and on this machine
     Clean(CleanOptions),
@@ -146,7 +146,7 @@ pub(super) struct Outputs {
     /// Write the report as Markdown
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(written_file))]
     pub(super) markdown: Option<PathBuf>,
-    /// Write the report as `JUnit` XML
+    /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(written_file))]
     pub(super) junit: Option<PathBuf>,
     /// Print the final report only
@@ -295,7 +295,7 @@ pub(super) enum ReportFormat {
     Json,
     /// Markdown, for summaries and comments
     Markdown,
-    /// `JUnit` XML
+    /// JUnit XML
     Junit,
 }
 

@@ -34,7 +34,7 @@ fn page() -> io::Result<String> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     page.extend_from_slice(b".SH COMMANDS\n");
-    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
         let man = Man::new(command.clone());
         writeln!(page, ".SS {}", part(|page| man.render_synopsis_section(page))?)?;
         writeln!(page, "{}", part(|page| man.render_description_section(page))?)?;

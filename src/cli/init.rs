@@ -82,7 +82,7 @@ fn summary(pipeline: &Pipeline) -> String {
     }
     let open = pipeline.open.len();
     if open > 0 {
-        lines.push(format!("  {open} things the files leave open: canship pipeline lists them"));
+        lines.push(format!("  left open by the files: {open}; `canship pipeline` lists them"));
     }
     lines.join("\n")
 }

@@ -47,6 +47,7 @@ pub(super) async fn fetch(drill: &Drill, scope: &Scope) -> Option<Arc<Checkout>>
 }
 
 fn behind(commits: u64) -> Finding {
-    let summary = format!("the mirror is {commits} commits behind the origin: a hotfix would be built on an old state");
+    let plural = if commits == 1 { "" } else { "s" };
+    let summary = format!("the mirror is {commits} commit{plural} behind the origin: a hotfix would be built on an old state");
     Finding::new(Rule::MirrorBehind, Phase::Fetch, summary, "mirror on every push, and watch that it happens")
 }

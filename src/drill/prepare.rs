@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) async fn prepare(drill: &Drill, surroundings: &Surroundings, ended: &CancellationToken) {
     if drill.is_rehearsal() {
         drop(drill.board.scratch_cleaned.set(()));
-        return drill.skip(Phase::Prepare, "a rehearsal has no login that could remove anything: `canship clean` has");
+        return drill.skip(Phase::Prepare, "a rehearsal uses no login that could remove anything; `canship clean` does");
     }
     // Secrets first: only then nothing can pass the bus with one in it, and registries can be logged in to.
     match drill.interrupts.unless(drill.board.vault.wait()).await {

@@ -65,7 +65,7 @@ async fn again(drill: &Drill, scope: &Scope, room: &mut dyn Room, (checkout, vau
     scope.emit(EventKind::Compared(facts.clone()));
     if let ComparisonResult::Differs { differences, total } = &facts.result {
         scope.differs();
-        let summary = format!("the build is not reproducible: built twice from one commit, {total} of what came out differ");
+        let summary = format!("the build is not reproducible: built twice from one commit; differences in what came out: {total}");
         let advice = "look for the time (steps get SOURCE_DATE_EPOCH, the commit's own time: use it), random names and build ids, \
                       paths of the build's folder, and the order in which files are found or finish (sort them)";
         scope.found(evidence(Finding::new(Rule::NotReproducible, Phase::Repeat, summary, advice), differences, *total));

@@ -70,7 +70,7 @@ pub fn load(path: &Path) -> Result<Loaded, Invalid> {
     let name = path.to_string_lossy();
     let unreadable = |error: std::io::Error| {
         let help = (error.kind() == std::io::ErrorKind::NotFound)
-            .then_some("a plan is a file named `canship.yaml`; name another with its path");
+            .then_some("a plan is a file `canship.yaml`: `canship init` writes one, and `--plan FILE` names another");
         Invalid::file(&name, format!("cannot read the plan: {error}"), help)
     };
     let mut bytes = Vec::new();

@@ -45,8 +45,13 @@ pub async fn credentials(
     match (&target.login, password) {
         (Some(login), Some(password)) => Ok(Credentials::Password { username: login.username.clone(), password: password.clone() }),
         (Some(login), None) => {
-            let summary = format!("nobody can log in to `{repository}`: the secret `{}` is missing", login.password);
-            Err(Finding::new(Rule::RegistryUnauthorized, Phase::Probe, summary, format!("provide the secret `{}`", login.password)))
+            let summary = format!("nobody can log in to `{repository}`: there is no usable secret `{}`", login.password);
+            Err(Finding::new(
+                Rule::RegistryUnauthorized,
+                Phase::Probe,
+                summary,
+                format!("see what is said of the secret `{}`", login.password),
+            ))
         }
         (None, _) => saved(repository, keys, Role::Target(None)).await,
     }

@@ -24,7 +24,7 @@ struct Parts {
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The login is not accepted, or there is none and one is asked for.
-    #[error("the login is not accepted: {words}")]
+    #[error("the login is not accepted, or none is given: {words}")]
     Unauthorized {
         /// What was seen and the registry's own words.
         words: Text,

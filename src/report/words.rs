@@ -191,7 +191,7 @@ pub(super) fn notes(record: &Record) -> Vec<String> {
     }
     if !record.finished {
         let open: Vec<_> = record.phases.iter().filter(|p| p.outcome.is_none()).map(|p| p.phase.name()).collect();
-        let during = if open.is_empty() { String::new() } else { format!(" during {}", open.join(" and ")) };
+        let during = if open.is_empty() { String::new() } else { format!(" during {}", open.join(", ")) };
         notes.push(format!(
             "the event log ends early{during}, at {}: the drill still runs or was killed; nothing after that is known",
             time(record.ended)

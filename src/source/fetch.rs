@@ -202,7 +202,9 @@ async fn uncommitted(git: &Git, top: &Path) -> Option<Note> {
 /// Commits of the plan's repository that the source does not have.
 async fn not_pushed(git: &Git, top: &Path, reference: &str, commit: &str) -> Option<Note> {
     let branch = reference.strip_prefix("refs/heads/").unwrap_or(reference);
-    let local = refs::commit(git, top, &format!("refs/heads/{branch}")).await.ok()??;
+    // Without a `ref` the origin's own branch is drilled; what is checked out here is what its reader has in mind.
+    let local = if reference == "HEAD" { "HEAD".to_owned() } else { format!("refs/heads/{branch}") };
+    let local = refs::commit(git, top, &local).await.ok()??;
     let ahead = git.ask(top, &["rev-list", "--count", &format!("{commit}..{local}")]).await.ok()?;
     let commits = ahead.parse().ok()?;
     (commits > 0).then_some(Note::NotPushed { commits })

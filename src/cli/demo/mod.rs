@@ -111,7 +111,7 @@ async fn known_image() -> Result<String, String> {
             return Ok(image.to_owned());
         }
     }
-    Err("the container engine has none of the well-known images; `--image NAME` names another".to_owned())
+    Err(format!("the container engine has none of the images {}; `--image NAME` names another", KNOWN_IMAGES.join(", ")))
 }
 
 fn next(plan_file: &std::path::Path, events: &std::path::Path, broken: Option<Break>) -> String {

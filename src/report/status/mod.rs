@@ -139,7 +139,7 @@ fn spares(lines: &mut Lines, status: &Status) {
     for standing in &status.former {
         let count = words::count(standing.drills.len(), "drill");
         let label = format!("  {}: ", standing.spare.one_line());
-        lines.hanging(&[(PLAIN, &label)], &format!("no longer in the plan, so its {count} on record do not count"));
+        lines.hanging(&[(PLAIN, &label)], &format!("no longer in the plan, so what it has on record does not count: {count}"));
     }
 }
 
