@@ -55,7 +55,7 @@ fn a_step_under_way_is_ended_by_a_signal_and_the_answer_is_unknown_on_this_machi
 }
 
 fn ends_a_step(plan: &Plan) {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143), (Signal::QUIT, 143)] {
         let project = Project::new(&plan.clone().run(&[ENDLESS]));
         let mut running = Canship::drill(&project).start();
         running.await_event(|event| event["event"] == "step-output");

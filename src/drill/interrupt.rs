@@ -21,14 +21,15 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens for SIGINT, SIGTERM and SIGHUP from now on; the last not if whoever started canship ignores it, as `nohup`
-    /// does.
+    /// Listens for SIGINT, SIGTERM, SIGQUIT and SIGHUP from now on; the last not if whoever started canship ignores it, as
+    /// `nohup` does.
     ///
     /// # Errors
     /// The system does not let signals be caught.
     pub fn listen() -> io::Result<Self> {
         let interrupts = Self::default();
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut quit = signal(SignalKind::quit())?;
         let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
         let mut hung_up = async move || match &mut hangup {
             Some(hangup) => hangup.recv().await,
@@ -40,6 +41,7 @@ impl Interrupts {
                 let which = tokio::select! {
                     Some(()) = int.recv() => Signal::Sigint,
                     Some(()) = term.recv() => Signal::Sigterm,
+                    Some(()) = quit.recv() => Signal::Sigquit,
                     Some(()) = hung_up() => Signal::Sighup,
                     else => return,
                 };

@@ -22,7 +22,7 @@ pub enum Exit {
     MayStillBeCut = 30,
     /// Interrupted by SIGINT; everything was given back, or is listed.
     Interrupted = 130,
-    /// Interrupted by SIGTERM or SIGHUP; everything was given back, or is listed.
+    /// Interrupted by SIGTERM, SIGHUP or SIGQUIT; everything was given back, or is listed.
     Terminated = 143,
 }
 

@@ -312,6 +312,8 @@ pub enum Signal {
     Sigterm,
     /// The terminal is gone.
     Sighup,
+    /// Ctrl-\.
+    Sigquit,
 }
 
 impl Signal {
@@ -320,7 +322,7 @@ impl Signal {
     pub fn exit(self) -> Exit {
         match self {
             Self::Sigint => Exit::Interrupted,
-            Self::Sigterm | Self::Sighup => Exit::Terminated,
+            Self::Sigterm | Self::Sighup | Self::Sigquit => Exit::Terminated,
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn exit(exit: Exit, verdict: Verdict) -> &'static str {
         Exit::Unknown => "unknown: something needed for the answer could not be verified",
         Exit::MayStillBeCut => "the primary path may still be cut, a person is needed now",
         Exit::Interrupted => "interrupted by SIGINT",
-        Exit::Terminated => "interrupted by SIGTERM or SIGHUP",
+        Exit::Terminated => "interrupted by SIGTERM, SIGHUP or SIGQUIT",
     }
 }
 
@@ -64,6 +64,7 @@ pub(super) fn signal(signal: Signal) -> &'static str {
         Signal::Sigint => "SIGINT",
         Signal::Sigterm => "SIGTERM",
         Signal::Sighup => "SIGHUP",
+        Signal::Sigquit => "SIGQUIT",
     }
 }
 

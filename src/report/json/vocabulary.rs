@@ -84,6 +84,7 @@ mirror! {
         #[serde(rename = "SIGINT")] Sigint,
         #[serde(rename = "SIGTERM")] Sigterm,
         #[serde(rename = "SIGHUP")] Sighup,
+        #[serde(rename = "SIGQUIT")] Sigquit,
     }
 }
 
