@@ -57,10 +57,24 @@ impl Folder {
         &self.path
     }
 
+    /// canship's own folder, if that is where the records are.
+    fn own(&self) -> Option<&Path> {
+        self.path.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == OWN))
+    }
+
+    /// Nobody looks into that folder, so a link there, which a commit may have brought, would lead astray unseen.
+    fn refuse_links(&self) -> io::Result<()> {
+        let Some(own) = self.own() else { return Ok(()) };
+        let mut inside = self.path.ancestors().take_while(|folder| folder.starts_with(own));
+        let Some(link) = inside.find(|folder| folder.is_symlink()) else { return Ok(()) };
+        let link = Text::new(&link.to_string_lossy());
+        Err(io::Error::other(format!("`{link}` is a link: remove it, or name the folder that is meant by `history:`")))
+    }
+
     fn make(&self) -> io::Result<()> {
+        self.refuse_links()?;
         fs::create_dir_all(&self.path)?;
-        let own = self.path.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == OWN));
-        if let Some(own) = own {
+        if let Some(own) = self.own() {
             match OpenOptions::new().write(true).create_new(true).open(own.join(".gitignore")) {
                 Ok(mut file) => file.write_all(b"*\n")?,
                 Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {}
@@ -78,6 +92,7 @@ impl Folder {
 
     /// The names of all files that say they are logs, oldest first.
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        self.refuse_links()?;
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -134,6 +134,25 @@ fn a_place_that_cannot_be_written_is_told_before_anything_is_done() {
 }
 
 #[test]
+fn a_link_in_canships_own_folder_is_refused_and_nothing_is_written_where_it_leads() {
+    let services = Services::get();
+    for link in [".canship", ".canship/history"] {
+        let project = Project::new(&Plan::on_host(&services));
+        let elsewhere = project.beside("elsewhere");
+        fs::create_dir_all(elsewhere.join("history")).unwrap();
+        fs::create_dir_all(project.path().join(link).parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, project.path().join(link)).unwrap();
+        let ran = Canship::drill(&project).run();
+        assert_eq!((ran.code, ran.log.as_str()), (Some(2), ""), "{}", ran.stderr);
+        for ran in [ran, status(&project)] {
+            assert!(ran.stderr.contains(&format!("/{link}` is a link")), "{}", ran.stderr);
+        }
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(elsewhere.join("history")).unwrap().count(), 0);
+    }
+}
+
+#[test]
 fn a_yes_that_could_be_kept_nowhere_is_no_success() {
     let services = Services::get();
     // The step takes the folder away that the record goes to.
