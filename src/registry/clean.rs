@@ -25,6 +25,7 @@ const BY_GARBAGE: &str = "the registry's garbage collection removes it once no m
 const NEEDED: &str = "another drill has pushed the same and may still need it";
 const BY_NEXT: &str = "the next drill removes it, or `canship clean`";
 const BY_TIME: &str = "registries remove abandoned uploads by themselves after some days; there is nothing more to do";
+const NEVER_CAME: &str = "the answer that would have told its address never came";
 
 /// How a deletion ended, if the thing is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +116,7 @@ impl Client {
             Put::Tag(tag, digest) => vec![self.remove_tag(&tag, &digest).await],
             Put::Blob { digest, upload } => self.remove_blob(&digest, upload.as_ref()).await,
             Put::Upload { location: None, blob } => {
-                let reason = "the answer that would have told its address never came";
-                let upload = self.cleaned(self.unknown_upload_name(), Err(reason.to_owned().into()), BY_TIME);
+                let upload = self.cleaned(self.unknown_upload_name(), Err(NEVER_CAME.to_owned().into()), BY_TIME);
                 match blob {
                     None => vec![upload],
                     // It may have been mounted instead.
@@ -240,8 +240,18 @@ impl Client {
     }
 
     fn unknown_upload_name(&self) -> String {
-        format!("perhaps an open upload in {}", self.repository())
+        lost_upload_name(&self.repository().to_string())
     }
+}
+
+fn lost_upload_name(repository: &str) -> String {
+    format!("perhaps an open upload in {repository}")
+}
+
+/// An upload whose address nobody knows, if it was opened at all: it can be spoken of, not looked for.
+#[must_use]
+pub fn lost_upload(repository: &str) -> Leftover {
+    Leftover { what: lost_upload_name(repository).into(), reason: NEVER_CAME.into(), remedy: BY_TIME.into() }
 }
 
 /// An upload's address changes with each part that it takes. One that is out of date is not found, though the upload is

@@ -37,6 +37,7 @@ mod upload;
 mod wire;
 
 pub use base::{Base, Packing};
+pub use clean::lost_upload;
 pub use client::{Access, Client, Login};
 pub use credentials::Credentials;
 pub use embedded::{Embedded, Rights};

@@ -9,9 +9,6 @@ use crate::{record::DrillId, state::Drills};
 /// How far the clocks of two machines may be apart.
 const SKEW: Duration = Duration::from_mins(15);
 
-/// How long an upload whose address nobody knows is spoken of.
-const GIVEN_UP: Duration = Duration::from_hours(14 * 24);
-
 /// What is known of drills. On this host their locks tell, whatever its clock says; of others only deadlines do.
 pub(super) struct Known {
     living: BTreeSet<DrillId>,
@@ -29,11 +26,6 @@ impl Known {
         let damaged = drills.damaged.iter().filter_map(|damaged| damaged.drill.clone());
         let dead = dead.chain(damaged).chain(drills.buried.iter().cloned()).collect();
         Self { living, dead, now, without_label }
-    }
-
-    /// Whether the drill is so long ago that registries have given up what it had left open, as they do after a week.
-    pub(super) fn is_long_ago(&self, drill: &DrillId) -> bool {
-        drill.started().and_then(|started| started.checked_add(GIVEN_UP).ok()).is_some_and(|end| end < self.now)
     }
 
     /// Whether the drill certainly lives no more; `until` is what it said itself.

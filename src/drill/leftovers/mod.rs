@@ -167,7 +167,7 @@ fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, drills: &'t D
     let mut tasks = vec![machine::folders(ground, known, mode, (drills, &noted))];
     tasks.extend(tags::task(ground, known, mode, (drills, &noted)));
     tasks.extend(engine::tasks(ground, known, mode, &noted));
-    tasks.extend(registry::tasks(ground, known, mode, (drills, &noted)));
+    tasks.extend(registry::tasks(ground, known, mode, &noted));
     tasks
 }
 

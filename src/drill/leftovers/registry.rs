@@ -9,8 +9,8 @@ use crate::{
     plan::{OciTarget, Target},
     probe,
     record::{Cleaning, Leftover},
-    registry::{Client, RegistryError},
-    state::{Drills, Entry, Item},
+    registry::{Client, RegistryError, lost_upload},
+    state::{Entry, Item},
 };
 
 /// A repository: the target it belongs to, if it is one of the plan's, and what journals say of it.
@@ -20,25 +20,19 @@ struct Repository<'t> {
     /// Whether drills push there, so that its tags are looked at.
     is_scratch: bool,
     noted: Vec<Noted<'t>>,
-    /// What nobody can look for, and what is no more by now.
-    given_up: Vec<(usize, Entry)>,
 }
 
-/// One for each repository.
-pub(super) fn tasks<'t>(
-    ground: &'t Ground<'t>,
-    known: &'t Known,
-    mode: Mode,
-    (drills, noted): (&Drills, &[Noted<'t>]),
-) -> Vec<Task<'t>> {
+/// One for each repository, and one for uploads that nobody can look for.
+pub(super) fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, noted: &[Noted<'t>]) -> Vec<Task<'t>> {
     let mut repositories: BTreeMap<&str, Repository<'t>> = BTreeMap::new();
+    let mut lost: BTreeMap<&str, Vec<(usize, Entry)>> = BTreeMap::new();
     for (at, entry, item) in noted {
-        let Some(name) = item.repository() else { continue };
-        let repository = repositories.entry(name).or_default();
-        if matches!(item, Item::Upload { location: None, .. }) && known.is_long_ago(drills.dead[*at].drill()) {
-            repository.given_up.push((*at, *entry));
-        } else {
-            repository.noted.push((*at, *entry, item));
+        match item {
+            Item::Upload { repository, location: None, blob: None } => lost.entry(repository).or_default().push((*at, *entry)),
+            _ => {
+                let Some(name) = item.repository() else { continue };
+                repositories.entry(name).or_default().noted.push((*at, *entry, item));
+            }
         }
     }
     for target in &ground.plan.publish {
@@ -55,7 +49,16 @@ pub(super) fn tasks<'t>(
         let late = unseen(&place(name), LATE, !repository.noted.is_empty());
         Task { late, is_scratch: repository.is_scratch, work: clean(ground, known, mode, (name, repository)).boxed() }
     };
-    repositories.into_iter().map(task).collect()
+    let lost = (!lost.is_empty()).then(|| give_up(lost, mode));
+    repositories.into_iter().map(task).chain(lost).collect()
+}
+
+/// Uploads whose address never came are told once and then no more: nobody can ever say that they are gone.
+fn give_up(lost: BTreeMap<&str, Vec<(usize, Entry)>>, mode: Mode) -> Task<'static> {
+    let seen = lost.keys().map(|name| Seen::Cleaned(Cleaning::Left(lost_upload(name)))).collect();
+    let gone = if mode == Mode::Remove { lost.into_values().flatten().collect() } else { Vec::new() };
+    let work = std::future::ready(Outcome { seen, gone }).boxed();
+    Task { late: unseen("as open uploads", LATE, true), is_scratch: false, work }
 }
 
 fn place(name: &str) -> String {
@@ -64,7 +67,7 @@ fn place(name: &str) -> String {
 
 async fn clean(ground: &Ground<'_>, known: &Known, mode: Mode, (name, repository): (&str, Repository<'_>)) -> Outcome {
     let is_noted = !repository.noted.is_empty();
-    let mut outcome = Outcome { gone: repository.given_up, ..Outcome::default() };
+    let mut outcome = Outcome::default();
     let client = match client(ground, name, repository.target).await {
         Ok(client) => client,
         Err(reason) => {
@@ -72,8 +75,18 @@ async fn clean(ground: &Ground<'_>, known: &Known, mode: Mode, (name, repository
             return outcome;
         }
     };
-    let inherited = repository.noted.iter().filter_map(|(at, entry, item)| Some(((*at, *entry), client.inherit(item)?)));
-    let inherited: Vec<_> = inherited.collect();
+    let mut inherited = Vec::new();
+    for (at, entry, item) in &repository.noted {
+        let taken = match item {
+            // The blob may have been mounted instead, and is all that can be looked for.
+            Item::Upload { repository, location: None, blob: Some(digest) } => {
+                outcome.seen.push(Seen::Cleaned(Cleaning::Left(lost_upload(name))));
+                client.inherit(&Item::Blob { repository: repository.clone(), digest: digest.clone() })
+            }
+            item => client.inherit(item),
+        };
+        inherited.extend(taken.map(|taken| ((*at, *entry), taken)));
+    }
     if repository.is_scratch
         && let Err(error) = inherit_tags(&client, known, &mut outcome).await
     {
