@@ -15,7 +15,7 @@ use super::{
 use crate::{
     record::{Cleaning, EventKind, Leftover, Phase, Text},
     registry::Client,
-    source::DrillTag,
+    source::{DrillTag, SourceError},
     state::{Entry, Journal},
 };
 
@@ -114,7 +114,11 @@ fn remove_tag(journal: Arc<Journal>, entry: Entry, tag: DrillTag) -> Task {
                 journal.gone(entry);
                 Cleaning::Gone { what: told }
             }
-            Err(error) => Cleaning::Left(Leftover { what: told, reason: error.to_string().into(), remedy: by_hand }),
+            Err(error) => {
+                let is_to_come = matches!(error, SourceError::Unanswered { .. });
+                let remedy = if is_to_come { "run `canship clean`, which removes it once it is there".into() } else { by_hand };
+                Cleaning::Left(Leftover { what: told, reason: error.to_string().into(), remedy })
+            }
         }]
     };
     Task { left: Box::new(one(what, remedy)), work: work.boxed() }

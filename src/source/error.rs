@@ -81,6 +81,12 @@ pub enum SourceError {
         /// The bound.
         bound: Duration,
     },
+    /// The server was never heard to have done with a push: it may still do it.
+    #[error("the push to `{url}` was never answered: the tag is not there, and may still come")]
+    Unanswered {
+        /// The repository.
+        url: Text,
+    },
     /// The plan asks for a tag at a place that it does not have.
     #[error("the tag should go to the {0}, and there is none")]
     NoPlace(&'static str),
@@ -185,7 +191,9 @@ impl SourceError {
             | Self::Unreachable { words, .. }
             | Self::Obstructed { words, .. }
             | Self::Failed { words, .. } => Some(words),
-            Self::GitMissing(_) | Self::NoSuchRef { .. } | Self::Timeout { .. } | Self::NoPlace(_) => None,
+            Self::GitMissing(_) | Self::NoSuchRef { .. } | Self::Timeout { .. } | Self::Unanswered { .. } | Self::NoPlace(_) => {
+                None
+            }
         }
     }
 }

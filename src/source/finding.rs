@@ -25,7 +25,7 @@ pub fn finding(error: &SourceError) -> Finding {
         SourceError::Unauthorized { .. } => {
             (Rule::SourceUnavailable, "give whoever runs this spare a key or credential helper that may read there")
         }
-        SourceError::Unreachable { .. } | SourceError::Timeout { .. } => (
+        SourceError::Unreachable { .. } | SourceError::Timeout { .. } | SourceError::Unanswered { .. } => (
             Rule::SourceUnreachable,
             "look at this network's way there and drill again; keep a mirror that does not share the origin's fate",
         ),
@@ -53,7 +53,7 @@ pub fn tag_finding(error: &SourceError, phase: Phase) -> Finding {
         SourceError::NotFound { .. } | SourceError::NoPlace(_) => {
             (Rule::TagRefused, "correct the address, or make the mirror, or set `tag_at:`")
         }
-        SourceError::Unreachable { .. } | SourceError::Timeout { .. } => {
+        SourceError::Unreachable { .. } | SourceError::Timeout { .. } | SourceError::Unanswered { .. } => {
             (Rule::TagUnreachable, "look at this network's way there, then drill again")
         }
         SourceError::GitMissing(_)

@@ -1,6 +1,12 @@
 //! The hotfix tag: made, pushed under the drill's name, read back, removed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{Checkout, Git, SourceError, behind::listed, fetch::Home, left::tag_name, remote::Remote};
 use crate::{
@@ -22,6 +28,8 @@ pub struct DrillTag {
     release_tag: String,
     name: String,
     object: String,
+    /// Whether a push was begun and the server was not heard to have done with it.
+    is_awaited: Arc<AtomicBool>,
 }
 
 /// What came back.
@@ -99,6 +107,7 @@ impl DrillTag {
             release_tag: release_tag.to_owned(),
             name: tag_name(drill),
             object,
+            is_awaited: Arc::default(),
         })
     }
 
@@ -134,7 +143,17 @@ impl DrillTag {
     /// # Errors
     /// The server refuses it ([`SourceError::Refused`], with its words), or could not be asked.
     pub async fn push(&self) -> Result<(), SourceError> {
-        self.send(&format!("{}:{}", self.object, self.full_name())).await
+        self.is_awaited.store(true, Ordering::Relaxed);
+        let pushed = self.send(&format!("{}:{}", self.object, self.full_name())).await;
+        let is_awaited = matches!(
+            pushed,
+            Err(SourceError::Timeout { .. }
+                | SourceError::Unreachable { .. }
+                | SourceError::Obstructed { .. }
+                | SourceError::Failed { .. })
+        );
+        self.is_awaited.store(is_awaited, Ordering::Relaxed);
+        pushed
     }
 
     /// Reads the tag back in a fresh connection and compares it with what was pushed.
@@ -159,10 +178,12 @@ impl DrillTag {
     /// Removes it at the server, and reads back that it is gone.
     ///
     /// # Errors
-    /// It is still there, or the server could not be asked.
+    /// It is still there, or may still come ([`SourceError::Unanswered`]), or the server could not be asked.
     pub async fn remove(&self) -> Result<(), SourceError> {
         if self.found().await?.is_empty() {
-            return Ok(());
+            // A push that was given up may still be carried out, after we have looked.
+            let is_awaited = self.is_awaited.load(Ordering::Relaxed);
+            return if is_awaited { Err(SourceError::Unanswered { url: self.url() }) } else { Ok(()) };
         }
         let removed = self.send(&format!(":{}", self.full_name())).await;
         if self.found().await?.is_empty() {
