@@ -1,7 +1,7 @@
 //! canship: can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
-//! only; from the ground up: `record` → `plan`, `pipeline`, `process` → `archive`, `secret`, `network`, `state` → `source`,
+//! only; from the ground up: `record` → `plan`, `pipeline`, `process`, `erase` → `archive`, `secret`, `network`, `state` → `source`,
 //! `registry`, `forge`, `history` → `spare`, `probe`, `compare`, `audit`,
 //! `draft` → `drill` → `report` (which uses `record`, `plan`,
 //! `pipeline` and `audit` only) → `cli`.
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod compare;
 pub mod draft;
 pub mod drill;
+pub mod erase;
 pub mod forge;
 pub mod history;
 pub mod network;

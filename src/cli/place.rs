@@ -3,16 +3,16 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use tempfile::TempDir;
-
 use super::{Failure, environment, output};
 use crate::{
     drill::{self, leftovers::Surroundings},
+    erase,
     plan::{Plan, SecretSource},
     record::{Claim, DrillId, Mode},
     source::Git,
@@ -28,7 +28,7 @@ pub(super) struct Place {
     pub(super) state: State,
     pub(super) journal: Arc<Journal>,
     /// None only while it is removed.
-    folder: Option<TempDir>,
+    folder: Option<PathBuf>,
     noted: Option<Entry>,
 }
 
@@ -44,7 +44,8 @@ impl Place {
         let path = std::path::absolute(&path).map_err(|reason| failed(&reason))?;
         let noted = place.journal.put(&Item::Folder { path: path.clone() });
         place.noted = Some(noted.map_err(|reason| refused(&reason))?);
-        place.folder = Some(make(&path).map_err(|reason| failed(&reason))?);
+        DirBuilder::new().mode(0o700).create(&path).map_err(|reason| failed(&reason))?;
+        place.folder = Some(path);
         Ok(place)
     }
 
@@ -57,7 +58,7 @@ impl Place {
 
     /// Its folder.
     pub(super) fn root(&self) -> &Path {
-        self.folder.as_ref().map_or(Path::new("/nowhere"), TempDir::path)
+        self.folder.as_ref().map_or(Path::new("/nowhere"), PathBuf::as_path)
     }
 }
 
@@ -129,19 +130,11 @@ fn refused(reason: &dyn std::error::Error) -> Failure {
     .advise("make room on that disk, or set XDG_STATE_HOME to a folder of your own that can be written")
 }
 
-fn make(path: &Path) -> std::io::Result<TempDir> {
-    let (above, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    tempfile::Builder::new().prefix(name).rand_bytes(0).permissions(permissions).tempdir_in(above)
-}
-
 impl Drop for Place {
     fn drop(&mut self) {
-        let removed = self.folder.take().map(TempDir::close).transpose();
+        let removed = self.folder.take().map(|folder| erase::folder(&folder)).transpose();
         match (removed, self.noted) {
-            (Err(reason), _) => {
-                output::warn(&format!("warning: a folder of this drill is left: {reason}; `canship clean` tries again"));
-            }
+            (Err(kept), _) => output::warn(&format!("warning: the folder of this drill is left: {kept}; {}", kept.remedy())),
             (Ok(_), Some(noted)) => self.journal.gone(noted),
             (Ok(_), None) => {}
         }

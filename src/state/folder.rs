@@ -16,7 +16,10 @@ use super::{
     journal::LOCK,
     read::{self, Found},
 };
-use crate::record::{Claim, DrillId, HostId};
+use crate::{
+    erase,
+    record::{Claim, DrillId, HostId},
+};
 
 /// How long a drill that was cleaned up after is still known as dead: a request that was on its way when it was killed
 /// may have been carried out later.
@@ -126,8 +129,8 @@ impl State {
             Ok(journal.moved(folder))
         })();
         if begun.is_err() {
-            fs::remove_dir_all(&unfinished).unwrap_or_default();
-            fs::remove_dir_all(drills.join(drill.as_str())).unwrap_or_default();
+            drop(erase::folder(&unfinished));
+            drop(erase::folder(&drills.join(drill.as_str())));
         }
         begun
     }
@@ -228,7 +231,7 @@ impl State {
 /// begun right now is far younger.
 fn remove_unfinished(folder: &Path, id: &str, now: Timestamp) {
     if DrillId::made(id).is_some() && is_older(folder, Duration::from_hours(1), now) {
-        fs::remove_dir_all(folder).unwrap_or_default();
+        drop(erase::folder(folder));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The journal of a drill that lives: lines of JSON, each flushed to the disk before what it speaks of is done.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Item, StateError};
 use crate::{
+    erase,
     record::{Claim, DrillId},
     secret::Known,
 };
@@ -156,7 +157,7 @@ impl Journal {
         if !self.open().is_empty() {
             return Ok(());
         }
-        fs::remove_dir_all(&self.folder).map_err(StateError::io("removing", &self.folder))
+        erase::folder(&self.folder).map_err(|kept| StateError::io("removing", &self.folder)(kept.into()))
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {

@@ -12,7 +12,7 @@ use super::{
     Entry, Item, StateError,
     journal::{self, FILE, Head, LOCK, Line, VERSION},
 };
-use crate::record::DrillId;
+use crate::{erase, record::DrillId};
 
 /// Far more than any drill writes.
 const LONGEST: u64 = 16 << 20;
@@ -171,10 +171,7 @@ impl Dead {
     /// # Errors
     /// The system does not let it be removed.
     pub fn remove(&self) -> Result<(), StateError> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(reason) if reason.kind() != io::ErrorKind::NotFound => Err(StateError::io("removing", &self.folder)(reason)),
-            _ => Ok(()),
-        }
+        erase::folder(&self.folder).map_err(|kept| StateError::io("removing", &self.folder)(kept.into()))
     }
 }
 

@@ -17,6 +17,10 @@ mod killed;
 #[expect(dead_code, reason = "the drills against registries that misbehave use the rest")]
 mod lab;
 #[cfg(test)]
+mod mounted;
+#[cfg(test)]
+mod pushed;
+#[cfg(test)]
 #[path = "../support/registry/mod.rs"]
 #[expect(dead_code, reason = "the tests of the registry client use the rest")]
 mod registry;

@@ -76,7 +76,9 @@ fn a_tag_whose_push_was_given_up_is_left_until_cleaning_has_removed_it() {
 
         fs::write(&gate, "go on").unwrap();
         fs::read(&done).unwrap();
-        hooks.iter().for_each(|hook| fs::remove_file(hook).unwrap());
+        for hook in hooks {
+            fs::remove_file(hook).unwrap();
+        }
         assert!(project.mirror_refs().contains(&ran.drill()), "the server carries it out, or there is nothing to test");
         host.cleans_all(&project);
         assert_eq!((project.mirror_refs().as_str(), host.journals()), ("refs/heads/main\n", Vec::new()));

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt as _;
-use tokio::task::spawn_blocking;
 
 use super::{Ground, Known, LATE, Mode, Noted, Outcome, Seen, Task, unseen};
 use crate::{
@@ -88,13 +87,11 @@ async fn remove(folder: PathBuf, mode: Mode) -> (bool, Option<Seen>) {
     if mode == Mode::Look {
         return (false, Some(Seen::Found(what)));
     }
-    let path = folder.clone();
-    let removed = spawn_blocking(move || host::remove_folder(&path)).await.map_err(std::io::Error::from).flatten();
-    match removed {
+    match host::remove_folder(folder.clone()).await {
         // Somebody else who cleans was faster.
-        Err(reason) if folder.symlink_metadata().is_ok() => {
-            let remedy = format!("rm -rf {}", folder.display()).into();
-            (false, Some(Seen::Cleaned(Cleaning::Left(Leftover { what, reason: reason.to_string().into(), remedy }))))
+        Err(kept) if folder.symlink_metadata().is_ok() => {
+            let left = Leftover { what, reason: kept.to_string().into(), remedy: kept.remedy() };
+            (false, Some(Seen::Cleaned(Cleaning::Left(left))))
         }
         _ => (true, Some(Seen::Cleaned(Cleaning::Gone { what }))),
     }

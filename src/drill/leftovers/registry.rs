@@ -27,12 +27,11 @@ pub(super) fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, no
     let mut repositories: BTreeMap<&str, Repository<'t>> = BTreeMap::new();
     let mut lost: BTreeMap<&str, Vec<(usize, Entry)>> = BTreeMap::new();
     for (at, entry, item) in noted {
-        match item {
-            Item::Upload { repository, location: None, blob: None } => lost.entry(repository).or_default().push((*at, *entry)),
-            _ => {
-                let Some(name) = item.repository() else { continue };
-                repositories.entry(name).or_default().noted.push((*at, *entry, item));
-            }
+        let Some(name) = item.repository() else { continue };
+        if matches!(item, Item::Upload { location: None, blob: None, .. }) {
+            lost.entry(name).or_default().push((*at, *entry));
+        } else {
+            repositories.entry(name).or_default().noted.push((*at, *entry, item));
         }
     }
     for target in &ground.plan.publish {

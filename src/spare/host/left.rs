@@ -1,9 +1,16 @@
 //! What a drill that was killed has left on this machine: processes, and its folder for temporary files.
 
-use std::{io, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
-use super::{group, processes, room};
-use crate::record::DrillId;
+use super::{group, processes};
+use crate::{
+    erase::{self, Kept},
+    record::DrillId,
+};
 
 /// The variable that marks programs which a drill starts beside its steps; its value is the drill's id.
 pub const DRILL_MARKER: &str = "CANSHIP_DRILL";
@@ -44,12 +51,15 @@ fn drill_of(variable: &[u8]) -> Option<DrillId> {
     }
 }
 
-/// Removes a folder of temporary files with all that is in it, also folders that a tool has made read-only.
+/// Removes a folder of temporary files with all that is in it, but for what is mounted there.
 ///
 /// # Errors
 /// Something in it cannot be removed, or it is no folder of this user's.
-pub fn remove_folder(folder: &Path) -> io::Result<()> {
-    if is_own_folder(folder) { room::remove(folder) } else { Err(io::Error::other("it is no folder of this user")) }
+pub async fn remove_folder(folder: PathBuf) -> Result<(), Kept> {
+    if is_own_folder(&folder) {
+        return erase::folder_aside(folder).await;
+    }
+    Err(Kept::Refused { path: folder, reason: io::Error::other("it is no folder of this user") })
 }
 
 /// Whether it is a folder, no link to one, and this user's.

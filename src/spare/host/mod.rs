@@ -25,7 +25,10 @@ use async_trait::async_trait;
 
 use self::group::{Bound, Group};
 use super::{Room, RoomPlan, Spare, SpareError};
-use crate::record::{RoomFacts, Text};
+use crate::{
+    erase,
+    record::{RoomFacts, Text},
+};
 
 /// Builds in folders of this machine.
 #[derive(Clone, Debug)]
@@ -99,7 +102,7 @@ impl Spare for Host {
             Ok(room::HostRoom::new((folder, self.path.clone()), &plan.limits, group, facts))
         });
         if opened.is_err() {
-            std::fs::remove_dir_all(&folder).unwrap_or_default();
+            drop(erase::folder(&folder));
         }
         Ok(Box::new(opened?))
     }
@@ -115,16 +118,14 @@ impl Spare for Host {
         ];
         let unheld = self.unheld.get().map_or(&[][..], Vec::as_slice);
         limits.extend(unheld.iter().map(|(bound, reason)| told(*bound, reason)));
-        if Bound::ALL.iter().filter(|bound| bound.is_asked(&plan.limits)).all(|bound| unheld.iter().any(|(lack, _)| lack == bound))
-        {
-            limits.push(escapes().to_owned());
-        }
+        let is_held = |bound: &Bound| bound.is_asked(&plan.limits) && !unheld.iter().any(|(lack, _)| lack == bound);
+        limits.push(escapes(if Bound::ALL.iter().any(is_held) { " and its control group" } else { "" }));
         limits.into_iter().map(Text::from).collect()
     }
 
     fn by_hand(&self, plan: &RoomPlan) -> Text {
         let folder = self.folder(plan);
-        format!("end what still runs in `{0}`, and remove that folder if it is still there", folder.display()).into()
+        format!("run `canship clean`: it ends what still runs in `{}`, and removes that folder", folder.display()).into()
     }
 }
 
@@ -137,12 +138,12 @@ fn told(bound: Bound, reason: &str) -> String {
     format!("this machine cannot hold steps to the plan's limit of {}{instead} ({reason})", bound.name())
 }
 
-/// What gets away without a control group.
-fn escapes() -> &'static str {
+/// What gets away, also from a control group: whoever may make one may move processes out of it.
+fn escapes(group: &str) -> String {
     if cfg!(target_os = "linux") {
-        "a process that leaves its step's session and wipes its environment is not found when the step ends"
+        format!("a process that leaves its step's session{group} and wipes its environment is not found when the step ends")
     } else {
-        "a process that leaves its step's session is not found when the step ends: only Linux shows them"
+        "a process that leaves its step's session is not found when the step ends: only Linux shows them".to_owned()
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs,
     io::{self, BufWriter},
     ops::ControlFlow,
-    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::Arc,
@@ -23,6 +22,7 @@ use super::{
 };
 use crate::{
     archive::{self, Fill, Refused, Unpacked, Writer},
+    erase,
     network::Ways,
     plan::Limits,
     process::Child,
@@ -198,22 +198,19 @@ impl Room for HostRoom {
     }
 
     async fn close(self: Box<Self>) -> Vec<Leftover> {
-        let remedy = |what: &str| Text::new(&format!("{what} `{}`", self.folder.display()));
+        let named = |what: &str| Text::new(&format!("{what} `{}`", self.folder.display()));
         let mut left = Vec::new();
         if let Err(reason) = self.sweep().await {
-            let what = remedy("processes of the room");
+            let what = named("processes of the room");
             left.push(Leftover { what, reason: reason.to_string().into(), remedy: "end them by hand".into() });
         }
         let group = self.group.clone();
         if let Err(reason) = spawn_blocking(move || group.remove()).await.map_err(io::Error::from).flatten() {
-            let what = remedy("the control group of the room");
+            let what = named("the control group of the room");
             left.push(Leftover { what, reason: reason.to_string().into(), remedy: "remove it with `rmdir`".into() });
         }
-        let folder = self.folder.clone();
-        let removed = spawn_blocking(move || remove(&folder)).await.map_err(io::Error::from).flatten();
-        if let Err(reason) = removed {
-            let reason = reason.to_string().into();
-            left.push(Leftover { what: remedy("the folder"), reason, remedy: remedy("remove it by hand:") });
+        if let Err(kept) = erase::folder_aside(self.folder.clone()).await {
+            left.push(Leftover { what: named("the folder"), reason: kept.to_string().into(), remedy: kept.remedy() });
         }
         left
     }
@@ -231,23 +228,4 @@ const PIPE: usize = 256 * 1024;
 /// The exit code as a shell tells it: 128 + n for signal n.
 fn code(status: ExitStatus) -> i64 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1).into()
-}
-
-/// Removes the folder with all that is in it, also folders that a tool has made read-only.
-pub(super) fn remove(folder: &Path) -> io::Result<()> {
-    if fs::remove_dir_all(folder).is_ok() {
-        return Ok(());
-    }
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            // Told without following: a link to a folder is no folder.
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            }
-        }
-    }
-    fs::remove_dir_all(folder)
 }
