@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{
-    Checkout, Git, Note, SourceError, behind, lfs,
+    Checkout, Git, Note, SourceError, behind,
+    git::{Talk, settings},
+    lfs,
+    login::Way,
     refs::{self, Named},
     remote::Remote,
     submodule,
@@ -60,7 +63,7 @@ pub async fn fetch(plan: &FetchPlan<'_>, into: &Path) -> Result<Checkout, Source
         }
     };
     let git = plan.git.with(home.iter().flat_map(|home| home.access.clone()));
-    let talk = git.for_remote(&remote).await?;
+    let talk = git.for_remote(&remote, Way::Fetch).await?;
     let clone = into.join("source");
     clone_into(&talk, &remote, &clone).await?;
     let (named, commit) = refs::resolve(&talk, &clone, plan.reference, &remote).await?;
@@ -128,21 +131,17 @@ impl Home {
     }
 }
 
-/// Settings as `git config --null` prints them: name, line end, value, each ended by a null byte.
-pub(super) fn settings(printed: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(printed);
-    text.split_terminator('\0')
-        .map(|setting| setting.split_once('\n').unwrap_or((setting, "true")))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
 /// Clones without a checkout, with the whole history and nothing of the user's templates.
-pub(super) async fn clone_into(git: &Git, remote: &Remote, clone: &Path) -> Result<(), SourceError> {
+pub(super) async fn clone_into(talk: &Talk, remote: &Remote, clone: &Path) -> Result<(), SourceError> {
     let failed = |reason: io::Error| SourceError::Failed { what: "clone", words: Text::new(&reason.to_string()) };
     fs::create_dir_all(clone).map_err(failed)?;
-    let arguments = ["clone", "--no-checkout", "--template=", "--origin=origin", "--progress", "--", remote.url(), "."];
+    let arguments = ["clone", "--no-checkout", "--template=", "--origin=origin", "--progress", "--", &talk.url, "."];
+    let git = &talk.git;
     git.run(clone, &arguments).await?.remote(remote)?;
+    if talk.url != remote.url() {
+        // What builds print of it should be what the repository is known by.
+        git.ask(clone, &["config", "--local", "remote.origin.url", remote.url()]).await?;
+    }
     let inside = clone.join(".git");
     let borrowed = inside.join("objects/info/alternates");
     if borrowed.exists() {

@@ -11,7 +11,11 @@ use std::{
 
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use super::{SourceError, remote::Remote, remote::redact};
+use super::{
+    SourceError,
+    login::{self, Way},
+    remote::{Remote, redact},
+};
 use crate::{
     process::Child,
     record::{Stream, Text},
@@ -50,6 +54,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("SSH_ASKPASS_REQUIRE", "never"),
     ("GCM_INTERACTIVE", "never"),
     ("GIT_OPTIONAL_LOCKS", "0"),
+    // A repository that lacks objects would ask its origin for them, by an address that nobody has looked at.
+    ("GIT_NO_LAZY_FETCH", "1"),
     ("LC_ALL", "C"),
 ];
 
@@ -178,23 +184,34 @@ impl Git {
         more
     }
 
-    /// The same git for talking to this repository.
-    pub(super) async fn for_remote(&self, remote: &Remote) -> Result<Self, SourceError> {
+    /// What talks to this repository.
+    pub(super) async fn for_remote(&self, remote: &Remote, way: Way) -> Result<Talk, SourceError> {
         // Before it is sent anywhere: a server may repeat it.
         self.known.add(&remote.secrets());
         if !self.has_access() {
-            return Ok(self.clone());
+            return Ok(Talk { git: self.clone(), url: remote.url().to_owned() });
         }
-        let mut git = self.with(remote.access());
+        let of_access = r"^(core\.sshcommand|url\..*\.(push)?insteadof)$";
+        let set = self.run(Path::new("/"), &["config", "--null", "--get-regexp", of_access]).await?;
+        let set = settings(&set.out);
+        let (mut git, mut url) = (self.clone(), remote.url().to_owned());
+        // Where git would go. If no login is in that, it finds the way by itself.
+        let address = login::rewritten(remote.address(), way, &set).unwrap_or_else(|| remote.address().to_owned());
+        let meant = Remote::new(&address, Path::new("/"));
+        if remote.address() != url || meant.address() != meant.url() {
+            self.known.add(&meant.secrets());
+            let means = login::means(meant.address());
+            git = git.with(means.settings);
+            git.environment.extend(means.variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+            url = means.url;
+        }
         // Said by variable, it would outrank what the user has set.
         let has = |name: &str| self.environment.iter().any(|(known, _)| known == name);
-        if !remote.is_local() && !has("GIT_SSH_COMMAND") && !has("GIT_SSH") {
-            let set = self.run(Path::new("/"), &["config", "--get", "core.sshCommand"]).await?;
-            if set.out.is_empty() {
-                git = git.with_variable("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
-            }
+        let is_set = set.iter().any(|(name, command)| name == "core.sshcommand" && !command.is_empty());
+        if !is_set && !has("GIT_SSH_COMMAND") && !has("GIT_SSH") {
+            git = git.with_variable("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
         }
-        Ok(git)
+        Ok(Talk { git, url })
     }
 
     /// The command, ready to start, working in `folder`.
@@ -251,6 +268,22 @@ impl Git {
     pub(super) async fn ask(&self, folder: &Path, arguments: &[&str]) -> Result<String, SourceError> {
         self.run(folder, arguments).await?.local().map(|out| String::from_utf8_lossy(&out).trim_end().to_owned())
     }
+}
+
+/// Git for one repository.
+pub(super) struct Talk {
+    pub(super) git: Git,
+    /// The repository, as an argument: without credentials.
+    pub(super) url: String,
+}
+
+/// Settings as `git config --null` prints them: name, line end, value, each ended by a null byte.
+pub(super) fn settings(printed: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(printed);
+    text.split_terminator('\0')
+        .map(|setting| setting.split_once('\n').unwrap_or((setting, "true")))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// What git answered.

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Git, SourceError, fetch::Home, remote::Remote, tag::place};
+use super::{Git, SourceError, fetch::Home, git::Talk, login::Way, remote::Remote, tag::place};
 use crate::{
     plan::TagAt,
     record::{DrillId, Text},
@@ -43,8 +43,8 @@ pub async fn left_tags(git: &Git, folder: &Path, mirror: Option<&str>, at: TagAt
     let git = git.with(home.iter().flat_map(|home| home.access.clone()));
     let mirror = mirror.map(|mirror| Remote::new(mirror, folder));
     let remote = place(at, mirror.as_ref(), home.as_ref().and_then(|home| home.origin.as_ref()))?;
-    let git = git.for_remote(remote).await?;
-    let refs = objects(&git, remote).await?;
+    let talk = git.for_remote(remote, Way::Fetch).await?;
+    let refs = objects(&talk, remote).await?;
     let left = |(name, object): (&String, &String)| {
         let drill = DrillId::made(name.strip_prefix("refs/tags/")?.strip_prefix(NAMES)?)?;
         // What leads to a commit itself is no tag that canship made.
@@ -130,19 +130,20 @@ pub async fn remove_tags(tags: Vec<LeftTag>, repository: &Path) -> Vec<(LeftTag,
 async fn remove_group(group: Vec<LeftTag>, repository: &Path) -> Vec<(LeftTag, Result<(), Text>)> {
     let remote = group[0].remote.clone();
     let push = async {
-        let git = group[0].git.for_remote(&remote).await?;
-        let there = objects(&git, &remote).await?;
+        let talk = group[0].git.for_remote(&remote, Way::Fetch).await?;
+        let there = objects(&talk, &remote).await?;
         let there: Vec<_> = group.iter().filter(|tag| there.get(&tag.full_name()) == Some(&tag.object)).collect();
         if there.is_empty() {
             return Ok((BTreeMap::new(), Ok(())));
         }
+        let to = group[0].git.for_remote(&remote, Way::Push).await?;
         let leases = there.iter().map(|tag| format!("--force-with-lease={}:{}", tag.full_name(), tag.object));
         let refspecs = there.iter().map(|tag| format!(":{}", tag.full_name()));
         let arguments: Vec<_> = ["push", "--porcelain", "--no-verify"].map(str::to_owned).into_iter().chain(leases).collect();
-        let arguments = arguments.into_iter().chain(["--".to_owned(), remote.url().to_owned()]).chain(refspecs);
+        let arguments = arguments.into_iter().chain(["--".to_owned(), to.url]).chain(refspecs);
         let arguments: Vec<_> = arguments.collect();
-        let answer = git.run(repository, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        Ok::<_, SourceError>((objects(&git, &remote).await?, answer.remote(&remote).map(drop)))
+        let answer = to.git.run(repository, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        Ok::<_, SourceError>((objects(&talk, &remote).await?, answer.remote(&remote).map(drop)))
     };
     let pushed = push.await;
     let outcome = |tag: &LeftTag| match &pushed {
@@ -155,9 +156,9 @@ async fn remove_group(group: Vec<LeftTag>, repository: &Path) -> Vec<(LeftTag, R
 }
 
 /// The tags of drills at a server, each with its object.
-async fn objects(git: &Git, remote: &Remote) -> Result<BTreeMap<String, String>, SourceError> {
+async fn objects(talk: &Talk, remote: &Remote) -> Result<BTreeMap<String, String>, SourceError> {
     let pattern = format!("refs/tags/{NAMES}*");
-    let listed = git.run(Path::new("/"), &["ls-remote", "--", remote.url(), &pattern]).await?.remote(remote)?;
+    let listed = talk.git.run(Path::new("/"), &["ls-remote", "--", &talk.url, &pattern]).await?.remote(remote)?;
     let listed = String::from_utf8_lossy(&listed).into_owned();
     Ok(listed.lines().filter_map(|line| line.split_once('\t')).map(|(object, name)| (name.to_owned(), object.to_owned())).collect())
 }

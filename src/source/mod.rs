@@ -3,8 +3,8 @@
 //! Invariants: git never asks a person anything, runs no hook, filter, template or file-system monitor of the user's,
 //! and is not misled by variables of a git hook that canship itself may run in; its processes do not outlive the call;
 //! a call that stays silent for longer than its bound is ended. Nothing is written outside of the folder given to
-//! [`fetch()`], but for the drill's tag, by [`DrillTag::push`] and [`DrillTag::remove`]. No URL that is shown has
-//! credentials in it. The user's credential helpers and ssh configuration stay in use.
+//! [`fetch()`], but for the drill's tag, by [`DrillTag::push`] and [`DrillTag::remove`]. No URL that is shown, or that
+//! is an argument of any program, has credentials in it. The user's credential helpers and ssh configuration stay in use.
 
 mod again;
 mod behind;
@@ -16,6 +16,7 @@ mod finding;
 mod git;
 mod left;
 mod lfs;
+mod login;
 mod note;
 mod refs;
 mod remote;

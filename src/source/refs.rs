@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Git, SourceError, remote::Remote};
+use super::{Git, SourceError, git::Talk, remote::Remote};
 use crate::record::Text;
 
 /// What a reference is the name of.
@@ -18,7 +18,8 @@ pub(super) enum Named {
 const NEAR: usize = 3;
 
 /// Finds the commit in a fresh clone; if a branch and a tag have the same name, the branch counts.
-pub(super) async fn resolve(git: &Git, clone: &Path, reference: &str, remote: &Remote) -> Result<(Named, String), SourceError> {
+pub(super) async fn resolve(talk: &Talk, clone: &Path, reference: &str, remote: &Remote) -> Result<(Named, String), SourceError> {
+    let git = &talk.git;
     let short = reference.strip_prefix("refs/heads/").or(reference.strip_prefix("refs/tags/")).unwrap_or(reference);
     let is_hex = (4..=64).contains(&short.len()) && short.bytes().all(|digit| digit.is_ascii_hexdigit());
     for (theirs, ours) in [("refs/heads/", "refs/remotes/origin/"), ("refs/tags/", "refs/tags/")] {
@@ -37,7 +38,7 @@ pub(super) async fn resolve(git: &Git, clone: &Path, reference: &str, remote: &R
     if is_hex {
         if matches!(short.len(), 40 | 64) && commit(git, clone, short).await?.is_none() {
             // No branch or tag leads to it, but the server may still give it. What it says otherwise is not the point.
-            git.run(clone, &["fetch", "--no-tags", "origin", short]).await?;
+            git.run(clone, &["fetch", "--no-tags", "--", &talk.url, short]).await?;
         }
         if let Some(commit) = commit(git, clone, short).await? {
             return Ok((Named::Commit, commit));

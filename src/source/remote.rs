@@ -41,10 +41,9 @@ impl Remote {
         is_path(&self.clean) || self.clean.starts_with("file://")
     }
 
-    /// The setting that makes git use the credentials without them being an argument, which every user of this machine
-    /// could read, or part of the clone's configuration.
-    pub(super) fn access(&self) -> Option<(String, String)> {
-        self.full.as_ref().map(|full| (format!("url.{full}.insteadOf"), self.clean.clone()))
+    /// With the login that it has.
+    pub(super) fn address(&self) -> &str {
+        self.full.as_deref().unwrap_or(&self.clean)
     }
 
     /// What is secret of the login in its address.
@@ -68,7 +67,7 @@ impl Remote {
             return Err("its URL is for a transport that runs commands");
         }
         let resolved = if url.starts_with("./") || url.starts_with("../") {
-            relative(self.full.as_deref().unwrap_or(&self.clean), url).ok_or("its URL leads above its repository's host")?
+            relative(self.address(), url).ok_or("its URL leads above its repository's host")?
         } else {
             url.to_owned()
         };
@@ -169,7 +168,7 @@ mod tests {
         let remote = Remote::new("https://user:pw@host/x", Path::new("/plan"));
         assert_eq!(remote.url(), "https://host/x");
         assert!(!format!("{remote:?}").contains("pw"));
-        assert_eq!(remote.access().unwrap(), ("url.https://user:pw@host/x.insteadOf".into(), "https://host/x".into()));
+        assert_eq!(remote.address(), "https://user:pw@host/x");
     }
 
     #[test]

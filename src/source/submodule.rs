@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Git, Note, SourceError, fetch, refs, remote::Remote};
+use super::{Git, Note, SourceError, fetch, git::settings, login::Way, refs, remote::Remote};
 use crate::record::Text;
 
 /// How many submodules are fetched, and how deep they may lie in each other. Far more than any release has: only a
@@ -69,12 +69,12 @@ pub(super) async fn fetch_all(
 
 async fn fetch_one(git: &Git, remote: &Remote, commit: &str, clone: &Path) -> Result<(), Text> {
     let fetched = async {
-        let git = git.for_remote(remote).await?;
-        fetch::clone_into(&git, remote, clone).await?;
-        if refs::commit(&git, clone, commit).await?.is_none() {
-            git.run(clone, &["fetch", "--no-tags", "origin", commit]).await?.remote(remote)?;
+        let talk = git.for_remote(remote, Way::Fetch).await?;
+        fetch::clone_into(&talk, remote, clone).await?;
+        if refs::commit(git, clone, commit).await?.is_none() {
+            talk.git.run(clone, &["fetch", "--no-tags", "--", &talk.url, commit]).await?.remote(remote)?;
         }
-        fetch::set_head(&git, clone, commit).await
+        fetch::set_head(git, clone, commit).await
     };
     fetched.await.map_err(|error| error.words().cloned().unwrap_or_else(|| Text::new(&error.to_string())))
 }
@@ -103,7 +103,7 @@ async fn wanted(git: &Git, parent: &Module) -> Result<Vec<Wanted>, SourceError> 
 /// The URL of each submodule, by path.
 fn urls(printed: &[u8]) -> HashMap<String, String> {
     let (mut paths, mut urls) = (HashMap::new(), HashMap::new());
-    for (name, value) in fetch::settings(printed) {
+    for (name, value) in settings(printed) {
         let Some((module, key)) = name.strip_prefix("submodule.").and_then(|name| name.rsplit_once('.')) else {
             continue;
         };

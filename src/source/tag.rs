@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Checkout, Git, SourceError, behind::listed, fetch::Home, left::tag_name, remote::Remote};
+use super::{Checkout, Git, SourceError, behind::listed, fetch::Home, left::tag_name, login::Way, remote::Remote};
 use crate::{
     plan::TagAt,
     record::{DrillId, TagFacts, Text},
@@ -64,8 +64,8 @@ pub async fn look(git: &Git, folder: &Path, mirror: Option<&str>, at: TagAt) -> 
     let git = git.with(home.iter().flat_map(|home| home.access.clone()));
     let mirror = mirror.map(|mirror| Remote::new(mirror, folder));
     let remote = place(at, mirror.as_ref(), home.as_ref().and_then(|home| home.origin.as_ref()))?;
-    let git = git.for_remote(remote).await?;
-    git.run(Path::new("/"), &["ls-remote", "--", remote.url(), "HEAD"]).await?.remote(remote)?;
+    let talk = git.for_remote(remote, Way::Fetch).await?;
+    talk.git.run(Path::new("/"), &["ls-remote", "--", &talk.url, "HEAD"]).await?.remote(remote)?;
     let url = remote.shown();
     let unproved = Text::new(&format!("`{url}` answers to reading only; that it takes a tag shows itself when one is pushed"));
     Ok(TagPlace { url, unproved })
@@ -200,16 +200,16 @@ impl DrillTag {
 
     /// The tag object and what it leads to, as the server has them now.
     async fn found(&self) -> Result<Vec<String>, SourceError> {
-        let git = self.git.for_remote(&self.remote).await?;
+        let talk = self.git.for_remote(&self.remote, Way::Fetch).await?;
         let (name, peeled) = (self.full_name(), format!("{}^{{}}", self.full_name()));
-        let listed = listed(&git, &self.clone, &self.remote, &[&name, &peeled]).await?;
+        let listed = listed(&talk, &self.clone, &self.remote, &[&name, &peeled]).await?;
         Ok(listed.into_iter().map(|(object, _)| object).collect())
     }
 
     async fn send(&self, refspec: &str) -> Result<(), SourceError> {
-        let git = self.git.for_remote(&self.remote).await?;
-        let arguments = ["push", "--porcelain", "--no-verify", "--no-follow-tags", "--", self.remote.url(), refspec];
-        let answer = git.run(&self.clone, &arguments).await?;
+        let talk = self.git.for_remote(&self.remote, Way::Push).await?;
+        let arguments = ["push", "--porcelain", "--no-verify", "--no-follow-tags", "--", &talk.url, refspec];
+        let answer = talk.git.run(&self.clone, &arguments).await?;
         if answer.success {
             return Ok(());
         }
