@@ -20,9 +20,7 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
     drill
         .phase(Phase::Probe, async |scope| {
             // Secrets come first, beside nothing that could print one of them.
-            let vault = Arc::new(Vault::new(secrets(drill, scope, Release(drill)).await, &drill.network.known));
-            addresses::judge(drill, scope, &vault);
-            drop(drill.board.vault.set(Arc::clone(&vault)));
+            let vault = open_vault(drill, scope, Release(drill)).await;
             if let Some(variable) = drill.network.proxies.too_short() {
                 scope.found(short_of_proxy(variable));
             }
@@ -67,13 +65,25 @@ impl Wants for Release<'_> {
     }
 }
 
+/// Reads the secrets that are wanted; from then on what happens is told, without any of them.
+pub(super) async fn open_vault(drill: &Drill, scope: &Scope, wants: impl Wants) -> Arc<Vault> {
+    let vault = Arc::new(Vault::new(secrets(drill, scope, wants).await, &drill.network.known));
+    drill.bus.open();
+    addresses::judge(drill, scope, &vault);
+    drop(drill.board.vault.set(Arc::clone(&vault)));
+    vault
+}
+
 /// Reads those that are wanted, and tells those that are missing.
-pub(super) async fn secrets(drill: &Drill, scope: &Scope, wants: impl Wants) -> BTreeMap<SecretName, Secret> {
+async fn secrets(drill: &Drill, scope: &Scope, wants: impl Wants) -> BTreeMap<SecretName, Secret> {
     let read = drill.plan.secrets.iter().filter(|(name, _)| wants.wants(name));
     let wants = &wants;
     let reads = read.map(|(name, source)| {
         scope.check(CheckKind::Secret, name.as_str(), async move |check| match probe::secret(name, source, &drill.folder).await {
-            Ok(value) => Some((name.clone(), value)),
+            Ok(value) => {
+                drill.board.read(&value);
+                Some((name.clone(), value))
+            }
             Err(finding) => {
                 check.found(wants.weigh(name, finding));
                 None

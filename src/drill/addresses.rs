@@ -1,4 +1,4 @@
-//! Secrets whose value stands in an address of the drill: reports and commands must show it, and cannot.
+//! Secrets whose value stands in an address or a name of the drill: reports and commands must show it, and cannot.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     registry,
 };
 
-/// Tells of each secret whose value stands in an address. The journal has the address as it is, so that what a drill leaves
+/// Tells of each secret whose value stands in an address or a name. The journal has the address as it is, so that what a drill leaves
 /// is found and removed all the same.
 pub(super) fn judge(drill: &Drill, scope: &Scope, vault: &Vault) {
     let mut found: BTreeMap<&SecretName, Vec<&str>> = BTreeMap::new();
@@ -26,7 +26,7 @@ pub(super) fn judge(drill: &Drill, scope: &Scope, vault: &Vault) {
             "the value of the secret `{name}` stands in {}: reports show that masked, also in commands that should be copied",
             places.join(" and in ")
         );
-        let advice = format!("give `{name}` a value that is no part of an address, as random ones are not");
+        let advice = format!("give `{name}` a value that is no part of an address or a name, as random ones are not");
         scope.found(Finding::new(Rule::SecretInAddress, Phase::Probe, summary, advice));
     }
 }
@@ -37,6 +37,9 @@ fn addresses(drill: &Drill) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("the names that canship gives", format!("{} canship-drill/{id}", registry::tag_of(id))),
         ("the folder of the drill", drill.workspace.display().to_string()),
+        ("the path of the plan", format!("{} {}", drill.facts.plan, drill.folder.display())),
+        ("`release`", drill.facts.release.to_string()),
+        ("the name of the spare", drill.facts.spare.name.to_string()),
     ];
     for target in &drill.plan.publish {
         if let Target::Oci(target) = target {

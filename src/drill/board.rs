@@ -1,16 +1,22 @@
 //! What the checks of access have come to: each part is set once, and whoever needs it waits for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::SetOnce;
 
 use super::vault::Vault;
-use crate::{plan::Plan, record::Severity};
+use crate::{
+    plan::Plan,
+    record::Severity,
+    secret::{Known, Secret},
+};
 
 /// The results of the checks. Waiting ends with the check or with the drill, never by itself.
 pub(super) struct Board {
     /// The secrets, once all sources were asked.
     pub(super) vault: SetOnce<Arc<Vault>>,
+    /// The secrets so far.
+    read: Mutex<Vec<Secret>>,
     /// Set once what dead drills have cut was given back, as far as that goes: why nothing may be cut now, if so.
     pub(super) recovered: SetOnce<Option<String>>,
     /// Whether a room can be opened.
@@ -29,12 +35,25 @@ impl Board {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
             vault: SetOnce::new(),
+            read: Mutex::default(),
             recovered: SetOnce::new(),
             spare: SetOnce::new(),
             tag_place: SetOnce::new(),
             published: SetOnce::new(),
             scratch_cleaned: SetOnce::new(),
             targets: plan.publish.iter().map(|_| SetOnce::new()).collect(),
+        }
+    }
+
+    /// A secret was read.
+    pub(super) fn read(&self, secret: &Secret) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).push(secret.clone());
+    }
+
+    /// Makes known what was read of the secrets if the drill ended before all were.
+    pub(super) fn give_up_reading(&self, known: &Known) {
+        if self.vault.get().is_none() {
+            drop(known.add_plan(self.read.lock().unwrap_or_else(PoisonError::into_inner).iter()));
         }
     }
 }

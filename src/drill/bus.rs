@@ -1,7 +1,7 @@
 //! Puts the events of a drill in one line: stamps them, takes secrets out, folds them and hands them to every sink.
 //!
-//! Invariants: all sinks and the record see the same events in the same order; no event passes with a secret that the
-//! are known; a sink that fails is dropped and named, and never stops the drill.
+//! Invariants: all sinks and the record see the same events in the same order; no event passes with a secret in it,
+//! so none passes before it is known which there are; a sink that fails is dropped and named, and never stops the drill.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,11 +21,13 @@ struct Line {
     sinks: Vec<Box<dyn Sink>>,
     record: Option<Record>,
     broken: Vec<String>,
+    /// What happened while the secrets are not all known.
+    waiting: Option<Vec<Event>>,
 }
 
 impl Bus {
     pub(super) fn new(clock: Clock, sinks: Vec<Box<dyn Sink>>, known: Known) -> Self {
-        Self(Arc::new(Mutex::new(Line { clock, known, sinks, record: None, broken: Vec::new() })))
+        Self(Arc::new(Mutex::new(Line { clock, known, sinks, record: None, broken: Vec::new(), waiting: Some(Vec::new()) })))
     }
 
     /// Something happened.
@@ -33,7 +35,12 @@ impl Bus {
         self.with(|line| line.emit(kind));
     }
 
-    /// The record of all events so far; none before the first.
+    /// All secrets are known: what has happened passes on, as will whatever happens from now on.
+    pub(super) fn open(&self) {
+        self.with(|line| line.waiting.take().into_iter().flatten().for_each(|event| line.pass(event)));
+    }
+
+    /// The record of all events that passed so far; none before the first.
     pub(super) fn record(&self) -> Option<Record> {
         self.with(|line| line.record.clone().map(Record::conclude))
     }
@@ -50,11 +57,18 @@ impl Bus {
 }
 
 impl Line {
-    fn emit(&mut self, mut kind: EventKind) {
-        kind.for_each_text(&mut |text| self.known.hide(text));
-        // Not before: else a part of a secret could be left of which nobody knows that it is one.
-        kind.shorten();
+    fn emit(&mut self, kind: EventKind) {
         let event = Event { at: self.clock.now(), kind };
+        match &mut self.waiting {
+            Some(waiting) => waiting.push(event),
+            None => self.pass(event),
+        }
+    }
+
+    fn pass(&mut self, mut event: Event) {
+        event.kind.for_each_text(&mut |text| self.known.hide(text));
+        // Not before: else a part of a secret could be left of which nobody knows that it is one.
+        event.kind.shorten();
         let broken = &mut self.broken;
         self.sinks.retain_mut(|sink| match sink.take(&event) {
             Ok(()) => true,

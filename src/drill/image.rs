@@ -173,7 +173,8 @@ fn not_taken(reason: &str) -> Finding {
 
 fn secret_in_image(place: &str) -> Finding {
     let summary = format!("the image that was built has a secret of the plan in its {place}: it was not published");
-    let advice = "give the build its secrets by `RUN --mount=type=secret` only, and let no instruction write one down; renew the \
-                  secret if such an image was ever pushed";
+    let advice = "give the build its secrets by `RUN --mount=type=secret` only, and let no instruction write one down; what the \
+                  engine keeps of the build still holds it, so remove that (`docker builder prune`; with Podman, \
+                  `podman image prune`), and renew the secret if such an image was ever pushed, or if others use this engine";
     Finding::new(Rule::SecretInImage, Phase::Build, summary, advice)
 }

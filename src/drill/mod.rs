@@ -174,6 +174,8 @@ struct Drill {
     nonce: Option<Nonce>,
     forges: Forges,
     state: State,
+    /// What it began with.
+    facts: DrillFacts,
 }
 
 impl Drill {
@@ -204,7 +206,7 @@ pub async fn run(setup: Setup) -> Option<Done> {
     let facts = facts(&setup);
     let bus = Bus::new(clock, setup.sinks, setup.network.known.clone());
     setup.journal.keep_out(setup.network.known.clone());
-    bus.emit(EventKind::DrillStarted(facts));
+    bus.emit(EventKind::DrillStarted(facts.clone()));
     let Loaded { plan, folder, .. } = setup.loaded;
     let board = Board::new(&plan);
     let Setup { journal, workspace, git, network, docker_config, interrupts, mode, builds, nonce, forges, .. } = setup;
@@ -226,6 +228,7 @@ pub async fn run(setup: Setup) -> Option<Done> {
         nonce,
         forges,
         state: setup.surroundings.state.clone(),
+        facts,
     };
     let cut = setup.cut.map(Cut::new);
 
@@ -238,6 +241,8 @@ pub async fn run(setup: Setup) -> Option<Done> {
         ended.cancel();
     };
     tokio::join!(prepare::prepare(&drill, &setup.surroundings, &ended), drilling);
+    drill.board.give_up_reading(&drill.network.known);
+    drill.bus.open();
     drill.bus.emit(EventKind::DrillFinished);
     Some(Done { record: drill.bus.record()?, broken_sinks: drill.bus.broken_sinks() })
 }

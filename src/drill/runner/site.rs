@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::Runner;
 use crate::{
-    drill::{Drill, access, addresses, scope::Scope, vault::Vault},
+    drill::{Drill, access, scope::Scope, vault::Vault},
     forge::{Forge, ForgeError, ForgeFault, Ready, Runners, Unready, Wish},
     plan::{Primary, SecretName, Target},
     record::{CheckKind, EventKind, Finding, Nonce, Phase, Rule, Severity},
@@ -22,9 +22,7 @@ pub(super) struct Site {
 pub(in crate::drill) async fn probe(drill: &Drill, runner: &Runner) {
     drill
         .phase(Phase::Probe, async |scope| {
-            let vault = Arc::new(Vault::new(access::secrets(drill, scope, Needs::of(drill)).await, &drill.network.known));
-            addresses::judge(drill, scope, &vault);
-            drop(drill.board.vault.set(Arc::clone(&vault)));
+            let vault = access::open_vault(drill, scope, Needs::of(drill)).await;
             let site = scope
                 .check(CheckKind::Spare, "workflow and runners", async |check| look(drill, check, (runner, &vault)).await)
                 .await;
