@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should stop it there")]
 
+#[path = "secrets/arguments.rs"]
+mod arguments;
 #[path = "secrets/canary.rs"]
 mod canary;
 #[path = "secrets/echo.rs"]
@@ -16,6 +18,8 @@ mod published;
 #[path = "secrets/repeated.rs"]
 mod repeated;
 mod support;
+#[path = "secrets/tools.rs"]
+mod tools;
 #[path = "secrets/trace.rs"]
 mod trace;
 
@@ -311,6 +315,28 @@ fn a_server_that_repeats_a_secret_when_it_refuses_the_tag_is_not_quoted_with_it(
     let ran = canship.run_as_is();
     assert!(ran.stdout.contains("tag-refused") && ran.stdout.contains("GH013: *** may not"), "{}", ran.stdout);
     canaries.are_nowhere(&canship, &ran);
+}
+
+#[test]
+fn a_secret_that_stands_in_a_name_of_the_plan_is_masked_and_told() {
+    let services = Services::get();
+    let canary = Canary::plain();
+    let project = Project::new(&Plan::on_host(&services).secret("KEY", "{ env: TEST_KEY }"));
+    let plan = fs::read_to_string(project.plan_file()).unwrap();
+    for (changed, file, place) in [
+        (plan.replace("release: tool\n", &format!("release: x{}\n", canary.value)), "canship.yaml".to_owned(), "`release`"),
+        (plan.replace("by-hand", &format!("x{}", canary.value)), "canship.yaml".to_owned(), "the name of the spare"),
+        (plan.clone(), format!("{}.yaml", canary.value), "the path of the plan"),
+    ] {
+        project.write(&file, &changed);
+        let canship = Canship::new(&["drill"]).argument("--plan").argument(project.path().join(&file));
+        let canship = with_reports(canship.variable("TEST_KEY", &canary.value));
+        let ran = canship.run_as_is();
+        assert_eq!(ran.code, Some(11), "{}\n{}", ran.stderr, ran.stdout);
+        assert!(ran.stdout.contains("secret-in-address") && ran.stdout.contains(place), "{place}: {}", ran.stdout);
+        canary.is_not_in("what was told", ran.stdout.clone() + &ran.stderr);
+        canary.is_in_no_file_of(&canship.folder());
+    }
 }
 
 #[test]

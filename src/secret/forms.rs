@@ -1,12 +1,17 @@
 //! The forms in which a secret turns up in output: plain, encoded, escaped, line by line.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
-use base64::{Engine as _, engine::general_purpose};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{self, GeneralPurpose},
+};
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
 
-use super::parts::{self, Part};
+use super::{
+    dumps, escapes,
+    parts::{self, Part},
+};
 use crate::record::Text;
 
 /// Fewer characters than this cannot be hidden: they would turn up in every line of any output.
@@ -32,21 +37,20 @@ const SWIFT: usize = SHORTEST + 3;
 /// For a secret with more bytes (a large key), that would be more forms than is good; its own lines are still sought.
 const LONGEST_BROKEN: usize = 4096;
 
-/// What `encodeURIComponent` leaves as it is, what RFC 3986 does, what Python's `quote` does, and what a form does.
-const COMPONENT: &AsciiSet = &RFC_3986.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
-const RFC_3986: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-const PATH: &AsciiSet = &RFC_3986.remove(b'/');
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
-
-/// How XML and HTML writers write the two quotes.
-const XML_QUOTES: [[&str; 2]; 6] =
-    [["&quot;", "&apos;"], ["&#34;", "&#39;"], ["&quot;", "&#39;"], ["&quot;", "&#x27;"], ["&quot;", "'"], ["\"", "'"]];
-
-/// Dumps (`xxd`, `hexdump -C`, fingerprints) are known by this many bytes in a row; what follows on the line is of the dump.
-const DUMPED: usize = 4;
+/// A secret with more bytes is sought in the usual dumps only, and in base64 in base64 as a whole only: that are forms enough.
+const LARGE: usize = 512;
 
 /// For a part with more bytes, every other place is enough: a dump has sixteen in a line.
 const LONGEST_DUMPED: usize = 512;
+
+/// Where `sed -n l` breaks what it escapes.
+const SED_COLUMNS: usize = 69;
+
+/// Where tools break the lines of base32.
+const BASE32_COLUMNS: usize = 76;
+
+/// The least characters of a line that is nobody else's.
+const TELLING_LINE: usize = 16;
 
 /// What is to be done about a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,6 +95,8 @@ struct Of<'f> {
     effort: Effort,
     /// What a form of all of it is.
     kind: Kind,
+    /// Whether the secret that it is of is large.
+    is_large: bool,
 }
 
 /// How many forms of a secret are sought.
@@ -105,14 +111,21 @@ pub(super) enum Effort {
 /// Adds the forms of this secret: of the whole of it, and of each of its parts.
 pub(super) fn add(secret: &str, effort: Effort, forms: &mut Forms) {
     for Part { text, telling } in parts::of(secret) {
-        let mut of = Of { forms, effort, kind: if telling { Kind::Telling } else { Kind::Hidden } };
+        let is_large = secret.len() > LARGE;
+        let mut of = Of { forms, effort, kind: if telling { Kind::Telling } else { Kind::Hidden }, is_large };
         of.plain(&text);
         of.escaped(&text);
         of.base64(text.as_bytes());
         of.hex(text.as_bytes());
         if effort == Effort::Full {
             of.spelled(&text);
-            of.dumped(text.as_bytes());
+            of.base64_twice(text.as_bytes());
+            of.base32(text.as_bytes());
+            of.lines(&text);
+            // What has lines is dumped with them.
+            if !text.trim_end().contains('\n') {
+                of.dumped(&text);
+            }
         }
         of.wide(&text);
     }
@@ -131,44 +144,15 @@ impl Of<'_> {
     }
 
     fn escaped(&mut self, part: &str) {
-        for set in [COMPONENT, RFC_3986, PATH, FORM, NON_ALPHANUMERIC] {
-            let upper = Zeroizing::new(utf8_percent_encode(part, set).to_string());
-            let lower = Zeroizing::new(with_lower_hex(&upper));
-            for form in [upper, lower] {
-                self.pieces(&Zeroizing::new(form.replace("%20", "+")), LONGEST);
-                self.pieces(&form, LONGEST);
+        for form in escapes::some(part) {
+            self.pieces(&form, LONGEST);
+            if self.effort == Effort::Full && form.len() > SED_COLUMNS && form.is_ascii() {
+                let (lines, rest) = form.as_bytes().as_chunks::<SED_COLUMNS>();
+                lines.iter().for_each(|line| self.forms.insert(line, Kind::Hidden));
+                if rest.len() >= SHORTEST {
+                    self.forms.insert(rest, Kind::Remainder);
+                }
             }
-        }
-        let json = Zeroizing::new(serde_json::to_string(part).unwrap_or_default());
-        let json = &json[json.len().min(1)..json.len().saturating_sub(1)];
-        // As Python, Go and PHP write JSON, and as a program shows a string in a message.
-        let ascii = escape(json, |c| (!c.is_ascii()).then(|| units(c)));
-        // JSON in a text of JSON.
-        let twice = escape(json, |c| matches!(c, '"' | '\\').then(|| format!("\\{c}")));
-        let html = escape(json, |c| matches!(c, '<' | '>' | '&').then(|| units(c)));
-        let slashes = Zeroizing::new(json.replace('/', "\\/"));
-        let debug = Zeroizing::new(format!("{part:?}"));
-        for form in [json, &twice, &ascii, &html, &slashes, &debug[1..debug.len() - 1]] {
-            self.pieces(form, LONGEST);
-        }
-        // Inside double quotes, on its own as `printf %q` writes it, and inside single quotes as `set -x` does.
-        let backslash = |c| format!("\\{c}");
-        let plain = |c: char| c.is_alphanumeric() || "@%+=:,./-_".contains(c);
-        self.pieces(&escape(part, |c| (c == '"').then(|| backslash(c))), LONGEST);
-        self.pieces(&escape(part, |c| matches!(c, '"' | '\\' | '$' | '`').then(|| backslash(c))), LONGEST);
-        self.pieces(&escape(part, |c| (!plain(c)).then(|| backslash(c))), LONGEST);
-        self.pieces(&Zeroizing::new(part.replace('\'', "'\\''")), LONGEST);
-        self.pieces(&Zeroizing::new(part.replace('\'', "'\"'\"'")), LONGEST);
-        for [quote, apostrophe] in XML_QUOTES {
-            let entity = |c| match c {
-                '&' => Some("&amp;".to_owned()),
-                '<' => Some("&lt;".to_owned()),
-                '>' => Some("&gt;".to_owned()),
-                '"' => Some(quote.to_owned()),
-                '\'' => Some(apostrophe.to_owned()),
-                _ => None,
-            };
-            self.pieces(&escape(part, entity), LONGEST);
         }
     }
 
@@ -178,17 +162,13 @@ impl Of<'_> {
     fn base64(&mut self, part: &[u8]) {
         for engine in [&general_purpose::STANDARD, &general_purpose::URL_SAFE] {
             for before in 0..3 {
-                let mut bytes = Zeroizing::new(vec![0; before]);
-                bytes.extend_from_slice(part);
-                let whole = Zeroizing::new(engine.encode(&*bytes));
-                let first = [0, 2, 3][before];
-                let certain = whole.trim_end_matches('=').len() - usize::from(bytes.len() % 3 != 0);
-                self.pieces(&whole[first..certain], LONGEST);
-                self.pieces(&whole[first..], LONGEST);
-                self.windows(&whole[first..certain], (BASE64_ENOUGH, 1));
+                let (whole, certain) = base64_after(before, part, engine);
+                self.pieces(&whole[certain.clone()], LONGEST);
+                self.pieces(&whole[certain.start..], LONGEST);
+                self.windows(&whole[certain.clone()], (BASE64_ENOUGH, 1));
                 if before == 0 {
                     for columns in BASE64_COLUMNS {
-                        self.pieces(&whole[..certain], columns);
+                        self.pieces(&whole[..certain.end], columns);
                     }
                 }
             }
@@ -206,41 +186,71 @@ impl Of<'_> {
         }
     }
 
-    /// With an escape for each character, as tools write what they take for binary, and whoever wants to hide something.
+    /// With an escape for each character.
     fn spelled(&mut self, part: &str) {
-        let bytes =
-            |write: fn(u8) -> String| part.bytes().fold(Zeroizing::new(String::new()), |text, byte| joined(text, &write(byte)));
-        let points = |write: fn(u32) -> String| {
-            part.chars().fold(Zeroizing::new(String::new()), |text, c| joined(text, &write(u32::from(c))))
-        };
-        for form in [
-            bytes(|byte| format!("\\x{byte:02x}")),
-            bytes(|byte| format!("\\x{byte:02X}")),
-            bytes(|byte| format!("%{byte:02x}")),
-            bytes(|byte| format!("%{byte:02X}")),
-            bytes(|byte| format!("\\{byte:03o}")),
-            points(|point| format!("&#{point};")),
-            points(|point| format!("&#x{point:x};")),
-            points(|point| format!("&#x{point:X};")),
-            escape(part, |c| Some(units(c))),
-            escape(part, |c| Some(units(c).to_uppercase().replace('U', "u"))),
-        ] {
-            self.pieces(&form, LONGEST);
+        escapes::all(part).iter().for_each(|form| self.pieces(form, LONGEST));
+    }
+
+    fn dumped(&mut self, part: &str) {
+        let step = if part.len() > LONGEST_DUMPED { 2 } else { 1 };
+        for window in part.as_bytes().array_windows().step_by(step) {
+            let mut forms = dumps::usual(*window);
+            if !self.is_large {
+                forms.append(&mut dumps::others(*window));
+            }
+            forms.iter().for_each(|form| self.forms.insert(form.as_bytes(), Kind::Dump));
+        }
+        if self.is_nobody_elses(part) {
+            for window in part.as_bytes().array_windows().filter(|window| parts::is_patternless_bytes(*window)) {
+                dumps::telling(*window).iter().for_each(|form| self.forms.insert(form.as_bytes(), Kind::Telling));
+            }
         }
     }
 
-    /// As dumps show bytes: apart, with colons, and in pairs.
-    fn dumped(&mut self, part: &[u8]) {
-        let step = if part.len() > LONGEST_DUMPED { 2 } else { 1 };
-        for [a, b, c, d] in part.array_windows::<DUMPED>().step_by(step) {
-            for form in [
-                format!("{a:02x} {b:02x} {c:02x} {d:02x}"),
-                format!("{a:02X} {b:02X} {c:02X} {d:02X}"),
-                format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}"),
-                format!("{a:02X}:{b:02X}:{c:02X}:{d:02X}"),
-                format!("{a:02x}{b:02x} {c:02x}{d:02x}"),
-            ] {
-                self.forms.insert(Zeroizing::new(form).as_bytes(), Kind::Dump);
+    /// Whether pieces of it are nobody else's: it is one value without a pattern, not a text with values and names in it.
+    fn is_nobody_elses(&self, part: &str) -> bool {
+        let is_text = part.contains(|c: char| c.is_whitespace() || c == '"') || part.contains("://");
+        self.kind == Kind::Telling && !is_text && parts::is_patternless(part)
+    }
+
+    /// Lines into which something broke the text, as far as they are nobody else's.
+    fn lines(&mut self, part: &str) {
+        if self.is_nobody_elses(part) {
+            let windows = part.as_bytes().windows(TELLING_LINE).filter(|window| parts::is_patternless_bytes(window));
+            windows.for_each(|window| self.forms.insert(window, Kind::Telling));
+        }
+    }
+
+    /// Base64 of base64: how Kubernetes keeps logins.
+    fn base64_twice(&mut self, part: &[u8]) {
+        for before in 0..3 {
+            let (inner, certain) = base64_after(before, part, &general_purpose::STANDARD);
+            // The inner one may have been broken into lines.
+            let lines =
+                inner.as_bytes()[certain.clone()].chunks(BASE64_COLUMNS[0]).filter(|line| before == 0 && line.len() >= HEX_ENOUGH);
+            for inner in lines.chain([&inner.as_bytes()[certain.clone()]]) {
+                for before in 0..3 {
+                    let (outer, certain) = base64_after(before, inner, &general_purpose::STANDARD);
+                    self.pieces(&outer[certain.clone()], LONGEST);
+                    if !self.is_large {
+                        self.windows(&outer[certain], (BASE64_ENOUGH, 1));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Base32 as it looks at each of the five places where the secret can begin within a group of five bytes, without the
+    /// characters that also depend on the bytes around.
+    fn base32(&mut self, part: &[u8]) {
+        for before in 0..5 {
+            let whole = base32(&[&[0; 5][..before], part].concat());
+            let (first, end) = ((before * 8).div_ceil(5), (before + part.len()) * 8 / 5);
+            if let Some(certain) = whole.get(first..end) {
+                self.pieces(certain, LONGEST);
+                if before == 0 {
+                    self.pieces(certain, BASE32_COLUMNS);
+                }
             }
         }
     }
@@ -286,33 +296,19 @@ impl Of<'_> {
     }
 }
 
-fn joined(mut text: Zeroizing<String>, more: &str) -> Zeroizing<String> {
-    text.push_str(more);
-    text
+/// The text in base64 after so many other bytes, and what of that depends on the text alone.
+fn base64_after(before: usize, part: &[u8], engine: &GeneralPurpose) -> (Zeroizing<String>, Range<usize>) {
+    let mut bytes = Zeroizing::new(vec![0; before]);
+    bytes.extend_from_slice(part);
+    let whole = Zeroizing::new(engine.encode(&*bytes));
+    let end = whole.trim_end_matches('=').len() - usize::from(bytes.len() % 3 != 0);
+    (whole, [0, 2, 3][before]..end)
 }
 
-fn escape(text: &str, instead: impl Fn(char) -> Option<String>) -> Zeroizing<String> {
-    let mut escaped = Zeroizing::new(String::with_capacity(text.len() * 2));
-    for c in text.chars() {
-        match instead(c) {
-            Some(other) => escaped.push_str(&other),
-            None => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// A character as JSON's `\u` escapes.
-fn units(c: char) -> String {
-    c.encode_utf16(&mut [0; 2]).iter().fold(String::new(), |text, unit| text + &format!("\\u{unit:04x}"))
-}
-
-/// `%2F` as `%2f`.
-fn with_lower_hex(encoded: &str) -> String {
-    let (mut text, mut digits) = (String::with_capacity(encoded.len()), 0_u8);
-    for c in encoded.chars() {
-        text.push(if digits > 0 { c.to_ascii_lowercase() } else { c });
-        digits = if c == '%' { 2 } else { digits.saturating_sub(1) };
-    }
-    text
+/// Base32 without padding (RFC 4648, section 6).
+fn base32(bytes: &[u8]) -> Zeroizing<String> {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bit = |at: usize| usize::from(bytes.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1));
+    let digit = |at: usize| char::from(DIGITS[(at * 5..at * 5 + 5).fold(0, |digit, at| digit * 2 + bit(at))]);
+    Zeroizing::new((0..(bytes.len() * 8).div_ceil(5)).map(digit).collect())
 }

@@ -3,15 +3,19 @@
 //! Invariants: a [`Secret`] cannot be printed, serialised or compared in variable time, and is wiped when dropped;
 //! no error of this module holds any part of a value, nor of what a secret's command printed.
 
+mod dumps;
+mod escapes;
 mod finder;
 mod forms;
 mod known;
 mod parts;
 mod scrub;
+mod search;
 mod source;
 mod value;
 
 pub use known::Known;
-pub use scrub::{ScrubStream, Scrubber, Search};
+pub use scrub::{ScrubStream, Scrubber};
+pub use search::Search;
 pub use source::{Missing, Place, read};
 pub use value::Secret;

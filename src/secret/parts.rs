@@ -94,8 +94,18 @@ fn is_telling(text: &str) -> bool {
     text.len() >= TELLING && !(of_one_kind && text.len() < WORD) && rising * 2 < text.len()
 }
 
-/// Whether a text has no pattern: letters and digits change as often as they do by chance.
+/// Whether a text is long and has no pattern.
 fn is_random(text: &str) -> bool {
+    text.len() >= RANDOM && is_patternless(text)
+}
+
+/// The same of bytes of a text.
+pub(super) fn is_patternless_bytes(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(is_patternless)
+}
+
+/// Whether a text has no pattern: letters and digits change as often as they do by chance.
+pub(super) fn is_patternless(text: &str) -> bool {
     let kind = |c: char| match c {
         'a'..='z' => 0,
         'A'..='Z' => 1,
@@ -103,7 +113,7 @@ fn is_random(text: &str) -> bool {
     };
     let kinds: Vec<_> = text.chars().filter(char::is_ascii_alphanumeric).map(kind).collect();
     let changes = kinds.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    text.len() >= RANDOM && is_telling(text) && changes * 5 >= text.chars().count()
+    is_telling(text) && changes * 5 >= text.chars().count()
 }
 
 /// The first or last line of a key or certificate in PEM.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, mem, sync::Arc};
 use secrecy::zeroize::Zeroizing;
 
 use super::{
-    Secret,
+    Search, Secret,
     finder::{Finder, Occurrence, State},
     forms::{self, Effort, Forms, Kind},
 };
@@ -18,14 +18,15 @@ const MASK: &str = "***";
 
 /// Knows every secret of a drill in its usual encodings and replaces each by `***`.
 ///
-/// Hidden are the whole secret, each of its lines and the values in it, plain, in base64 wherever it begins, URL-encoded, in
-/// hexadecimal, dumped, in UTF-16, and escaped for JSON, shells and XML. A secret that is not [`Secret::is_scrubbable`] is
-/// not hidden.
+/// Hidden are the whole secret, each of its lines and the values in it, plain, in base64 wherever it begins (also in base64
+/// once more), in base32, in hexadecimal, dumped, in UTF-16, and escaped for URLs, JSON, source code, shells, XML and
+/// terminals. A secret that is not [`Secret::is_scrubbable`] is not hidden.
 #[derive(Debug)]
 pub struct Scrubber(Sought);
 
+/// What a scrubber looks for.
 #[derive(Debug)]
-enum Sought {
+pub(super) enum Sought {
     /// There is no secret.
     Nothing,
     Forms(Box<Finder>),
@@ -95,53 +96,11 @@ impl Scrubber {
     /// Looks for secrets in a stream that comes in chunks, and changes nothing.
     #[must_use]
     pub fn search(self: &Arc<Self>) -> Search {
-        Search { scrubber: Arc::clone(self), state: State::of_telling(), held: Zeroizing::default(), found: false }
-    }
-}
-
-/// Whether a stream holds a secret; one that is not [`Secret::is_telling`] is not looked for.
-#[derive(Debug)]
-pub struct Search {
-    scrubber: Arc<Scrubber>,
-    state: State,
-    /// The end of what came, as far as a secret may have begun in it.
-    held: Zeroizing<Vec<u8>>,
-    found: bool,
-}
-
-impl Search {
-    /// Takes the next chunk; an empty one ends a stream, and the next begins another.
-    pub fn push(&mut self, chunk: &[u8]) {
-        let finder = match &self.scrubber.0 {
-            Sought::Forms(finder) if !self.found => finder,
-            // More than can be sought: nothing is known to be free of it.
-            Sought::TooMuch => return self.found = true,
-            Sought::Forms(_) | Sought::Nothing => return,
-        };
-        if chunk.is_empty() {
-            self.held.clear();
-            self.state = self.state.anew();
-            return;
-        }
-        // Most chunks begin with nothing of a secret held: then they are looked through where they are.
-        let found = &mut self.found;
-        let mut note = |_: Occurrence| *found = true;
-        if self.held.is_empty() {
-            self.state = finder.walk(chunk, 0, self.state, &mut note);
-            self.held.extend_from_slice(&chunk[chunk.len() - finder.depth(self.state)..]);
-        } else {
-            let at = self.held.len();
-            self.held.extend_from_slice(chunk);
-            self.state = finder.walk(&self.held, at, self.state, &mut note);
-            let done = self.held.len() - finder.depth(self.state);
-            self.held.drain(..done);
-        }
+        Search::new(Arc::clone(self))
     }
 
-    /// Whether there was one.
-    #[must_use]
-    pub fn has_found(&self) -> bool {
-        self.found
+    pub(super) fn sought(&self) -> &Sought {
+        &self.0
     }
 }
 
@@ -238,22 +197,6 @@ mod tests {
     fn knows(secrets: &[&str]) -> Scrubber {
         let secrets: Vec<_> = secrets.iter().map(|&secret| Secret::new(secret.to_owned())).collect();
         Scrubber::new(&secrets)
-    }
-
-    #[test]
-    fn a_search_finds_a_secret_across_chunks_but_not_across_streams() {
-        let scrubber = Arc::new(knows(&["hunter2-hunter2"]));
-        let search = |chunks: &[&str]| {
-            let mut search = scrubber.search();
-            for chunk in chunks {
-                search.push(chunk.as_bytes());
-            }
-            search.has_found()
-        };
-        assert!(search(&["x", "hunter2-", "hunter2", "y"]));
-        assert!(search(&[&general_purpose::STANDARD.encode("hunter2-hunter2")]));
-        assert!(!search(&["hunter2-", "", "hunter2"]), "one ends where the next begins");
-        assert!(!search(&["hunter2", "hunter2"]));
     }
 
     /// Marks every byte of every form, the slow way.

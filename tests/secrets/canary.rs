@@ -55,6 +55,11 @@ impl Canary {
         Self { value: value.to_owned(), marks: vec![value.to_owned()] }
     }
 
+    /// This secret with that one behind it.
+    pub(crate) fn followed_by(self, other: &Self) -> Self {
+        Self { value: self.value + &other.value, marks: [self.marks, other.marks.clone()].concat() }
+    }
+
     fn of(make: impl FnOnce(&mut dyn FnMut() -> String) -> String) -> Self {
         let mut marks = Vec::new();
         let value = make(&mut || {

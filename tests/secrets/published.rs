@@ -17,7 +17,7 @@ fn key(canary: &Canary) -> String {
 
 /// A drill that releases the folder `dist`, which this step fills; the step has the secret as `KEY`, and a file of what
 /// everybody's files have in common with keys.
-fn release(plan: Plan, step: &str, value: &str) -> Ran {
+pub(crate) fn release(plan: Plan, step: &str, value: &str) -> Ran {
     let step = format!("mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool && {step}");
     let step = format!("{{ run: {}, secrets: [KEY] }}", serde_json::Value::from(step));
     let plan = Plan { artifacts: vec!["dist".into()], smoke: vec!["dist/tool".into()], ..plan.run(&[&step]) };
@@ -30,7 +30,7 @@ fn release(plan: Plan, step: &str, value: &str) -> Ran {
 
 /// Refused, with nothing of it pushed and nothing of it told.
 #[track_caller]
-fn is_refused(ran: Ran, part: &str, canary: &Canary) {
+pub(crate) fn is_refused(ran: Ran, part: &str, canary: &Canary) {
     let ran = ran.ends(10, "cannot-ship");
     assert_eq!((ran.rules()[0], ran.phase("publish")), ("secret-in-image", "skipped"), "{}", ran.stdout);
     assert!(ran.stdout.contains(part), "{}", ran.stdout);
