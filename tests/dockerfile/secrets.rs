@@ -36,6 +36,8 @@ fn an_image_with_a_secret_in_it_is_not_published() {
     ] {
         let ran = drill(&project(&plan(docker().plan()), &format!("COPY tool.sh /\n{instruction}"))).ends(10, "cannot-ship");
         assert_eq!((ran.rules()[0], ran.phase("publish")), ("secret-in-image", "skipped"), "{}", ran.stdout);
+        // The engine still has it.
+        assert!(ran.first_advice().contains("docker builder prune"), "{}", ran.stdout);
         assert!(ran.stdout.contains(place), "{}", ran.stdout);
         assert!(!ran.everything().contains(CANARY));
         docker().has_nothing_of(&ran.drill());
