@@ -6,6 +6,8 @@ mod logs;
 mod outputs;
 #[path = "cli/plans.rs"]
 mod plans;
+#[path = "cli/recover.rs"]
+mod recover;
 mod support;
 
 use std::process::Command;

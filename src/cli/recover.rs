@@ -31,10 +31,8 @@ pub(super) fn run(options: &RecoverOptions) -> Result<Exit, Failure> {
 }
 
 async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
-    let Goal { place, token, timeouts, network } = goal(options).await?;
-    let state = State::open(environment::state().path);
-    let state =
-        state.map_err(|error| Failure::failed("nothing was given back, since it is not known which drills live", &error))?;
+    let Some(Goal { place, token, timeouts, network }) = goal(options).await? else { return without_place() };
+    let state = state()?;
     if let Some(note) = place::makeshift() {
         output::warn(&format!("note: {note}"));
     }
@@ -67,6 +65,27 @@ async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
     if outcome == Outcome::NotAllBack { Ok(Exit::MayStillBeCut) } else { printed }
 }
 
+fn state() -> Result<State, Failure> {
+    let state = State::open(environment::state().path);
+    state.map_err(|error| Failure::failed("nothing was given back, since it is not known which drills live", &error))
+}
+
+/// Of a plan that names no primary path nothing can be cut; of another one, a journal of this machine would say so.
+fn without_place() -> Result<Exit, Failure> {
+    let noted = recover::noted(&state()?).map_err(|error| Failure::failed("nothing was given back", &error))?;
+    let mut text: String = noted.iter().map(line).collect();
+    if noted.is_empty() {
+        return output::result("Nothing to give back: the plan names no primary path.\n");
+    }
+    text.push_str(
+        "The plan names no primary path, but one of another plan MAY STILL BE CUT: a person is needed now. With the token in \
+         CANSHIP_TOKEN, the commands above give it back.\n",
+    );
+    // Nothing outranks a path that may be cut.
+    drop(output::result(&text));
+    Ok(Exit::MayStillBeCut)
+}
+
 fn line(seen: &Seen) -> String {
     match seen {
         Seen::Back { what, cut_by } => format!("given back    {}\n              {}\n", one_line(what), one_line(cut_by)),
@@ -82,7 +101,8 @@ fn one_line(text: &str) -> String {
     Text::new(text).one_line()
 }
 
-async fn goal(options: &RecoverOptions) -> Result<Goal, Failure> {
+/// None: the plan names no primary path.
+async fn goal(options: &RecoverOptions) -> Result<Option<Goal>, Failure> {
     let named = match (&options.github, &options.gitlab) {
         (Some(name), _) => Some((ForgeKind::Github, name, "https://api.github.com")),
         (None, Some(name)) => Some((ForgeKind::Gitlab, name, "https://gitlab.com")),
@@ -90,13 +110,10 @@ async fn goal(options: &RecoverOptions) -> Result<Goal, Failure> {
     };
     let Some((kind, repository, usual)) = named else {
         let loaded = load_plan(&options.plan.plan)?;
-        let primary = loaded.plan.primary.as_ref().ok_or_else(|| {
-            Failure::invalid("the plan does not say where the primary path is")
-                .advise("name it under `primary`, or name the repository with --github or --gitlab")
-        })?;
+        let Some(primary) = loaded.plan.primary.as_ref() else { return Ok(None) };
         let token = cut::token(&loaded, primary).await?;
         let (place, timeouts) = (primary.place.clone(), loaded.plan.timeouts);
-        return Ok(Goal { place, token, timeouts, network: network::network(&loaded)? });
+        return Ok(Some(Goal { place, token, timeouts, network: network::network(&loaded)? }));
     };
     let usual = || usual.parse().map_err(|reason| Failure::failed("the usual address", &reason));
     let url = options.url.clone().map_or_else(usual, Ok)?;
@@ -105,5 +122,5 @@ async fn goal(options: &RecoverOptions) -> Result<Goal, Failure> {
         Failure::invalid("`CANSHIP_TOKEN` is not set: without a plan the token comes from there")
             .advise("set it to a token that may change what the drill had cut, and variables")
     })?;
-    Ok(Goal { place, token, timeouts: USUAL, network: network::of_files(&[])? })
+    Ok(Some(Goal { place, token, timeouts: USUAL, network: network::of_files(&[])? }))
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{refused, support::Canship};
 
 /// A plan with nothing but what every plan needs.
-const SMALL: &str = "\
+pub(crate) const SMALL: &str = "\
 release: api
 build:
   image: debian:12

@@ -91,7 +91,7 @@ async fn at_place(wire: &Wire, (state, drills): (&State, &Drills), foreign: Fore
         if !here((state, dead), wire, tell).await {
             outcome = Outcome::NotAllBack;
         }
-        for not in elsewhere(dead, place) {
+        for not in elsewhere(dead, Some(place)) {
             tell(Seen::NotBack(not));
             outcome = Outcome::NotAllBack;
         }
@@ -209,17 +209,28 @@ fn of_lease(lease: &Lease, drills: &Drills, foreign: Foreign) -> Option<String> 
     lives(&format!("it may live on another machine until {} (`--now` says that it is dead)", lease.until))
 }
 
+/// What journals of this machine say is away, wherever: for a plan that names no primary path.
+///
+/// # Errors
+/// The state folder cannot be read.
+pub fn noted(state: &State) -> Result<Vec<Seen>, StateError> {
+    let drills = state.drills(now())?;
+    let unseen = drills.damaged.iter().map(|damaged| Seen::Unseen(of_damaged(damaged)));
+    Ok(unseen.chain(drills.dead.iter().flat_map(|dead| elsewhere(dead, None)).map(Seen::NotBack)).collect())
+}
+
 /// What the journal of a dead drill says of other places: no token of theirs is at hand.
-fn elsewhere<'d>(dead: &'d Dead, place: &'d Place) -> impl Iterator<Item = NotBack> + 'd {
+fn elsewhere<'d>(dead: &'d Dead, place: Option<&'d Place>) -> impl Iterator<Item = NotBack> + 'd {
+    let reason = if place.is_some() { "it is at another place than the one asked for" } else { "the plan does not name its place" };
     dead.items().iter().filter_map(move |(_, item)| match item {
-        Item::Cut { place: at, control, by_hand } if at != place => Some(NotBack {
+        Item::Cut { place: at, control, by_hand } if Some(at) != place => Some(NotBack {
             what: format!("{control} of {at}, which drill {} had cut", dead.drill()).into(),
-            reason: "it is at another place than the one asked for".into(),
+            reason: reason.into(),
             by_hand: by_hand.as_str().into(),
         }),
-        Item::Lease { place: at, by_hand, .. } if at != place => Some(NotBack {
+        Item::Lease { place: at, by_hand, .. } if Some(at) != place => Some(NotBack {
             what: format!("the lease of drill {} at {at}", dead.drill()).into(),
-            reason: "it is at another place than the one asked for".into(),
+            reason: reason.into(),
             by_hand: by_hand.as_str().into(),
         }),
         _ => None,
