@@ -9,6 +9,9 @@ mod faults;
 #[cfg(test)]
 mod forward;
 #[cfg(test)]
+#[path = "../support/git_backend.rs"]
+mod git_backend;
+#[cfg(test)]
 mod git_server;
 #[cfg(test)]
 mod lab;

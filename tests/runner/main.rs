@@ -6,7 +6,14 @@ mod asked;
 #[cfg(test)]
 mod drills;
 #[cfg(test)]
+#[path = "../support/git_backend.rs"]
+mod git_backend;
+#[cfg(test)]
+mod hosted;
+#[cfg(test)]
 mod pipelines;
+#[cfg(test)]
+mod private;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]

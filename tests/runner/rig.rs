@@ -83,17 +83,10 @@ impl Forge for GitHub {
     }
 }
 
-/// The configuration of a project that takes the nonce by an input, and shows it in the pipeline's name.
-const GITLAB: &str = "spec:
-  inputs:
-    canship_nonce: { default: '' }
----
-include: [/ci/canship.yml, /ci/spare.yml]
-workflow: { name: 'canship spare $[[ inputs.canship_nonce ]]' }
-variables: { CANSHIP_NONCE: '$[[ inputs.canship_nonce ]]' }
-release:
-  rules: [{ if: '$CI_COMMIT_TAG' }]
-  script: make ship
+/// A project's own pipeline on GitLab, whose stages are its own, and whose jobs would be in every pipeline.
+const GITLAB: &str = "stages: [build, publish]
+build: { stage: build, script: make }
+release: { stage: publish, script: make ship }
 ";
 
 impl Forge for GitLab {
@@ -110,7 +103,8 @@ impl Forge for GitLab {
 
     fn files() -> Vec<(&'static str, String)> {
         vec![
-            (".gitlab-ci.yml", GITLAB.to_owned()),
+            (".gitlab-ci.yml", pipeline("gitlab/gitlab-ci.yml")),
+            ("ci/project.yml", GITLAB.to_owned()),
             ("ci/canship.yml", pipeline("gitlab/canship.yml")),
             ("ci/spare.yml", pipeline("gitlab/spare.yml").replace("tags: [spare]", "tags: [self-hosted, spare]")),
         ]
@@ -129,10 +123,11 @@ impl Forge for GitLab {
     }
 }
 
-/// A ready pipeline of ours.
+/// A ready pipeline of ours, for the binary that the runner has.
 pub(crate) fn pipeline(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.replace(&"0".repeat(64), digest())
 }
 
 /// A forge with a spare runner, and a project that is drilled there.
@@ -165,7 +160,6 @@ impl<F: Forge> Rig<F> {
         plan.spare = spare(F::WORKFLOW, "2m");
         let forge = Simulator::start(F::with(&project.beside("mirror.git"), machine.with_programs(programs.path().to_owned())));
         plan.more = format!("primary:\n{}", F::primary(forge.url()));
-        forge.with(|world| world.variable("CANSHIP_SHA256", digest()));
         let rig = Self { project, forge, scratch, plan, programs };
         for (name, text) in F::files() {
             rig.project.write(name, &text);
@@ -245,7 +239,7 @@ fn spare(workflow: &str, pick_up: &str) -> String {
 }
 
 /// The SHA-256 of the binary that the runner has.
-pub(crate) fn digest() -> &'static str {
+fn digest() -> &'static str {
     static DIGEST: OnceLock<String> = OnceLock::new();
     DIGEST.get_or_init(|| {
         let (mut file, mut hash) = (fs::File::open(env!("CARGO_BIN_EXE_canship")).unwrap(), Sha256::new());

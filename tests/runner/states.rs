@@ -135,7 +135,7 @@ fn a_workflow_that_asks_for_another_machine_than_the_spare_is_refused_and_cancel
 
 #[test]
 fn a_pipeline_in_which_other_jobs_would_run_as_well_is_refused_and_cancelled() {
-    let rig = Rig::<GitLab>::new().edit(".gitlab-ci.yml", |text| text.replace("  rules: [{ if: '$CI_COMMIT_TAG' }]\n", ""));
+    let rig = Rig::<GitLab>::new().edit(".gitlab-ci.yml", |text| text + "\nrelease: { script: make ship }\n");
     let ran = rig.run().ends(10, "cannot-ship");
     assert_eq!(ran.rules()[0], "runner-not-the-spare", "{}", ran.stdout);
     assert!(ran.stdout.contains("`release`"), "{}", ran.stdout);

@@ -34,6 +34,7 @@ fn inputs(file: &Value) -> Option<Vec<Input>> {
         is_required: input["required"] == true,
         default: input.get("default").map(yaml::text),
         options: yaml::texts(&input["options"]),
+        is_boolean: input["type"] == "boolean",
     };
     Some(trigger["inputs"].as_object().into_iter().flatten().map(read).collect())
 }
@@ -142,6 +143,17 @@ impl GitHub {
         Ok(jobs)
     }
 
+    /// A run's inputs as expressions see them: those of the type boolean are no texts.
+    fn typed_inputs(&self, run: &Run) -> Value {
+        let workflow = self.workflows.iter().find(|workflow| workflow.id == run.workflow);
+        let of = |name: &String| workflow?.inputs.iter().flatten().find(|input| input.name == *name);
+        let typed = |(name, value): (&String, &String)| {
+            let is_boolean = of(name).is_some_and(|input| input.is_boolean);
+            (name.clone(), if is_boolean { json!(value == "true") } else { json!(value) })
+        };
+        run.inputs.iter().map(typed).collect()
+    }
+
     /// What expressions know of a run.
     pub(super) fn context(&self, run: &Run) -> Value {
         let branch = run.branch.clone().unwrap_or_default();
@@ -163,10 +175,10 @@ impl GitHub {
                 "ref_type": if is_tag { "tag" } else { "branch" },
                 "actor": "release-captain",
                 "api_url": self.api,
-                "server_url": "https://github.com",
+                "server_url": self.server,
                 "event": { "inputs": run.inputs },
             },
-            "inputs": run.inputs,
+            "inputs": self.typed_inputs(run),
             "vars": variables,
             "secrets": self.secrets,
             "env": {},

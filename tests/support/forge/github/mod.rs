@@ -1,6 +1,7 @@
 //! GitHub: one repository with its workflows, runs, runners, variables and refs, on github.com or an Enterprise Server.
 
 pub(crate) mod artifacts;
+pub(crate) mod caches;
 mod file;
 pub(crate) mod gates;
 pub(crate) mod jobs;
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 
 use self::{
     artifacts::Artifact,
+    caches::Cache,
     gates::Environment,
     jobs::Job,
     limits::Limits,
@@ -66,6 +68,7 @@ pub(crate) struct GitHub {
     pub(crate) workflows: Vec<Workflow>,
     pub(crate) runs: Vec<Run>,
     pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) caches: Vec<Cache>,
     /// The repository's own.
     pub(crate) runners: Vec<Runner>,
     /// The organization's, which the repository's route does not list.
@@ -77,6 +80,10 @@ pub(crate) struct GitHub {
     pub(crate) refs: BTreeMap<String, String>,
     /// The real repository, if there is one.
     pub(crate) origin: Option<PathBuf>,
+    /// Where people and git reach the forge.
+    pub(crate) server: String,
+    /// What a checkout says that it comes from; none for the real repository.
+    pub(crate) clone_url: Option<String>,
     /// The commit of the default branch whose files were read last.
     read_at: Option<String>,
     /// Files of the default branch, by path.
@@ -118,12 +125,15 @@ impl GitHub {
             workflows: Vec::new(),
             runs: Vec::new(),
             artifacts: Vec::new(),
+            caches: Vec::new(),
             runners: Vec::new(),
             org_runners: Vec::new(),
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
             refs: BTreeMap::from([("refs/heads/main".to_owned(), "c0ffee".repeat(7)[..40].to_owned())]),
             origin: None,
+            server: "https://github.com".to_owned(),
+            clone_url: None,
             read_at: None,
             files: BTreeMap::new(),
             environments: Vec::new(),

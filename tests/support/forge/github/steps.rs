@@ -146,6 +146,8 @@ impl<'a> Worker<'a> {
         match action.split('@').next().unwrap_or_default() {
             "actions/checkout" => self.check_out(&with).map_err(Trouble::Failed),
             "actions/upload-artifact" => self.upload(&with).map_err(Trouble::Failed),
+            "actions/cache/restore" => self.restore(&with).map_err(Trouble::Failed),
+            "actions/cache/save" => self.save(&with).map_err(Trouble::Failed),
             local if local.starts_with("./") => self.composite(local, with),
             other => Err(Trouble::Failed(format!("Unable to resolve action `{other}`: it is not simulated"))),
         }
@@ -156,12 +158,37 @@ impl<'a> Worker<'a> {
         let sha = yaml::text(&self.context["github"]["sha"]);
         let wanted = with.get("ref").filter(|wanted| !wanted.is_empty()).map_or(sha.as_str(), String::as_str);
         let folder = self.workspace().join(with.get("path").map_or("", String::as_str));
-        files::check_out(&origin, wanted, &folder)
+        files::check_out(&origin, wanted, &folder)?;
+        match self.world.with(|forge| forge.clone_url.clone()) {
+            Some(url) => files::git(&folder, &["remote", "set-url", "origin", &url]).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn restore(&self, with: &BTreeMap<String, String>) -> Result<(), String> {
+        let (_, key) = cached(with)?;
+        let beginnings: Vec<String> = lines(with.get("restore-keys").map_or("", String::as_str));
+        let found = self.world.with(|forge| forge.cached(key, &beginnings).cloned());
+        if let Some(found) = &found {
+            files::lay(&self.workspace(), &found.files);
+        }
+        self.say(&found.map_or("Cache not found".to_owned(), |found| format!("Cache restored from key: {}", found.key)));
+        Ok(())
+    }
+
+    fn save(&self, with: &BTreeMap<String, String>) -> Result<(), String> {
+        let (paths, key) = cached(with)?;
+        let kept = files::keep(&self.workspace(), &paths);
+        if kept.is_empty() {
+            self.say("Warning: Path(s) specified in the action for caching do(es) not exist");
+            return Ok(());
+        }
+        self.world.with(|forge| forge.cache(key, kept));
+        Ok(())
     }
 
     fn upload(&self, with: &BTreeMap<String, String>) -> Result<(), String> {
-        let paths: Vec<String> = with.get("path").ok_or("`path` is missing")?.lines().map(|line| line.trim().to_owned()).collect();
-        let paths: Vec<String> = paths.into_iter().filter(|path| !path.is_empty()).collect();
+        let paths = lines(with.get("path").ok_or("`path` is missing")?);
         let found = files::gather(&self.workspace(), &paths);
         let name = with.get("name").map_or("artifact", String::as_str);
         if found.is_empty() {
@@ -339,6 +366,16 @@ fn shell(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// The paths and the key that a step of the cache has.
+fn cached(with: &BTreeMap<String, String>) -> Result<(Vec<String>, &str), String> {
+    let paths = lines(with.get("path").ok_or("`path` is missing")?);
+    Ok((paths, with.get("key").ok_or("`key` is missing")?))
 }
 
 /// `name=value` lines, and `name<<END` blocks.

@@ -31,6 +31,8 @@ pub(crate) struct Input {
     pub(crate) default: Option<String>,
     /// Of a choice.
     pub(crate) options: Vec<String>,
+    /// Whether expressions see a truth in place of a text.
+    pub(crate) is_boolean: bool,
 }
 
 impl Workflow {

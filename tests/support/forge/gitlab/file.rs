@@ -57,8 +57,13 @@ impl Configuration {
         Ok(Self { inputs: inputs_of(&header), body })
     }
 
-    /// The whole, with these inputs.
-    pub(super) fn with(&self, inputs: &BTreeMap<String, String>, origin: &Path, sha: &str) -> Result<Value, String> {
+    /// The whole, with these inputs; what is included may hang on variables that are known by then.
+    pub(super) fn with(
+        &self,
+        (inputs, variables): (&BTreeMap<String, String>, &BTreeMap<String, String>),
+        origin: &Path,
+        sha: &str,
+    ) -> Result<Value, String> {
         let own = yaml::read(&filled(&self.body, inputs))?;
         let mut whole = Value::Object(Map::new());
         let includes = match &own["include"] {
@@ -67,6 +72,9 @@ impl Configuration {
             one => vec![one.clone()],
         };
         for include in includes {
+            if include.get("rules").is_some() && !rules::allow(&include["rules"], variables)? {
+                continue;
+            }
             let path = include["local"].as_str().or_else(|| include.as_str()).ok_or("only local files are included here")?;
             let text = files::file_of(origin, sha, path.trim_start_matches('/'))
                 .map_err(|_| format!("Local file `{path}` does not exist!"))?;

@@ -35,6 +35,7 @@ use self::{
 };
 use super::{
     call::{Answer, Request},
+    runner::files::Kept,
     trouble::Refusal,
     world::{Shared, World},
 };
@@ -70,6 +71,8 @@ pub(crate) struct GitLab {
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) pipelines: Vec<Pipeline>,
+    /// What jobs left for later ones, by the cache's key.
+    pub(crate) caches: BTreeMap<String, Kept>,
     /// What a pipeline's configuration takes as inputs, by `spec: inputs`.
     pub(crate) inputs: Vec<Input>,
     /// `workflow: name`, in which inputs are filled in.
@@ -116,6 +119,7 @@ impl GitLab {
             schedules: Vec::new(),
             variables: Vec::new(),
             pipelines: Vec::new(),
+            caches: BTreeMap::new(),
             inputs: Vec::new(),
             pipeline_name: None,
             job_plans: vec![JobPlan::new("release", &["release"])],

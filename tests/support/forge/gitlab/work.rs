@@ -54,6 +54,10 @@ impl Work {
             world.with(|forge| self.the_job(forge).fail("runner_system_failure"));
             return Some(());
         }
+        let cached = cache(&self.plan);
+        if let Some(kept) = cached.as_ref().and_then(|(key, _)| world.with(|forge| forge.caches.get(key).cloned())) {
+            files::lay(&project, &kept);
+        }
         let lines = [yaml::texts(&self.plan["before_script"]), yaml::texts(&self.plan["script"])].concat();
         let is_cancelled = |forge: &GitLab| {
             forge.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).any(|job| job.id == self.job && job.is_cancelled)
@@ -77,7 +81,11 @@ impl Work {
             _ => is_good,
         };
         let kept = files::gather(&project, &yaml::texts(&self.plan["artifacts"]["paths"]));
+        let cached = cached.filter(|_| is_good || self.plan["cache"]["when"] == "always");
         world.with(|forge| {
+            if let Some((key, paths)) = cached {
+                forge.caches.insert(key, files::keep(&project, &paths));
+            }
             let job = self.the_job(forge);
             if is_kept && !kept.is_empty() {
                 job.archive = Some(Archive { zip: zipped(&files::named(&project, &kept)), is_expired: false });
@@ -115,6 +123,12 @@ impl Work {
             world.with(|forge| self.the_job(forge).trace.extend([&line, "\n"]));
         }
     }
+}
+
+/// The key and the paths of a job's cache.
+fn cache(plan: &Value) -> Option<(String, Vec<String>)> {
+    let paths = yaml::texts(&plan["cache"]["paths"]);
+    (!paths.is_empty()).then(|| (plan["cache"]["key"].as_str().unwrap_or("default").to_owned(), paths))
 }
 
 impl GitLab {
@@ -224,7 +238,8 @@ impl GitLab {
         let Some(origin) = self.origin.clone() else { return Ok(()) };
         let invalid = |reason: String| super::invalid("base", &reason);
         let read = super::file::Configuration::read(&origin, &pipeline.sha).map_err(invalid)?;
-        let whole = read.with(&pipeline.inputs, &origin, &pipeline.sha).map_err(invalid)?;
+        let known = self.variables_of(pipeline);
+        let whole = read.with((&pipeline.inputs, &known), &origin, &pipeline.sha).map_err(invalid)?;
         pipeline.name = whole["workflow"]["name"].as_str().map(str::to_owned);
         pipeline.configured = whole["variables"]
             .as_object()
@@ -247,7 +262,9 @@ impl Pipeline {
             if status != "created" {
                 continue;
             }
-            let earlier: Vec<&Job> = self.jobs.iter().filter(|job| job.stage < stage).collect();
+            // `needs: []` waits for nothing.
+            let waits = self.jobs[at].plan.as_ref().is_none_or(|plan| plan["needs"] != Value::Array(Vec::new()));
+            let earlier: Vec<&Job> = self.jobs.iter().filter(|job| waits && job.stage < stage).collect();
             let is_bad = |job: &&Job| ["failed", "canceled", "skipped"].contains(&job.status.as_str()) && !job.may_fail;
             if earlier.iter().any(is_bad) {
                 self.jobs[at].finish("skipped");

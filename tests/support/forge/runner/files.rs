@@ -54,6 +54,23 @@ pub(in super::super) fn named(root: &Path, files: &[PathBuf]) -> Vec<(String, Ve
     files.iter().filter_map(|path| Some((name(path), fs::read(path).ok()?))).collect()
 }
 
+/// Files that a job leaves for later ones, each with its name.
+pub(crate) type Kept = Vec<(String, Vec<u8>)>;
+
+/// The files below a folder that paths name, to be laid there again.
+pub(in super::super) fn keep(folder: &Path, paths: &[String]) -> Kept {
+    named(folder, &gather(folder, paths))
+}
+
+/// Lays kept files into a folder.
+pub(in super::super) fn lay(folder: &Path, kept: &Kept) {
+    for (name, bytes) in kept {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
 /// The folder from which an artifact's files have their names: what all its paths have in common, up to the first `*`.
 pub(in super::super) fn common_root(folder: &Path, paths: &[String]) -> PathBuf {
     let roots = paths.iter().map(|path| {
