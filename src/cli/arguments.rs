@@ -43,7 +43,7 @@ pub(super) enum Command {
     Init(InitOptions),
     /// Say where plan and pipelines have come apart, and what would stop a release by a spare: static, without a network
     Check(CheckOptions),
-    /// Explain a rule of `check`: what it detects and misses, why, and what to do
+    /// Explain a rule: what `check` detects and misses with it, why, and what to do; what a finding of a drill means
     Explain(ExplainOptions),
     /// Render the report of an earlier drill from its event log
     Report(ReportOptions),

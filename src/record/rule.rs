@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::Severity;
 
 macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident = $id:literal, $severity:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $id:literal, $severity:ident;)*) => {
         /// What was found; the id never changes its meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Rule {
-            $($(#[$doc])* #[serde(rename = $id)] $name,)*
+            $($(#[doc = $doc])* #[serde(rename = $id)] $name,)*
         }
 
         impl Rule {
@@ -22,6 +22,12 @@ macro_rules! rules {
             #[must_use]
             pub fn id(self) -> &'static str {
                 match self { $(Self::$name => $id),* }
+            }
+
+            /// What a finding of it says, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),*).trim_ascii()),* }
             }
 
             /// What a finding of this rule does to the verdict unless the finder knows better.

@@ -1,4 +1,5 @@
-//! Views of a drill: what a terminal shows while it runs, and the reports made of its record.
+//! Views of a drill: what a terminal shows while it runs, and the reports made of its record; beside them those of a check and of
+//! the pipelines, whose types are not the record's.
 //!
 //! Invariants: a report is a pure function of the record, so the same record gives the same bytes; a view decides
 //! nothing (the verdict and the exit code come from [`crate::record`]); nothing that came from outside ever begins
@@ -15,16 +16,18 @@ mod pipeline;
 mod plain;
 mod primary;
 mod proofs;
+mod rule;
 mod run;
 mod status;
 pub mod terminal;
 mod text;
 mod words;
 
-pub use check::{CheckFormat, render as render_check, render_rule, render_rules, schema as check_schema};
+pub use check::{CheckFormat, render as render_check, schema as check_schema};
 pub use json::{render_status as render_status_json, schema as json_schema, status_schema};
 pub use lines::{Colour, Drawing, Layout};
 pub use pipeline::{PipelineFormat, render as render_pipeline, schema as pipeline_schema};
+pub use rule::{check_rule as render_check_rule, drill_rule as render_drill_rule, list as render_rules};
 pub use status::render as render_status;
 pub use text::render as render_text;
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{repository, run, support::Canship};
-use canship::audit::RULES;
+use canship::{audit::RULES, record::Rule};
 
 const WORKFLOW: (&str, &str) = (
     ".github/workflows/rele ase:.yml",
@@ -149,7 +149,16 @@ fn every_rule_is_explained_and_one_that_is_none_is_told_with_the_nearest() {
             assert!(ran.stdout.contains(part), "{}: {part}", rule.id);
         }
     }
+    for rule in Rule::ALL {
+        assert!(canship::audit::rule(rule.id()).is_none(), "`{rule}` would be two rules");
+        assert!(list.stdout.contains(&format!("  {rule} ")), "{rule}");
+        let ran = Canship::new(&["explain", rule.id()]).run_as_is();
+        let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(ran.code == Some(0) && flat.contains(rule.meaning()), "{rule}: {}", ran.stdout);
+    }
     let ran = Canship::new(&["explain", "not-pined"]).run_as_is();
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("did you mean `not-pinned`"), "{}", ran.stderr);
+    let ran = Canship::new(&["explain", "over-targets"]).run_as_is();
+    assert!(ran.stderr.contains("did you mean `over-target`"), "{}", ran.stderr);
 }

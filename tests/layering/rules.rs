@@ -17,7 +17,8 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// Modules that may use less than what is below them: reports are views of the record and nothing else.
+/// Modules that may use less than what is below them: reports are views of a record, of pipelines, and of what a check found in
+/// them, whose rules and severities are the audit's own types.
 const ONLY: &[(&str, &[&str])] = &[("report", &["record", "plan", "pipeline", "audit"])];
 
 /// The most lines a file may have, its tests aside.

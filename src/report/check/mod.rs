@@ -6,12 +6,10 @@
 mod annotations;
 mod json;
 mod quality;
-mod rule;
 mod sarif;
 mod text;
 
 pub use json::schema;
-pub use rule::{list as render_rules, render as render_rule};
 
 use sha2::{Digest as _, Sha256};
 
