@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What is not part of the repository.
-const NOT_OURS: &[&str] = &[".git", "target", ".canship"];
+const NOT_OURS: &[&str] = &[".git", "target", ".canship", "corpus", "artifacts"];
 
 /// The clean room's own folders look like a machine's, and are the only ones that may.
 const OF_THE_ROOM: &[&str] = &["src", "out", "home", "tmp"];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Spot;
 use crate::{
     pipeline::{At, Job, Pipeline, ReleaseWorkflow, Site, Step, Sure, Topic},
-    plan::{Loaded, Plan, SettingOrigin, Target},
+    plan::{BuildImage, Loaded, Plan, SettingOrigin, Target},
 };
 
 /// The plan and its file.
@@ -116,6 +116,20 @@ impl<'s> Subject<'s> {
                 && setting.origin != SettingOrigin::Default
         };
         written.loaded.settings.iter().filter(below).map(|setting| setting.value.as_str()).collect()
+    }
+
+    /// The images that the plan builds in and on, each with its path in the plan.
+    pub(super) fn plan_images(&self) -> Vec<(String, &'s str)> {
+        let Some(plan) = self.plan() else { return Vec::new() };
+        let build = match &plan.build.image {
+            Some(BuildImage::Image(image)) => Some(("build.image".to_owned(), image.as_str())),
+            _ => None,
+        };
+        let bases = plan.publish.iter().enumerate().filter_map(|(number, target)| match target {
+            Target::Oci(oci) => Some((format!("publish[{number}].base"), oci.base.as_deref()?)),
+            Target::Other { .. } => None,
+        });
+        build.into_iter().chain(bases).collect()
     }
 
     /// The hosts of the registries that the plan publishes to.

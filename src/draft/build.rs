@@ -1,7 +1,7 @@
 //! How a release is built: by a Dockerfile that the pipelines push the image of, or by the commands of their jobs.
 
 use super::{Draft, place, sheet};
-use crate::pipeline::{At, Job, Step, Sure, Topic, build_task};
+use crate::pipeline::{At, Job, Step, Sure, Topic, Words, build_task};
 
 /// The most build commands that are taken over.
 const COMMANDS: usize = 6;
@@ -49,6 +49,40 @@ struct Commands<'d> {
 /// Whether a task only fetches or installs what a build needs.
 fn prepares(task: &str) -> bool {
     matches!(task.trim(), "install" | "ci" | "setup") || task.contains("install")
+}
+
+/// The commands of a step, each with the folder that it runs in.
+fn in_folders(step: &Step) -> Vec<(Option<String>, &Words)> {
+    let mut folder = step.folder.clone();
+    let mut found = Vec::new();
+    for command in &step.commands {
+        match command.words.as_slice() {
+            [cd, to] if cd == "cd" => {
+                let within = folder.filter(|_| !to.starts_with('/')).map(|folder| format!("{folder}/"));
+                folder = Some(format!("{}{}", within.unwrap_or_default(), to.trim_end_matches('/')));
+            }
+            _ => found.push((folder.clone(), command)),
+        }
+    }
+    found
+}
+
+/// Whether the scripts of a job are in a language whose words mean something else in a shell.
+fn is_powershell(job: &Job) -> bool {
+    let first = job.steps.iter().flat_map(|step| &step.commands).filter_map(|command| command.words.first());
+    first.into_iter().any(|word| word.starts_with("$env:") || word.ends_with(".ps1"))
+}
+
+/// Whether a command builds what users read, and not what they run.
+fn is_documentation(job: &Job, command: &Words, folder: Option<&str>) -> bool {
+    let about = |text: &str| {
+        let mut parts = text.split(|c: char| !c.is_alphanumeric()).map(str::to_ascii_lowercase);
+        parts.any(|part| matches!(part.as_str(), "doc" | "docs" | "documentation" | "mkdocs" | "site" | "website" | "playground"))
+    };
+    about(&job.id)
+        || folder.is_some_and(about)
+        || command.at.file.rsplit('/').next().is_some_and(about)
+        || command.words.iter().any(|word| about(word))
 }
 
 impl<'d> Draft<'d> {
@@ -101,7 +135,13 @@ impl<'d> Draft<'d> {
         self.sheet.line("  run:", "");
         if commands.is_empty() {
             let steps = usual.map_or(&["echo 'canship.yaml does not say yet how this is built'; exit 1"][..], |usual| usual.run);
-            self.sheet.question("how is it built? The pipelines do not show a command; this is what such projects usually do:");
+            let said = left.first().map_or_else(
+                || "The pipelines do not show a command".to_owned(),
+                |first| format!("The pipelines do ({}), but with what only they know", place(first)),
+            );
+            let instead =
+                if usual.is_some() { "this is what such projects usually do" } else { "until you say so, a drill ends here" };
+            self.sheet.question(&format!("how is it built? {said}; {instead}:"));
             for step in steps {
                 self.sheet.line(&format!("    - {}", sheet::quoted(step)), usual.map_or("", |usual| usual.file));
             }
@@ -109,7 +149,7 @@ impl<'d> Draft<'d> {
         for (command, at) in &commands {
             self.sheet.line_or(&format!("    - {}", sheet::quoted(command)), &place(at), "");
         }
-        if let Some(first) = left.first() {
+        if let Some(first) = left.first().filter(|_| !commands.is_empty()) {
             let others =
                 if left.len() == 1 { "one more build stands".to_owned() } else { format!("{} more builds stand", left.len()) };
             self.sheet.question(&format!("is that what builds the release? {others} in the pipelines, as at {}", place(first)));
@@ -119,17 +159,22 @@ impl<'d> Draft<'d> {
         self.sheet.comment("  smoke: [./program --version]");
     }
 
-    /// The build commands of the first job on the release's path that builds more than what it needs itself, that job, and
-    /// where builds stand that are not among them.
+    /// The build commands of the first job on the release's path that builds more than what it needs itself and no
+    /// documentation, that job, and where builds stand that are not among them.
     fn commands(&self) -> Commands<'d> {
         let mut chosen = Commands { taken: Vec::new(), job: None, left: Vec::new() };
         for (_, job) in self.pipeline.path() {
             let mut found: Vec<(String, At)> = Vec::new();
             let (mut left, mut builds) = (Vec::new(), false);
-            for command in job.steps.iter().flat_map(|step| &step.commands) {
+            for (folder, command) in job.steps.iter().flat_map(in_folders) {
                 let Some((_, task)) = build_task(&command.words) else { continue };
-                let is_plain = command.words.iter().all(|word| !word.contains(['$', '`']) && word.is_ascii());
+                if is_documentation(job, command, folder.as_deref()) {
+                    continue;
+                }
+                let is_plain = folder.iter().chain(&command.words).all(|word| !word.contains(['$', '`']) && word.is_ascii())
+                    && !is_powershell(job);
                 let text = command.words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
+                let text = folder.map_or_else(|| text.clone(), |folder| format!("cd {} && {text}", shell_quoted(&folder)));
                 builds |= is_plain && !prepares(&task);
                 if !is_plain || found.len() >= COMMANDS {
                     left.push(command.at.clone());

@@ -27,6 +27,9 @@ struct Draft<'d> {
     sheet: Sheet,
 }
 
+/// The most secrets that a draft lists.
+const SECRETS: usize = 100;
+
 /// The tokens that a forge makes for each run.
 const MADE: &[&str] = &["GITHUB_TOKEN", "CI_JOB_TOKEN"];
 
@@ -129,6 +132,13 @@ impl Draft<'_> {
         let mut secrets: BTreeMap<String, String> = BTreeMap::new();
         for (name, sites) in self.pipeline.facts.of(Topic::Secrets) {
             let Some(site) = sites.iter().find(|site| site.on_path) else { continue };
+            if secrets.len() >= SECRETS {
+                self.sheet.question(&format!(
+                    "more than {SECRETS} secrets stand in the pipelines: which others, as {}, does a release need?",
+                    place(&site.at)
+                ));
+                break;
+            }
             if !MADE.contains(&name) && !name.eq_ignore_ascii_case("github_token") {
                 let under = site.under.as_deref().filter(|under| *under != name);
                 let under = under.map(|under| format!(", as `{under}`")).unwrap_or_default();

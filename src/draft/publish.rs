@@ -24,6 +24,9 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("gcs", "s3", ""),
 ];
 
+/// The most images that a draft lists.
+const IMAGES: usize = 20;
+
 /// An image repository that releases are pushed to.
 struct Image {
     at: At,
@@ -42,12 +45,28 @@ impl Draft<'_> {
     pub(super) fn publish(&mut self) {
         self.sheet.line("publish:", "");
         let images = self.images();
-        for (name, image) in &images {
+        for (name, image) in images.iter().take(IMAGES) {
             self.image_target(name, image);
+        }
+        if let Some((name, image)) = images.iter().nth(IMAGES) {
+            let (more, from) = (images.len() - IMAGES, place(&image.at));
+            self.sheet
+                .question(&format!("{more} more images are pushed, as `{name}` ({from}): which of them belong to a release?"));
         }
         let others = self.others();
         if images.is_empty() && !others {
-            self.sheet.question("where must a release land? The pipelines do not say:");
+            let logins = self
+                .pipeline
+                .facts
+                .of(Topic::Registries)
+                .filter(|(host, sites)| !host.contains('$') && sites.iter().any(|site| site.on_path));
+            let known: Vec<String> = logins.take(5).map(|(host, _)| format!("`{host}`")).collect();
+            let said = if known.is_empty() {
+                "The pipelines do not say".to_owned()
+            } else {
+                format!("The pipelines name {}, and not what is pushed there", known.join(", "))
+            };
+            self.sheet.question(&format!("where must a release land? {said}:"));
             let name = self.repository.release().0.to_ascii_lowercase();
             self.sheet.line_or(
                 &format!("  - oci: registry.example/team/{name}"),

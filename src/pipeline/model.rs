@@ -272,6 +272,8 @@ pub struct Step {
     pub with: Vec<(String, String)>,
     /// The variables it sees, as they are written; the innermost first.
     pub env: Vec<(String, String)>,
+    /// The folder that its script runs in, as it is written; none if that is the repository's root.
+    pub folder: Option<String>,
     /// The commands of its script.
     pub commands: Vec<Words>,
 }

@@ -10,6 +10,9 @@ use super::{
     yaml::{Node, Place},
 };
 
+/// What keeping a fact counts.
+const FACT: u64 = 2;
+
 /// One place that publishes.
 #[derive(Clone, Debug)]
 pub(super) struct Published {
@@ -27,13 +30,15 @@ pub(super) struct Notes<'f> {
     pub(super) facts: Facts,
     pub(super) open: BTreeSet<Open>,
     pub(super) published: Vec<Published>,
+    /// Whether there was a fact for which there was no more room.
+    is_full: bool,
     /// The file that was asked for last.
     last: Option<(u32, Rc<File>)>,
 }
 
 impl<'f> Notes<'f> {
     pub(super) fn new(files: &'f Files) -> Self {
-        Self { files, facts: Facts::default(), open: BTreeSet::new(), published: Vec::new(), last: None }
+        Self { files, facts: Facts::default(), open: BTreeSet::new(), published: Vec::new(), is_full: false, last: None }
     }
 
     /// A fact.
@@ -44,6 +49,16 @@ impl<'f> Notes<'f> {
     /// A fact that is given under a key.
     pub(super) fn fact_under(&mut self, topic: Topic, value: &str, site: (Place, Sure, &str, Option<&str>), under: Option<&str>) {
         let (place, sure, role, job) = site;
+        if !self.files.spend(FACT) {
+            // Said once, at the first.
+            if !std::mem::replace(&mut self.is_full, true) {
+                self.open(
+                    place,
+                    "there is more here than is looked at in one repository: it is not listed from here on".to_owned(),
+                );
+            }
+            return;
+        }
         let (at, role) = (self.files.at(place), role.to_owned());
         let (job, under) = (job.map(str::to_owned), under.map(str::to_owned));
         self.facts.add(topic, value, Site { at, sure, role, job, under, on_path: true });

@@ -4,7 +4,7 @@
 //! all files together are bounded; a file that cannot be read is a problem, and no reason to stop.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::{BTreeSet, HashMap},
     fs,
     io::Read as _,
@@ -22,6 +22,10 @@ use super::{
 const LARGEST: u64 = 2 * 1024 * 1024;
 /// What all files together may have.
 const ALTOGETHER: u64 = 24 * 1024 * 1024;
+/// The most values that all files together may have, aliases followed: twice as many as a thousand usual workflows.
+const VALUES: u64 = 800_000;
+/// What looking at them may come to: a value that is walked past counts one, as often as what it stands in is used.
+const WORK: u64 = 1_200_000;
 /// The most files that a folder is looked through for.
 const FILES: usize = 2_000;
 
@@ -41,7 +45,9 @@ pub(super) struct Files {
     known: RefCell<HashMap<String, Option<Rc<File>>>>,
     by_number: RefCell<Vec<Rc<File>>>,
     problems: RefCell<BTreeSet<Problem>>,
-    left: RefCell<u64>,
+    left: Cell<u64>,
+    values: Cell<u64>,
+    work: Cell<u64>,
 }
 
 impl Files {
@@ -51,7 +57,9 @@ impl Files {
             known: RefCell::default(),
             by_number: RefCell::default(),
             problems: RefCell::default(),
-            left: RefCell::new(ALTOGETHER),
+            left: Cell::new(ALTOGETHER),
+            values: Cell::new(VALUES),
+            work: Cell::new(WORK),
         }
     }
 
@@ -79,6 +87,13 @@ impl Files {
         let file = self.load(&path);
         self.known.borrow_mut().insert(path, file.clone());
         file
+    }
+
+    /// Whether there is still room for so much work; it is taken if so. A small file can use a large one very often, so
+    /// whoever follows a use asks first, and says what was not looked at.
+    pub(super) fn spend(&self, work: u64) -> bool {
+        let left = self.work.get().checked_sub(work);
+        left.inspect(|left| self.work.set(*left)).is_some()
     }
 
     /// Whether there is a file at this path within the root.
@@ -170,7 +185,9 @@ impl Files {
             }
         };
         let number = u32::try_from(self.by_number.borrow().len()).ok()?;
-        let found = yaml::read(&text, number);
+        let values = self.values.get();
+        let found = yaml::read(&text, number, values);
+        self.values.set(values.saturating_sub(found.size));
         let file = Rc::new(File { path: path.to_owned(), text, documents: found.documents, lines: OnceCell::new() });
         self.by_number.borrow_mut().push(Rc::clone(&file));
         if let Some(broken) = found.broken {
@@ -184,7 +201,7 @@ impl Files {
 
     fn read_text(&self, path: &Path) -> Result<String, String> {
         let mut bytes = Vec::new();
-        let left = *self.left.borrow();
+        let left = self.left.get();
         let limit = LARGEST.min(left).saturating_add(1);
         let file = fs::File::open(path).map_err(|error| format!("the file cannot be read: {error}"))?;
         file.take(limit).read_to_end(&mut bytes).map_err(|error| format!("the file cannot be read: {error}"))?;
@@ -195,7 +212,7 @@ impl Files {
         if length > left {
             return Err("the files before this one are larger than 24MiB altogether: not read".to_owned());
         }
-        *self.left.borrow_mut() = left - length;
+        self.left.set(left - length);
         text_of(bytes)
     }
 

@@ -77,6 +77,17 @@ const FORMS: &[Form] = &[
     form("sk_live_", 10, alnum, "a Stripe key"),
 ];
 
+/// The first bytes of all forms: most text has none of them.
+const STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let mut at = 0;
+    while at < FORMS.len() {
+        starts[FORMS[at].prefix.as_bytes()[0] as usize] = true;
+        at += 1;
+    }
+    starts
+};
+
 /// The first literal in a text.
 pub(super) fn find(text: &str) -> Option<Literal> {
     literals(text).into_iter().next()
@@ -140,6 +151,7 @@ fn literal_at(bytes: &[u8], at: usize) -> Option<Literal> {
             let body = parts.next().is_some_and(|part| part.starts_with(b"eyJ") && part.len() >= 8);
             return (head && body).then(|| literal(length, "a JSON web token"));
         }
+        first if !STARTS[usize::from(first)] => return None,
         _ => {}
     }
     FORMS.iter().filter(|form| rest.starts_with(form.prefix.as_bytes())).find_map(|form| {

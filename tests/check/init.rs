@@ -173,3 +173,32 @@ fn a_secret_has_the_name_that_its_owner_knows_and_installing_is_no_build() {
     );
     assert!(!text.contains("registry_password:") && !text.contains("    - npm ci"), "{text}");
 }
+
+#[test]
+fn a_build_runs_where_the_pipelines_run_it_and_documentation_is_none() {
+    let workflow = "on: {push: {tags: ['v*']}}\ndefaults: {run: {working-directory: ./server}}\njobs:\n  docs:\n    runs-on: x\n    steps:\n    - run: |\n        cd docs\n        npm run build\n  ship:\n    needs: docs\n    runs-on: x\n    steps:\n    - run: |\n        cd api\n        make release\n    - run: go build ./tool\n      working-directory: tools\n    - run: gh release create v1\n";
+    let text = written(&[CONFIG, (".github/workflows/release.yml", workflow)]);
+    assert!(text.contains("    - \"cd server/api && make release\" "), "{text}");
+    assert!(text.contains("    - \"cd tools && go build ./tool\" "), "{text}");
+    assert!(!text.contains("npm run build") && !text.contains("is that what builds the release?"), "{text}");
+}
+
+#[test]
+fn a_build_that_only_the_pipelines_can_do_is_asked_for_with_its_place() {
+    let powershell = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - run: |\n        $env:X = 1\n        cmake --build . --target ($targets.Split(' '))\n    - run: gh release create v1\n";
+    let matrix = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - run: cargo build --target ${{ matrix.target }}\n    - run: gh release create v1\n";
+    for (workflow, line) in [(powershell, 8), (matrix, 6)] {
+        let text = written(&[CONFIG, (".github/workflows/release.yml", workflow)]);
+        let asked = format!(
+            "# QUESTION: how is it built? The pipelines do (.github/workflows/release.yml:{line}), but with what only they know"
+        );
+        assert!(text.contains(&asked) && !text.contains("is that what builds the release?"), "{text}");
+    }
+}
+
+#[test]
+fn where_nothing_says_what_is_pushed_the_registries_are_named() {
+    let workflow = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - uses: docker/login-action@v3\n      with: {registry: quay.io, username: a, password: '${{ secrets.B }}'}\n    - run: ./publish.sh\n";
+    let text = written(&[CONFIG, (".github/workflows/release.yml", workflow)]);
+    assert!(text.contains("where must a release land? The pipelines name `quay.io`, and not what is pushed there:"), "{text}");
+}

@@ -2,9 +2,14 @@
 //! of output.
 #![cfg(test)]
 
+mod bounds;
 mod formats;
+#[path = "../../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, dead_code, reason = "the fuzz targets are another crate, and not all that they use is used here")]
+mod fuzzed;
 mod init;
 mod mutations;
+mod replay;
 mod rules;
 #[path = "../support/mod.rs"]
 mod support;

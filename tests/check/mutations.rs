@@ -1,17 +1,11 @@
 //! Files that nobody wrote: those of the rules' cases, cut up and put together again, read by both readers, all rules, all forms of
 //! output and `init`. Nothing may panic, and what `init` drafts is a plan whatever the files say.
 //!
-//! `CANSHIP_MUTATIONS` says how many are tried (`ci/fuzz` tries many); the same number tries the same ones.
+//! `CANSHIP_MUTATIONS` says how many are tried; the same number tries the same ones. `ci/fuzz` makes up others, and has no end.
 
 use std::{collections::BTreeMap, fs, panic};
 
-use canship::{
-    audit::{Subject, Written, check},
-    draft, pipeline, plan,
-    report::{CheckFormat, Colour, PipelineFormat, render_check, render_pipeline},
-};
-
-use super::rules::CASES;
+use super::{fuzzed::look, rules::CASES};
 
 /// What is put in: what YAML, both forges and shells give a meaning to.
 const PIECES: &[&str] = &[
@@ -117,23 +111,6 @@ fn mutated(text: &str, other: &str, dice: &mut Dice) -> String {
     text
 }
 
-fn look_at(folder: &std::path::Path, plan_text: &str) {
-    let found = pipeline::read(folder);
-    let loaded = plan::parse(plan_text, "canship.yaml").ok();
-    let plan = loaded.as_ref().map(|loaded| Written { loaded, file: "canship.yaml", text: plan_text });
-    let subject = Subject { pipeline: &found, plan };
-    let report = check(&subject);
-    for format in [CheckFormat::Text, CheckFormat::Json, CheckFormat::Sarif, CheckFormat::Github, CheckFormat::Gitlab] {
-        let shown = render_check(&report, &subject, format, Colour::Off);
-        assert!(!shown.contains('\u{1b}'), "an escape is shown");
-    }
-    for format in [PipelineFormat::Text, PipelineFormat::Json, PipelineFormat::Dot, PipelineFormat::Mermaid] {
-        assert!(!render_pipeline(&found, format).contains('\u{1b}'), "an escape is shown");
-    }
-    let text = draft::draft(folder, &found, &BTreeMap::new()).text();
-    assert!(plan::parse(&text, "canship.yaml").is_ok(), "what is drafted is no plan:\n{text}");
-}
-
 #[test]
 fn whatever_becomes_of_the_files_nothing_panics_and_a_draft_is_a_plan() {
     let count: u64 = std::env::var("CANSHIP_MUTATIONS").ok().map_or(400, |count| count.parse().unwrap());
@@ -153,7 +130,7 @@ fn whatever_becomes_of_the_files_nothing_panics_and_a_draft_is_a_plan() {
             made.insert(path, if dice.below(4) == 0 { one.to_owned() } else { mutated(one, other, &mut dice) });
             fs::write(folder.path().join(path), &made[path]).unwrap();
         }
-        let ended = panic::catch_unwind(|| look_at(folder.path(), &made["canship.yaml"]));
+        let ended = panic::catch_unwind(|| look(folder.path()));
         assert!(ended.is_ok(), "number {seed} of CANSHIP_MUTATIONS: {made:#?}");
     }
 }

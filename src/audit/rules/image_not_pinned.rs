@@ -7,7 +7,6 @@ use crate::{
         subject::OnPath,
     },
     pipeline::{Sure, Topic},
-    plan::{BuildImage, Target},
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,22 +34,11 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
             finding = finding.related(crate::audit::subject::spot(Some(&site.at), image.value), "here too");
         }
     }
-    let Some(plan) = subject.plan() else { return };
-    if let Some(BuildImage::Image(image)) = &plan.build.image {
-        of_plan(subject, found, ("build.image", image));
-    }
-    for (number, target) in plan.publish.iter().enumerate() {
-        if let Target::Oci(oci) = target
-            && let Some(base) = &oci.base
-        {
-            of_plan(subject, found, (&format!("publish[{number}].base"), base));
+    for (path, image) in subject.plan_images() {
+        if let Some(severity) = looseness(image) {
+            let message = format!("the plan's image `{image}` has no digest: it can be another tomorrow");
+            found.add(severity, subject.in_plan(&path), message);
         }
-    }
-}
-
-fn of_plan(subject: &Subject<'_>, found: &mut Found, (path, image): (&str, &str)) {
-    if let Some(severity) = looseness(image) {
-        found.add(severity, subject.in_plan(path), format!("the plan's image `{image}` has no digest: it can be another tomorrow"));
     }
 }
 

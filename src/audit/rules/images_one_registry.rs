@@ -8,7 +8,6 @@ use crate::{
         found::{Found, Say as _},
     },
     pipeline::registry_of,
-    plan::{BuildImage, Target},
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -29,17 +28,8 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
             hosts.entry(host).or_insert((spot, 0)).1 += 1;
         }
     };
-    if let Some(plan) = subject.plan() {
-        if let Some(BuildImage::Image(image)) = &plan.build.image {
-            take(image, subject.in_plan("build.image"));
-        }
-        for (number, target) in plan.publish.iter().enumerate() {
-            if let Target::Oci(oci) = target
-                && let Some(base) = &oci.base
-            {
-                take(base, subject.in_plan(&format!("publish[{number}].base")));
-            }
-        }
+    for (path, image) in subject.plan_images() {
+        take(image, subject.in_plan(&path));
     }
     for image in super::image_not_pinned::pinnable(subject) {
         take(image.value, image.spot());

@@ -25,6 +25,8 @@ pub(super) enum Val {
 /// The most values that are told apart.
 const MOST: usize = 256;
 const DEEPEST: u32 = 24;
+/// The most values that a text of JSON may have.
+const JSON: u64 = 10_000;
 /// The most expressions that are computed for one repository.
 pub(super) const WORK: u32 = 100_000;
 
@@ -195,7 +197,7 @@ fn only(values: &[Val]) -> Option<&str> {
 fn from_json(value: &Val, text: &str) -> Val {
     match value {
         // JSON is YAML, and what is read here stands nowhere.
-        Val::Known(json) if !json.trim().is_empty() => match yaml::read(json, u32::MAX).documents.into_iter().next() {
+        Val::Known(json) if !json.trim().is_empty() => match yaml::read(json, u32::MAX, JSON).documents.into_iter().next() {
             Some(node) => of_node(&node),
             None => Val::Open(text.to_owned()),
         },

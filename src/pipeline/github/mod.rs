@@ -58,6 +58,10 @@ pub(super) fn read(files: &Files, pipeline: &mut Pipeline) {
         if triggers.only_called() {
             continue;
         }
+        if !files.spend(workflow.size()) {
+            files.problem(workflow.place, "the workflows before this one come to too much: not read".to_owned(), true);
+            continue;
+        }
         let mut walk = Walk::new(Notes::new(files), own.as_deref(), &work);
         walk.workflow(&path, &Scope::started(dispatch_inputs(&triggers)), None);
         schedules(pipeline, files, (&path, &triggers));

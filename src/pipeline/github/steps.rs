@@ -55,7 +55,12 @@ impl Walk<'_> {
                 self.scan_map(&entry.node, &entry.key, here);
             }
         }
-        self.steps.push(RawStep { job: here.job.to_owned(), node: step.clone(), env: env.clone() });
+        self.steps.push(RawStep {
+            job: here.job.to_owned(),
+            node: step.clone(),
+            env: env.clone(),
+            defaults: self.defaults.clone(),
+        });
         let never = never || here.never(step.get("if"));
         if let Some(uses) = step.get("uses") {
             self.uses(step, uses, here, (sum, never));
@@ -93,11 +98,17 @@ impl Walk<'_> {
             return;
         }
         let Some(action) = self.notes.files.yaml(&file).and_then(|file| file.documents.first().cloned()) else { return };
+        if !self.notes.files.spend(action.size()) {
+            self.notes.open(uses.place, format!("`{file}` is used too often to be read each time: not followed"));
+            return;
+        }
         self.files.insert(file.clone());
         let inputs = given(action.get("inputs"), step.get("with"), here);
         let scope = Scope::called(Secrets::Passed(std::collections::HashMap::new()), inputs);
         let inner = Here { scope: &scope, ..here };
         self.stack.push(file);
+        // Those of the workflow are not the action's.
+        let outer = std::mem::take(&mut self.defaults);
         let runs = action.get("runs");
         for step in runs.and_then(|runs| runs.get("steps")).map(|steps| steps.items()).unwrap_or_default() {
             self.step(step, inner, (sum, never));
@@ -109,6 +120,7 @@ impl Walk<'_> {
         {
             self.notes.fact(Topic::Images, image, (uses.place, Sure::Read, "action", Some(here.job)));
         }
+        self.defaults = outer;
         self.stack.pop();
     }
 

@@ -28,6 +28,8 @@ use crate::pipeline::{
 
 /// More calls than GitHub allows in one run (50), since more than one event is looked at.
 const CALLS: usize = 200;
+/// The most jobs of one workflow, those of all that it calls among them.
+const JOBS: usize = 10_000;
 /// GitHub nests ten levels.
 const DEEPEST: usize = 12;
 
@@ -43,6 +45,8 @@ pub(super) struct Walk<'f> {
     pub(super) work: &'f Cell<u32>,
     pub(super) stack: Vec<String>,
     pub(super) steps: Vec<RawStep>,
+    /// `defaults` of the job and of the workflow that are looked at.
+    pub(super) defaults: [Option<Yaml>; 2],
     calls: usize,
     /// How often a local action was read.
     pub(super) actions: usize,
@@ -112,6 +116,7 @@ impl<'f> Walk<'f> {
             work,
             stack: Vec::new(),
             steps: Vec::new(),
+            defaults: [None, None],
             calls: 0,
             actions: 0,
         }
@@ -126,6 +131,7 @@ impl<'f> Walk<'f> {
         if let Some(env) = workflow.get("env") {
             self.scan_map(env, "env", here);
         }
+        let outer = std::mem::replace(&mut self.defaults, [None, workflow.get("defaults").cloned()]);
         let jobs = workflow.get("jobs").map(|jobs| jobs.entries()).unwrap_or_default();
         let inherits = jobs.iter().any(|job| job.node.get("permissions").is_none());
         if let Some(permissions) = workflow.get("permissions").filter(|_| inherits) {
@@ -133,8 +139,14 @@ impl<'f> Walk<'f> {
         }
         for entry in jobs {
             let id = caller.map_or_else(|| entry.key.to_string(), |caller| format!("{caller}/{}", entry.key));
+            if self.jobs.len() >= JOBS {
+                self.notes.open(entry.key_place, format!("there are more than {JOBS} jobs up to here: not read from here on"));
+                break;
+            }
+            self.defaults[0] = entry.node.get("defaults").cloned();
             self.job(&id, entry.key_place, &entry.node, here.with_env(&env), caller);
         }
+        self.defaults = outer;
         self.stack.pop();
     }
 
@@ -286,6 +298,10 @@ impl<'f> Walk<'f> {
             self.notes.open(uses.place, format!("there is no workflow `{path}` that can be read"));
             return;
         };
+        if !self.notes.files.spend(called.size()) {
+            self.notes.open(uses.place, format!("`{path}` is called too often to be read each time: not followed"));
+            return;
+        }
         self.files.insert(path.clone());
         self.called.insert(path.clone());
         let scope = Scope::called(passed_secrets(job, here.scope), inputs(&called, job.get("with"), here));

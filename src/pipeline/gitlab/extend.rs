@@ -85,6 +85,13 @@ impl Config {
     /// A job as it runs.
     pub(super) fn job(&mut self, name: &str, notes: &mut Notes<'_>) -> Option<Yaml> {
         let extended = self.extended(name, &mut Vec::new(), notes)?;
+        // What is looked at is the whole of it, once more for each job: a variable is kept, and so counts more.
+        let variables = extended.get("variables").map_or(0, |variables| variables.entries().len().saturating_mul(2));
+        let defaults = self.defaults.iter().map(|default| default.node.size()).fold(extended.size(), u64::saturating_add);
+        if !notes.files.spend(defaults.saturating_add(u64::try_from(variables).unwrap_or(u64::MAX))) {
+            notes.open(extended.place, super::TOO_MUCH.to_owned());
+            return None;
+        }
         let mut entries: Vec<Entry> = self.filled(&extended, 0).entries().to_vec();
         let inherit = extended.get("inherit").and_then(|inherit| inherit.get("default"));
         let takes = |key: &str| match inherit {
@@ -113,6 +120,10 @@ impl Config {
             notes.open(own.place, format!("`{name}` extends more than {DEEPEST} levels, which GitLab refuses"));
             return Some(own);
         }
+        if !notes.files.spend(own.size()) {
+            notes.open(own.place, super::TOO_MUCH.to_owned());
+            return None;
+        }
         stack.push(Rc::clone(&key));
         let mut whole: Option<Yaml> = None;
         let parents: Vec<(String, _)> = own
@@ -121,7 +132,13 @@ impl Config {
             .unwrap_or_default();
         for (parent, place) in parents {
             match self.extended(&parent, stack, notes) {
-                Some(parent) => whole = Some(whole.map_or_else(|| Rc::clone(&parent), |whole| merge::over(&whole, &parent))),
+                Some(parent) => {
+                    if !notes.files.spend(merge::copied(&parent).saturating_add(whole.as_ref().map_or(0, merge::copied))) {
+                        notes.open(place, super::TOO_MUCH.to_owned());
+                        return None;
+                    }
+                    whole = Some(whole.map_or_else(|| Rc::clone(&parent), |whole| merge::over(&whole, &parent)));
+                }
                 None => notes.open(place, format!("`{name}` extends `{parent}`, which is not in this repository")),
             }
         }

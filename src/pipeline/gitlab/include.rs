@@ -40,11 +40,22 @@ impl<'n, 'f> Loader<'n, 'f> {
         self.loads += 1;
         let file = self.notes.files.yaml(path)?;
         self.files.insert(file.path.clone());
+        let size = file.documents.iter().map(|document| document.size()).fold(0, u64::saturating_add);
+        if !self.notes.files.spend(size) {
+            let place = file.documents.first().map_or_else(Default::default, |document| document.place);
+            self.notes.open(place, super::TOO_MUCH.to_owned());
+            return None;
+        }
         let own = body(&file.documents, inputs)?;
         self.stack.push(path.to_owned());
         let mut whole: Option<Yaml> = None;
         if let Some(include) = own.get("include").cloned() {
             for part in self.includes(&include) {
+                let copies = part.entries().len() + whole.as_ref().map_or(0, |whole| whole.entries().len());
+                if !self.notes.files.spend(u64::try_from(copies).unwrap_or(u64::MAX)) {
+                    self.notes.open(include.place, super::TOO_MUCH.to_owned());
+                    break;
+                }
                 whole = Some(whole.map_or_else(|| Rc::clone(&part), |whole| merge::over(&whole, &part)));
             }
         }

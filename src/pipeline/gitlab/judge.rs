@@ -171,7 +171,7 @@ mod tests {
     use crate::pipeline::yaml;
 
     fn is_release(name: &str, text: &str) -> bool {
-        let read = yaml::read(text, 0);
+        let read = yaml::read(text, 0, 10_000);
         let expand = |word: &str| word.to_owned();
         job(name, &read.documents[0], &expand, &mut |_, found| vec![Place::default(); found.len()]).reason.is_some()
     }

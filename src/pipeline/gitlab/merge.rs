@@ -4,6 +4,13 @@ use std::rc::Rc;
 
 use crate::pipeline::yaml::{Entry, Node, Value, Yaml};
 
+/// How many entries laying something over this, or this over something, copies at most: those of its maps within maps.
+pub(super) fn copied(node: &Yaml) -> u64 {
+    let entries = node.entries();
+    let own = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+    entries.iter().fold(own, |sum, entry| sum.saturating_add(copied(&entry.node)))
+}
+
 /// What `base` becomes where `over` says more. Depth is bounded by that of the texts.
 pub(super) fn over(base: &Yaml, over_it: &Yaml) -> Yaml {
     if !base.is_map() || !over_it.is_map() {

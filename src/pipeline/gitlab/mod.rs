@@ -29,6 +29,8 @@ use super::{
 const USUAL: &str = ".gitlab-ci.yml";
 /// The most jobs that are looked at.
 const JOBS: usize = 10_000;
+/// What is said where the jobs of a configuration come to more than is looked at.
+const TOO_MUCH: &str = "what the jobs come to with all that they extend is more than is looked at: not read from here on";
 /// The most child pipelines.
 const CHILDREN: usize = 30;
 
@@ -88,6 +90,11 @@ fn pipeline_of(
         declared.extend(facts::values(rule.get("variables")).into_keys());
     }
     for entry in config.jobs().into_iter().take(JOBS) {
+        let variables = u64::try_from(global.len()).unwrap_or(u64::MAX);
+        if !notes.files.spend(variables.saturating_mul(2)) {
+            notes.open(entry.key_place, TOO_MUCH.to_owned());
+            break;
+        }
         let Some(job) = config.job(&entry.key, notes) else { continue };
         child(&job, notes, (all, declared, read), depth);
         all.push(seen(&entry, job, &global, (notes, declared)));
@@ -278,6 +285,7 @@ fn step(seen: &Seen, files: &Files) -> Step {
         uses: None,
         with: Vec::new(),
         env: seen.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        folder: None,
         commands: seen.found.lines.iter().map(words).collect(),
     }
 }

@@ -10,7 +10,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 use super::{Entry, Node, Place, Style, Tag, Value, Yaml};
 
 /// The most that a text may come to with every alias followed: a node counts one, and so does each 16 bytes of a scalar.
-const LARGEST: u64 = 1_000_000;
+const LARGEST: u64 = 500_000;
 /// Deeper than GitLab reads (100), and shallow enough to walk and to drop.
 const DEEPEST: u16 = 120;
 /// The most entries that merge keys may copy.
@@ -28,6 +28,8 @@ pub(in crate::pipeline) struct Read {
     pub(in crate::pipeline) broken: Option<Broken>,
     /// Keys that are there twice in one map: the later ones.
     pub(in crate::pipeline) twice: Vec<(Rc<str>, Place)>,
+    /// What it came to: the values that were made, or those of the documents with every alias followed, if that is more.
+    pub(in crate::pipeline) size: u64,
 }
 
 /// Why a text cannot be read any further.
@@ -37,9 +39,9 @@ pub(in crate::pipeline) struct Broken {
     pub(in crate::pipeline) reason: String,
 }
 
-/// Reads the documents of a text.
-pub(in crate::pipeline) fn read(text: &str, file: u32) -> Read {
-    let mut builder = Builder { file, ..Builder::default() };
+/// Reads the documents of a text, which may come to so many values.
+pub(in crate::pipeline) fn read(text: &str, file: u32, most: u64) -> Read {
+    let mut builder = Builder { file, most: most.min(LARGEST), ..Builder::default() };
     let mut options = granit_parser::options! {};
     options.set_emit_comments(false);
     let mut parser = Parser::new_from_str_with_options(text, options);
@@ -56,6 +58,8 @@ pub(in crate::pipeline) fn read(text: &str, file: u32) -> Read {
             break;
         }
     }
+    let documents = builder.read.documents.iter().map(|document| document.size).sum();
+    builder.read.size = builder.made.max(documents);
     builder.read
 }
 
@@ -77,6 +81,9 @@ enum Inside {
 #[derive(Default)]
 struct Builder {
     file: u32,
+    most: u64,
+    /// The size of the scalars and collections that were made so far, each counted once.
+    made: u64,
     open: Vec<Open>,
     anchors: HashMap<usize, Yaml>,
     merged: usize,
@@ -99,15 +106,18 @@ impl Builder {
                     _ => Style::Quoted,
                 };
                 let tag = tag_of(tag.as_deref());
-                let size = 1 + u64::try_from(text.len()).unwrap_or(u64::MAX) / 16;
                 let value = Value::Scalar { text: (*text).into(), style };
+                let size = super::size_of(&value);
+                self.count(size, place)?;
                 self.finish(Rc::new(Node { place, end, tag, value, size, depth: 0 }), anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
+                self.count(1, place)?;
                 self.open.push(Open { place, end, anchor, tag: tag_of(tag.as_deref()), inside: Inside::List(Vec::new()) });
                 Ok(())
             }
             Event::MappingStart(_, anchor, tag) => {
+                self.count(1, place)?;
                 self.open.push(Open { place, end, anchor, tag: tag_of(tag.as_deref()), inside: Inside::Map(Vec::new(), None) });
                 Ok(())
             }
@@ -121,6 +131,16 @@ impl Builder {
             },
             _ => Ok(()),
         }
+    }
+
+    /// Counts what is made before it is: a list that is never closed must end too.
+    fn count(&mut self, size: u64, place: Place) -> Result<(), Broken> {
+        self.made += size;
+        if self.made <= self.most {
+            return Ok(());
+        }
+        let most = self.most;
+        Err(Broken { place, reason: format!("there are more than {most} values up to here, in this file and those before it") })
     }
 
     fn close(&mut self, open: Open) -> Result<(), Broken> {
@@ -146,11 +166,10 @@ impl Builder {
             }
         };
         let Open { place, end, tag, anchor, .. } = open;
-        if size > LARGEST {
-            return Err(Broken {
-                place,
-                reason: format!("what stands here comes to more than {LARGEST} values with its aliases followed"),
-            });
+        if size > self.most {
+            let most = self.most;
+            let reason = format!("what stands here comes to more than {most} values with its aliases followed");
+            return Err(Broken { place, reason });
         }
         if depth > DEEPEST {
             return Err(Broken { place, reason: format!("what stands here is nested more than {DEEPEST} deep") });
@@ -244,13 +263,13 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> Yaml {
-        let mut read = read(text, 0);
+        let mut read = read(text, 0, LARGEST);
         assert!(read.broken.is_none(), "{:?}", read.broken);
         read.documents.remove(0)
     }
 
     fn reason(text: &str) -> String {
-        read(text, 0).broken.map(|broken| broken.reason).unwrap_or_default()
+        read(text, 0, LARGEST).broken.map(|broken| broken.reason).unwrap_or_default()
     }
 
     #[test]
@@ -271,7 +290,7 @@ mod tests {
 
     #[test]
     fn of_a_key_that_is_there_twice_the_last_holds_and_it_is_told() {
-        let read = read("a: 1\na: 2\n", 0);
+        let read = read("a: 1\na: 2\n", 0, LARGEST);
         assert_eq!(read.documents[0].get("a").and_then(|node| node.as_str()), Some("2"));
         assert_eq!(read.twice.len(), 1);
         assert_eq!(read.twice[0].1.offset, 5);
@@ -305,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_broken_text_is_told_with_its_place() {
-        let read = read("jobs:\n  a: [1, 2\n  b: }\n", 7);
+        let read = read("jobs:\n  a: [1, 2\n  b: }\n", 7, LARGEST);
         let broken = read.broken.unwrap();
         assert_eq!(broken.place.file, 7);
         assert!(broken.place.offset > 6, "{broken:?}");

@@ -68,10 +68,21 @@ pub(super) struct Entry {
     pub(super) node: Yaml,
 }
 
+/// What walking a value comes to, the value itself counted.
+fn size_of(value: &Value) -> u64 {
+    let within: &mut dyn Iterator<Item = &Yaml> = match value {
+        Value::Scalar { text, .. } => return 1 + u64::try_from(text.len()).unwrap_or(u64::MAX) / 16,
+        Value::List(items) => &mut items.iter(),
+        Value::Map(entries) => &mut entries.iter().map(|entry| &entry.node),
+    };
+    within.fold(1, |sum, node| sum.saturating_add(node.size))
+}
+
 impl Node {
     /// A node that nobody wrote, standing where `place` says.
     pub(super) fn made(value: Value, place: Place) -> Yaml {
-        Rc::new(Self { place, end: place.offset, tag: Tag::None, value, size: 1, depth: 0 })
+        let size = size_of(&value);
+        Rc::new(Self { place, end: place.offset, tag: Tag::None, value, size, depth: 0 })
     }
 
     /// A text that nobody wrote.
@@ -81,7 +92,13 @@ impl Node {
 
     /// The same node with another value.
     pub(super) fn with(&self, value: Value) -> Self {
-        Self { place: self.place, end: self.end, tag: Tag::None, value, size: 1, depth: 0 }
+        let size = size_of(&value);
+        Self { place: self.place, end: self.end, tag: Tag::None, value, size, depth: 0 }
+    }
+
+    /// What walking it comes to: nodes and bytes within, aliases followed.
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 
     /// The value of this key.
