@@ -96,6 +96,17 @@ fn pictures_show_the_path_from_its_start_to_where_it_lands() {
 }
 
 #[test]
+fn an_arrow_that_others_say_already_is_left_out_of_a_picture() {
+    let job = |id: &str, needs: &str| format!("  {id}: {{needs: [{needs}], runs-on: x, steps: [{{run: cargo publish}}]}}\n");
+    let jobs = [job("build", ""), job("test", "build"), job("ship", "build, test"), job("a", "b, ship"), job("b", "a")].concat();
+    let folder = repository(&[(".github/workflows/ship.yml", &format!("on: {{push: {{tags: ['*']}}}}\njobs:\n{jobs}"))]);
+    let dot = shown(folder.path(), "dot");
+    assert!(dot.contains("  w0j1 -> w0j2;") && !dot.contains("  w0j0 -> w0j2;"), "{dot}");
+    // Of a circle nothing is left out.
+    assert!(dot.contains("  w0j4 -> w0j3;") && dot.contains("  w0j3 -> w0j4;"), "{dot}");
+}
+
+#[test]
 fn no_name_from_a_file_acts_on_who_reads_it() {
     let hostile = WORKFLOW
         .replace("Ship", "\"\\e[31mred\\u009b31m\\n::set-env name=x::y ##[error]\"")

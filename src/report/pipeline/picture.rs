@@ -1,15 +1,20 @@
 //! The path of a release as a picture: what starts it, the jobs it passes through, where it lands.
 //!
-//! Jobs that nothing which is published waits for are left out, and counted. Names from files are in labels only, escaped as
-//! each format asks for; the structure has names of our own.
+//! Jobs for which nothing waits that is published are left out, and counted; so are arrows that others say already. Names from
+//! files are in labels only, escaped as each format asks for; the structure has names of our own.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use super::short;
 use crate::pipeline::{Job, Pipeline, ReleaseWorkflow, Sure};
 
 /// The most characters of a label.
 const LABEL: usize = 48;
+/// The most jobs of a workflow in which arrows are left out.
+const REDUCED: usize = 300;
 
 /// A picture before it has a format.
 #[derive(Default)]
@@ -46,15 +51,20 @@ fn group(picture: &mut Picture, number: usize, release: &ReleaseWorkflow) {
     let start = format!("w{number}");
     let events: Vec<String> = release.triggers.iter().map(|trigger| short(&trigger.event, LABEL)).collect();
     let numbers: BTreeMap<&str, usize> = path.iter().enumerate().map(|(at, job)| (job.id.as_str(), at)).collect();
+    let needs = |at: usize| -> Vec<usize> {
+        path.get(at).into_iter().flat_map(|job| &job.needs).filter_map(|need| numbers.get(need.as_str()).copied()).collect()
+    };
+    // Of a picture that large nobody reads single arrows.
+    let waits_for: Vec<BTreeSet<usize>> =
+        if path.len() <= REDUCED { (0..path.len()).map(|at| before(at, needs)).collect() } else { Vec::new() };
     let mut jobs = Vec::new();
     for (at, job) in path.iter().enumerate() {
         jobs.push((name(at), short(&job.id, LABEL)));
-        let mut waits = false;
-        for need in job.needs.iter().filter_map(|need| numbers.get(need.as_str())) {
-            waits = true;
+        let needs = needs(at);
+        for need in needs.iter().filter(|need| !is_implied(**need, &needs, &waits_for)) {
             picture.arrows.push((name(*need), name(at), Line::Sure));
         }
-        if !waits {
+        if needs.is_empty() {
             picture.arrows.push((start.clone(), name(at), Line::Sure));
         }
         for (target, sure) in &job.publishes {
@@ -68,6 +78,23 @@ fn group(picture: &mut Picture, number: usize, release: &ReleaseWorkflow) {
     let rest = if others > 0 { format!(" (and {others} other jobs)") } else { String::new() };
     let title = format!("{}{rest}", short(&release.file, LABEL * 2));
     picture.groups.push(Group { title, start: (start, short(&events.join(", "), LABEL)), jobs });
+}
+
+/// All jobs that one waits for, over whatever others.
+fn before(at: usize, needs: impl Fn(usize) -> Vec<usize>) -> BTreeSet<usize> {
+    let (mut found, mut open) = (BTreeSet::new(), needs(at));
+    while let Some(next) = open.pop() {
+        if found.insert(next) {
+            open.extend(needs(next));
+        }
+    }
+    found
+}
+
+/// Whether a job that waits for all of these would wait for this one anyway; in a circle each is as good as the other.
+fn is_implied(need: usize, needs: &[usize], waits_for: &[BTreeSet<usize>]) -> bool {
+    let waits = |one: usize, other: usize| waits_for.get(one).is_some_and(|before| before.contains(&other));
+    needs.iter().any(|other| *other != need && waits(*other, need) && !waits(need, *other))
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {

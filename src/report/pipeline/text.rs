@@ -78,7 +78,7 @@ fn workflow(out: &mut String, release: &ReleaseWorkflow) {
     }
     let others = release.jobs.len() - path.len();
     if others > 0 {
-        line(out, &format!("  and {others} jobs that nothing which is published waits for"));
+        line(out, &format!("  and {others} more jobs, for which nothing waits that is published"));
     }
     out.push('\n');
 }
