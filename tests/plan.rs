@@ -505,6 +505,7 @@ fn the_primary_path_has_every_default() {
     let workflows = vec!["release.yml".to_owned()];
     assert_eq!(primary.parts, PrimaryParts::Github { workflows, labels: Vec::new() });
     assert_eq!((primary.running, primary.max_cut, primary.token), (Running::Refuse, Duration::from_mins(45), None));
+    assert_eq!(primary.late_effect, Duration::from_mins(1));
     assert_eq!(primary.blackout, []);
 
     let text = top("primary: { gitlab: { project: acme/team/api, url: \"https://x.example/git/\" }, running: cancel }");
@@ -517,6 +518,7 @@ fn the_primary_path_has_every_default() {
         "primary.gitlab.url = https://x.example/git ",
         "primary.gitlab.runners = (all that serve no other project)",
         "primary.max_cut = 45m",
+        "primary.late_effect = 1m",
     ] {
         assert!(shown.lines().any(|shown| shown.starts_with(line)), "{line}:\n{shown}");
     }

@@ -8,8 +8,9 @@ use std::{
 use super::{Failure, arguments::RecoverOptions, cut, drill::runtime, environment, forge, network, output, place, plan::load_plan};
 use crate::{
     drill::cut::recover::{self, Foreign, Outcome, Seen},
+    forge::Wanted,
     network::Network,
-    plan::Timeouts,
+    plan::{LATE_EFFECT, Timeouts},
     record::{Exit, ForgeKind, NotBack, Place, Text},
     secret::Secret,
     state::State,
@@ -23,6 +24,9 @@ struct Goal {
     place: Place,
     token: Secret,
     timeouts: Timeouts,
+    late_effect: Duration,
+    /// What the plan names of the path; none without a plan.
+    wanted: Option<Wanted>,
     network: Network,
 }
 
@@ -31,7 +35,7 @@ pub(super) fn run(options: &RecoverOptions) -> Result<Exit, Failure> {
 }
 
 async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
-    let Some(Goal { place, token, timeouts, network }) = goal(options).await? else { return without_place() };
+    let Some(Goal { place, token, timeouts, late_effect, wanted, network }) = goal(options).await? else { return without_place() };
     let state = state()?;
     if let Some(note) = place::makeshift() {
         output::warn(&format!("note: {note}"));
@@ -45,7 +49,8 @@ async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
         let text = network.known.scrub(&line(&seen)).into_owned();
         told.lock().unwrap_or_else(PoisonError::into_inner).push((seen, text));
     };
-    let outcome = recover::recover(&state, (forge, timeouts.api), foreign, &tell).await;
+    let goal = recover::Goal { forge, api: timeouts.api, late_effect, wanted: wanted.as_ref() };
+    let outcome = recover::recover(&state, goal, foreign, &tell).await;
     let outcome = outcome.map_err(|error| Failure::failed("nothing was given back", &error))?;
     let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut text: String = told.iter().map(|(_, text)| text.as_str()).collect();
@@ -56,13 +61,21 @@ async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
             "The primary path of {place} MAY STILL BE CUT: a person is needed now. With the token in CANSHIP_TOKEN, the commands \
              above give it back.\n"
         ),
+        Outcome::Unknown => format!(
+            "Whether drills of other machines have cut {place} is NOT KNOWN; nothing here says so. See to it that the forge can be \
+             asked with this token, then run `canship recover` again.\n"
+        ),
         Outcome::AllBack if is_alive => format!("The primary path of {place} is in the hands of a drill that lives.\n"),
         Outcome::AllBack if count == 0 => format!("Nothing of {place} is cut by a drill.\n"),
         Outcome::AllBack => format!("The primary path of {place} is as it was: {count} given back, read back.\n"),
     }]);
     let printed = output::result(&text);
-    // Nothing outranks a path that may be cut.
-    if outcome == Outcome::NotAllBack { Ok(Exit::MayStillBeCut) } else { printed }
+    match outcome {
+        // Nothing outranks a path that may be cut.
+        Outcome::NotAllBack => Ok(Exit::MayStillBeCut),
+        Outcome::Unknown => printed.map(|_| Exit::Unknown),
+        Outcome::AllBack => printed,
+    }
 }
 
 fn state() -> Result<State, Failure> {
@@ -90,6 +103,7 @@ fn line(seen: &Seen) -> String {
     match seen {
         Seen::Back { what, cut_by } => format!("given back    {}\n              {}\n", one_line(what), one_line(cut_by)),
         Seen::Alive(text) => format!("left alone    {}\n", one_line(text)),
+        Seen::Unread(reason) => format!("NOT KNOWN     {}\n", one_line(reason)),
         Seen::Note(text) => format!("note          {}\n", one_line(text)),
         Seen::NotBack(NotBack { what, reason, by_hand }) | Seen::Unseen(NotBack { what, reason, by_hand }) => {
             format!("NOT BACK      {}\n              {}\n{}{by_hand}\n", what.one_line(), reason.one_line(), output::COMMAND)
@@ -112,8 +126,9 @@ async fn goal(options: &RecoverOptions) -> Result<Option<Goal>, Failure> {
         let loaded = load_plan(&options.plan.plan)?;
         let Some(primary) = loaded.plan.primary.as_ref() else { return Ok(None) };
         let token = cut::token(&loaded, primary).await?;
-        let (place, timeouts) = (primary.place.clone(), loaded.plan.timeouts);
-        return Ok(Some(Goal { place, token, timeouts, network: network::network(&loaded)? }));
+        let (place, timeouts, late_effect) = (primary.place.clone(), loaded.plan.timeouts, primary.late_effect);
+        let (wanted, network) = (Wanted::of(&loaded.plan), network::network(&loaded)?);
+        return Ok(Some(Goal { place, token, timeouts, late_effect, wanted, network }));
     };
     let usual = || usual.parse().map_err(|reason| Failure::failed("the usual address", &reason));
     let url = options.url.clone().map_or_else(usual, Ok)?;
@@ -122,5 +137,6 @@ async fn goal(options: &RecoverOptions) -> Result<Option<Goal>, Failure> {
         Failure::invalid("`CANSHIP_TOKEN` is not set: without a plan the token comes from there")
             .advise("set it to a token that may change what the drill had cut, and variables")
     })?;
-    Ok(Some(Goal { place, token, timeouts: USUAL, network: network::of_files(&[])? }))
+    let network = network::of_files(&[])?;
+    Ok(Some(Goal { place, token, timeouts: USUAL, late_effect: LATE_EFFECT, wanted: None, network }))
 }

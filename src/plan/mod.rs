@@ -49,7 +49,7 @@ pub use model::{
     SecretName, SecretSource, Source, Spare, SpareKind, Step, Store, StoreKey, TagAt, TagTemplate, Target, Template, Timeouts,
     Version,
 };
-pub use primary::{Primary, PrimaryParts, Running};
+pub use primary::{LATE_EFFECT, Primary, PrimaryParts, Running};
 pub use problem::{Colour, Invalid, Problem};
 pub use schema::schema;
 pub use settings::{Setting, SettingOrigin};

@@ -5,6 +5,10 @@ use std::time::Duration;
 use super::{Blackout, SecretName};
 use crate::record::Place;
 
+/// How long a call that nobody answered may still take effect, if a plan does not say: GitHub ends what it works on after ten
+/// seconds, GitLab after a minute.
+pub const LATE_EFFECT: Duration = Duration::from_mins(1);
+
 /// The CI that usually ships, and how it may be taken away.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Primary {
@@ -18,6 +22,8 @@ pub struct Primary {
     pub running: Running,
     /// The longest that it may be cut.
     pub max_cut: Duration,
+    /// How long after it was sent a call that nobody answered may still take effect at the forge.
+    pub late_effect: Duration,
     /// The windows of a week in which it is not cut.
     pub blackout: Vec<Blackout>,
 }

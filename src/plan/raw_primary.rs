@@ -21,6 +21,8 @@ pub(super) struct RawPrimary {
     pub(super) running: Option<RawRunning>,
     /// The longest that the primary path may be cut. 45m if absent.
     pub(super) max_cut: Option<RawDuration>,
+    /// How long after it was sent a call that was not answered may still take effect at the forge: so long is looked. 1m if absent.
+    pub(super) late_effect: Option<RawDuration>,
     /// Windows of the week in which nothing is cut, `Fri 12:00 - Mon 06:00 Europe/Berlin`.
     #[schemars(length(min = 1))]
     pub(super) blackout: Option<Vec<String>>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    Blackout, Primary, PrimaryParts, Running, SecretName,
+    Blackout, LATE_EFFECT, Primary, PrimaryParts, Running, SecretName,
     checks::{Checks, Zero},
     cursor::Cursor,
     names,
@@ -26,6 +26,7 @@ struct Named {
 pub(super) fn primary(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawPrimary>) -> Option<Primary> {
     let raw = raw?;
     let max_cut = checks.duration(&at.key("max_cut"), raw.max_cut.as_ref(), MAX_CUT, Zero::Refused);
+    let late_effect = checks.duration(&at.key("late_effect"), raw.late_effect.as_ref(), LATE_EFFECT, Zero::Refused);
     let blackout = blackout(checks, &at.key("blackout"), raw.blackout.as_deref());
     let named = match (&raw.github, &raw.gitlab) {
         (Some(raw), None) => github(checks, &at.key("github"), raw),
@@ -42,7 +43,7 @@ pub(super) fn primary(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawPrim
         Some(RawRunning::Refuse) | None => Running::Refuse,
     };
     let Named { place, parts, token } = named;
-    Some(Primary { place: place?, parts, token, running, max_cut, blackout })
+    Some(Primary { place: place?, parts, token, running, max_cut, late_effect, blackout })
 }
 
 fn github(checks: &mut Checks, at: &Cursor<'_>, raw: &RawGithub) -> Named {

@@ -232,7 +232,7 @@ impl List<'_> {
     }
 
     fn forge(&mut self, primary: &Primary, at: &Cursor<'_>) {
-        let Primary { place, parts, token, running, max_cut, blackout } = primary;
+        let Primary { place, parts, token, running, max_cut, late_effect, blackout } = primary;
         let here = at.key(match parts {
             PrimaryParts::Github { .. } => "github",
             PrimaryParts::Gitlab { .. } => "gitlab",
@@ -254,6 +254,7 @@ impl List<'_> {
         self.add_or(&here.key("token"), token.as_ref().map(SecretName::as_str), "(none: it cannot be cut)");
         self.add(&at.key("running"), if *running == Running::Cancel { "cancel" } else { "refuse" });
         self.add(&at.key("max_cut"), &show_duration(*max_cut));
+        self.add(&at.key("late_effect"), &show_duration(*late_effect));
         let blackout: Vec<String> = blackout.iter().map(ToString::to_string).collect();
         self.words(&blackout, &at.key("blackout"), "(none)");
     }

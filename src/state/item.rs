@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -31,6 +32,8 @@ pub enum Item {
         lease: String,
         /// A command for `sh` that deletes it, with the token in `$CANSHIP_TOKEN`.
         by_hand: String,
+        /// Until then the call that creates it may take effect.
+        until: Timestamp,
     },
     /// A part of a primary path that the drill turns off, and that was on.
     Cut {
@@ -40,6 +43,9 @@ pub enum Item {
         control: Control,
         /// A command for `sh` that turns it on, with the token in `$CANSHIP_TOKEN`.
         by_hand: String,
+        /// Until then the call that turns it off may take effect; none once that was answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     /// The drill's tag at a git server.
     GitTag {

@@ -1,5 +1,7 @@
 //! Drills that cut, as a person sees them.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 
 use super::{
@@ -194,7 +196,7 @@ fn the_watchdog_gives_back_within_two_seconds_of_a_kill() {
     let workflows = |state: &serde_json::Value| state["workflows"].clone();
     let back = rig.forge.history().into_iter().rev().take_while(|(_, state)| workflows(state) == workflows(&rig.before)).last();
     let back = back.unwrap().0.duration_since(killed);
-    assert!(back < std::time::Duration::from_secs(2), "it took {back:?}");
+    assert!(back < Duration::from_secs(2), "it took {back:?}");
 }
 
 #[test]
@@ -310,6 +312,116 @@ fn a_part_whose_call_was_answered_by_nobody_is_given_back() {
     }
 }
 
+/// The plan with other bounds.
+fn bounded<F: Forge>(rig: &Rig<F>, api: &str, late_effect: &str) {
+    let plan = std::fs::read_to_string(rig.plan()).unwrap();
+    let plan = plan.replace("api: 5s", &format!("api: {api}")).replace("late_effect: 3s", &format!("late_effect: {late_effect}"));
+    std::fs::write(rig.plan(), plan).unwrap();
+}
+
+/// A signal comes as the call is sent, which takes effect when the drill had to end long ago.
+fn a_call_that_takes_effect_after_the_drill_has_ended_is_undone<F: Forge>(call: When, says: &str) {
+    let rig = Rig::<F>::new();
+    bounded(&rig, "5s", "20s");
+    rig.forge.trouble(call.clone(), Trouble::Slow(Duration::from_secs(9)));
+    let stop = rig.forge.stop(call, Moment::Before);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    signal(&drill, Signal::TERM);
+    stop.go_on();
+    let ran = ends(end(drill), 30);
+    assert!(ran.stdout.contains(says) && ran.stdout.contains("The watchdog looks until then"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("| curl ") && rig.machine.has_watchdog(), "{}", ran.stdout);
+    rig.machine.await_watchdogs();
+    rig.forge.await_effects();
+    rig.assert_as_before(&ran.stdout);
+    let ran = ends(rig.recover_here(), 0);
+    assert!(ran.stdout.contains("Nothing of"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_part_that_is_turned_off_after_the_drill_has_ended_is_given_back_on_github() {
+    let call = When::route("PUT", "/disable").nth(1);
+    a_call_that_takes_effect_after_the_drill_has_ended_is_undone::<GitHub>(call, "it may be turned off yet");
+}
+
+#[test]
+fn a_part_that_is_turned_off_after_the_drill_has_ended_is_given_back_on_gitlab() {
+    // The proof of the way back exercises the same call before.
+    let call = When::route("PUT", "/runners/").nth(2);
+    a_call_that_takes_effect_after_the_drill_has_ended_is_undone::<GitLab>(call, "it may be turned off yet");
+}
+
+#[test]
+fn a_lease_that_appears_after_the_drill_has_ended_is_deleted() {
+    let call = When::route("POST", "/variables").nth(1);
+    a_call_that_takes_effect_after_the_drill_has_ended_is_undone::<GitHub>(call.clone(), "it may appear yet");
+    a_call_that_takes_effect_after_the_drill_has_ended_is_undone::<GitLab>(call, "it may appear yet");
+}
+
+#[test]
+fn a_drill_whose_call_is_answered_too_late_goes_on_looking_until_it_has_undone_it() {
+    let rig = Rig::<GitHub>::new();
+    bounded(&rig, "1s", "20s");
+    rig.forge.trouble(When::route("PUT", "/disable").nth(1), Trouble::Slow(Duration::from_secs(6)));
+    let ran = ends(run(rig.drill()), 20);
+    rig.forge.await_effects();
+    rig.assert_as_before(&ran.stdout);
+    assert!(ran.stdout.contains("was not answered, and may have taken effect"), "{}", ran.stdout);
+    assert!(!rig.machine.has_watchdog());
+}
+
+/// A lease that somebody has written, which ran out long ago.
+fn forged<F: Forge>(rig: &Rig<F>, was_on: &serde_json::Value) {
+    let past = "2020-01-01T00:00:00Z";
+    let lease = serde_json::json!({
+        "canship_lease": 1, "drill": "20200101-000000-0000000a", "host": "0000000000000001", "who": "somebody", "why": "a drill",
+        "cut_at": past, "deadline": past, "lease_until": past, "late_until": past, "was_on": was_on,
+    });
+    let made = std::process::Command::new("curl")
+        .args(["-sf", "-X", "POST", "-H", &format!("Authorization: Bearer {}", F::TOKEN), "-H", "Content-Type: application/json"])
+        .args(["-d", &serde_json::json!({ "name": "CANSHIP_LEASE", "value": lease.to_string() }).to_string()])
+        .arg(format!("{}/repos/acme/api/actions/variables", rig.forge.url()))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+#[test]
+fn what_a_lease_names_and_the_plan_does_not_is_named_and_left() {
+    let rig = Rig::<GitHub>::new();
+    let id = |file: &str| rig.forge.with(|world| world.workflows.iter().find(|one| one.path.ends_with(file)).unwrap().id);
+    rig.forge.with(|world| world.workflows.iter_mut().for_each(|one| one.state = "disabled_manually".to_owned()));
+    let workflow = |id: u64, file: &str| serde_json::json!({ "kind": "workflow", "id": id, "path": format!(".github/workflows/{file}"), "name": file });
+    // One that the plan names, one that it does not, and one that says of itself that it is another.
+    let was_on = [
+        workflow(id("release.yml"), "release.yml"),
+        workflow(id("spare.yml"), "spare.yml"),
+        workflow(id("spare.yml"), "nightly.yml"),
+    ];
+    forged(&rig, &serde_json::json!(was_on));
+    let ran = ends(rig.recover_here(), 30);
+    let state =
+        |file: &str| rig.forge.with(|world| world.workflows.iter().find(|one| one.path.ends_with(file)).unwrap().state.clone());
+    assert_eq!(["release.yml", "spare.yml", "nightly.yml"].map(state), ["active", "disabled_manually", "disabled_manually"]);
+    assert!(ran.stdout.contains("the plan's `primary` does not name it: it is left as it is"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("is nothing that the plan's `primary` names"), "{}", ran.stdout);
+
+    // Without a plan there is nothing to compare with, which is said.
+    let ran = ends(rig.recover_elsewhere(&[]), 0);
+    assert!(ran.stdout.contains("without a plan it is not known whether the lease names"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_lease_that_cannot_be_asked_for_is_not_known_and_nobody_is_told_to_delete_it() {
+    for trouble in [Trouble::Refused(Refusal::Credentials), Trouble::Refused(Refusal::Hidden), Trouble::Fault(503)] {
+        let rig = Rig::<GitHub>::new();
+        rig.forge.trouble(When::always(), trouble);
+        let ran = ends(rig.recover_here(), 20);
+        assert!(ran.stdout.contains("is NOT KNOWN") && !ran.stdout.contains("DELETE"), "{}", ran.stdout);
+    }
+}
+
 #[test]
 fn status_says_that_it_is_cut_until_somebody_has_given_it_back() {
     for is_watched in [true, false] {
@@ -378,7 +490,7 @@ fn a_workflow_whose_call_stalls_holds_up_none_of_the_others() {
 #[expect(clippy::print_stderr, reason = "a figure to read, which no machine has to reach")]
 fn a_restore_of_twenty_workflows_is_timed_against_a_forge_that_takes_200_ms() {
     let (rig, drill, last) = twenty();
-    rig.forge.trouble(When::always(), Trouble::Slow(std::time::Duration::from_millis(200)));
+    rig.forge.trouble(When::always(), Trouble::Slow(Duration::from_millis(200)));
     last.go_on();
     let ran = ends(end(drill), 20);
     rig.assert_as_before(&ran.stdout);

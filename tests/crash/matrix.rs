@@ -30,6 +30,9 @@ const AT_ONCE: usize = 8;
 /// So much of a line gets onto a disk that is full, or before a kill in its midst.
 const TORN: u64 = 20;
 
+/// So long after its caller is gone a late call takes effect: longer than one look waits, and less than the plan's `late_effect`.
+const LATE: Duration = Duration::from_millis(1500);
+
 /// What happens to a drill at a call.
 #[derive(Clone, Debug)]
 enum Happens {
@@ -41,6 +44,10 @@ enum Happens {
     Full(u64),
     /// The call goes wrong.
     Trouble(Trouble),
+    /// It is killed, and the call takes effect long after.
+    KilledLate(Then),
+    /// A signal comes, and the call takes effect after its answer is waited for no more.
+    SignalLate,
     /// Signals come.
     Signals(&'static [Signal]),
     /// Whoever watches is gone: the terminal hangs up, and what reads the output.
@@ -73,6 +80,7 @@ fn faults() -> Vec<Trouble> {
         Trouble::NothingChanged,
         Trouble::Stale,
         Trouble::Slow(Duration::from_millis(700)),
+        Trouble::Late(LATE),
         Trouble::SecretInBody,
         Trouble::Refused(Refusal::Credentials),
         Trouble::Refused(Refusal::Rights),
@@ -94,17 +102,20 @@ struct Recording {
     /// By call: the offsets at which the lines begin that are written after it and before the next, from the journal's end
     /// when it came.
     written: Vec<Vec<u64>>,
+    /// By call: whether it changes anything.
+    changes: Vec<bool>,
 }
 
 impl Recording {
     /// Holds each call for as long as it takes to look at the journal.
     fn make<F: Forge>() -> Self {
-        let calls = {
+        let changes: Vec<_> = {
             let rig = Rig::<F>::new();
             let ran = run(rig.drill());
             assert_eq!(ran.code, 20, "{}\n{}", ran.stderr, ran.stdout);
-            rig.forge.calls().len()
+            rig.forge.calls().iter().map(super::simulator::call::Call::is_change).collect()
         };
+        let calls = changes.len();
         let rig = Rig::<F>::new();
         let stops: Vec<_> = (1..=calls).map(|call| rig.forge.stop(When::call(call), Moment::Before)).collect();
         let mut drill = rig.drill().spawn().unwrap();
@@ -119,7 +130,7 @@ impl Recording {
         let last = journals.last().unwrap();
         assert!(of_a_cut(last).is_empty(), "all is noted as back before the last call, which asks what was missed: {last}");
         written.push(Vec::new());
-        Self { calls, written }
+        Self { calls, written, changes }
     }
 
     /// Every case of every call.
@@ -133,6 +144,10 @@ impl Recording {
         for then in ALL {
             cases.extend([Moment::Before, Moment::After].map(|moment| Happens::Killed(moment, then)));
             cases.extend(lines.iter().map(|line| Happens::KilledWriting(*line, then)));
+        }
+        if self.changes[call - 1] {
+            cases.extend(ALL.map(Happens::KilledLate));
+            cases.extend([Happens::SignalLate, Happens::Trouble(Trouble::Late(LATE))]);
         }
         if !is_all() {
             cases.push(Happens::Trouble(faults[call % faults.len()].clone()));
@@ -193,6 +208,22 @@ fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
     let mut died = None;
     match happens {
         Happens::Killed(moment, then) => died = killed(&rig, (call, *moment), *then),
+        Happens::KilledLate(then) => {
+            rig.forge.trouble(When::call(call), Trouble::Slow(LATE));
+            died = killed(&rig, (call, Moment::Before), *then);
+            if *then == Then::Elsewhere {
+                // Where all local files are gone, nobody knows of a lease that was only asked for: the next `recover` finds it.
+                rig.forge.await_effects();
+                assert_eq!(rig.recover_elsewhere(&["--now"]).code, 0);
+            }
+        }
+        Happens::SignalLate => {
+            rig.forge.trouble(When::call(call), Trouble::Slow(LATE + Duration::from_secs(1)));
+            let (drill, stop) = held(&rig, rig.drill(), (call, Moment::Before));
+            signal(&drill, Signal::TERM);
+            stop.go_on();
+            settle(&rig, &end(drill));
+        }
         Happens::KilledWriting(more, then) => died = killed_writing(&rig, (call, *more), *then),
         Happens::Full(more) => {
             let (drill, stop) = held(&rig, rig.drill_that_sees_a_full_disk(), (call, Moment::Before));
@@ -225,6 +256,7 @@ fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
             assert!(code == 143 || code == 30, "it ended with {code}");
         }
     }
+    rig.forge.await_effects();
     rig.assert_as_before("at the end");
     away(&rig, died)
 }
@@ -287,6 +319,7 @@ fn given_back<F: Forge>(rig: &Rig<F>, then: Then) {
     let ran = match then {
         Then::Watchdog => {
             rig.machine.await_watchdogs();
+            rig.forge.await_effects();
             rig.assert_as_before("after the watchdog");
             // What it gave back is nobody's to give back any more.
             rig.recover_here()
@@ -307,9 +340,12 @@ fn settle<F: Forge>(rig: &Rig<F>, ran: &Ran) {
         rig.machine.kill_watchdogs();
         // A person who was told that there are limits waits until they are over.
         rig.forge.with(F::later);
+        // One who was told that a call may take effect yet waits, too.
+        rig.forge.await_effects();
         assert!(Rig::<F>::by_hand(&ran.stdout) > 0 || rig.wrong().is_empty(), "no command was printed: {}", ran.stdout);
     } else {
         rig.machine.await_watchdogs();
+        rig.forge.await_effects();
     }
     let wrong = rig.wrong();
     assert!(wrong.is_empty(), "exit code {}: {}\n{}{}", ran.code, wrong.join("\n"), ran.stdout, ran.stderr);

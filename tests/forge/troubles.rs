@@ -46,6 +46,18 @@ async fn a_lost_answer_leaves_the_effect_and_a_hang_up_leaves_none() {
     assert_eq!(caller.get(WORKFLOW).await.status, 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_call_takes_effect_after_its_caller_is_gone() {
+    let (github, caller) = start();
+    let stop = github.stop(When::route("PUT", "/disable"), Moment::After);
+    github.trouble(When::route("PUT", "/disable"), Trouble::Late(Duration::from_millis(20)));
+    caller.send(caller.request("PUT", DISABLE)).await.unwrap_err();
+    tokio::task::block_in_place(|| stop.reached());
+    stop.go_on();
+    tokio::task::block_in_place(|| github.await_effects());
+    assert_eq!((state(&github).as_str(), github.calls()[0].answered), ("disabled_manually", None));
+}
+
 #[tokio::test]
 async fn a_fault_after_the_effect_looks_like_one_before_it() {
     let (github, caller) = start();

@@ -2,14 +2,20 @@
 //!
 //! All parts side by side, each looked at after it was set, tried again until there is no time left; then the lease. It
 //! may be done twice, also by two at once. What another drill's lease names is that drill's, and is left to it.
+//!
+//! A call that nobody answered may take effect late, also after its sender is gone. A part is back only once that was
+//! seen to take effect and was undone, or once it can take effect no more; until then it is looked at again and again,
+//! and the lease stays.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use tokio::time::{sleep, timeout_at};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{
-    lease::{self, Held},
+    lease::{self, Held, Released, later},
+    now,
     trouble::Trouble,
     wire::Wire,
 };
@@ -21,16 +27,38 @@ use crate::{
 /// How soon something is tried again at first, and at the latest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How long a call of a process that is gone, or that was given up, may take until it takes effect.
-const LATE_EFFECT: Duration = Duration::from_secs(1);
+/// How soon it is looked again, at first and later, whether a call takes effect late.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 
-/// Whether a call that turns a part off may still be under way.
+/// What is known of the call that turns a part off, or creates the lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Calls {
-    /// All were answered.
+    /// It was answered, or was seen to have taken effect.
     Answered,
-    /// One may take effect yet.
-    MayBeUnderWay,
+    /// It was sent, and nobody has seen its answer: it may take effect until then.
+    UnderWay(Instant),
+}
+
+impl Calls {
+    /// As whoever sent it has written down.
+    pub(super) fn written(until: Timestamp) -> Self {
+        let left = Duration::try_from(until.duration_since(now())).unwrap_or_default();
+        if left.is_zero() { Self::Answered } else { Self::UnderWay(Instant::now() + left) }
+    }
+
+    /// Until when it may take effect, if that is not over.
+    pub(super) fn until(self) -> Option<Instant> {
+        match self {
+            Self::UnderWay(until) => Some(until).filter(|until| *until > Instant::now()),
+            Self::Answered => None,
+        }
+    }
+}
+
+/// When at the latest it is given up to give back, if that may take so long once no call can take effect any more.
+pub(super) fn at_the_latest<'c>(time: Duration, calls: impl IntoIterator<Item = &'c Calls>) -> Instant {
+    let settled = calls.into_iter().filter_map(|calls| calls.until()).max();
+    settled.unwrap_or_else(Instant::now) + time
 }
 
 /// Something to give back.
@@ -45,6 +73,8 @@ pub(super) struct Away {
 pub(super) enum Told {
     /// It is as it was, read back.
     Back(Control),
+    /// It is as it was, but a call that was not answered may change that until then; without a control it is the lease.
+    Awaited(Option<Control>, Timestamp),
     /// Another drill holds the lease and has it in hand.
     OfAnother(Control),
     /// It may still be away; without a control it is the lease that is left.
@@ -62,15 +92,25 @@ pub(super) enum Outcome {
     NotAllBack,
 }
 
-/// Gives everything back that `drill` has taken away, as far as that works `until` then.
+/// How it is told what becomes of what is given back, and until when it is tried.
+type Terms<'t> = (Instant, &'t (dyn Fn(Told) + Sync));
+
+/// Gives everything back that `drill` has taken away, as far as that works `until` then, and the lease at last.
 ///
-/// `calls` says whether the call that created the lease may still be under way.
-pub(super) async fn give_back(
-    wire: &Wire,
-    (drill, calls): (&DrillId, Calls),
-    away: &[Away],
-    (until, tell): (tokio::time::Instant, &(dyn Fn(Told) + Sync)),
-) -> Outcome {
+/// `calls` says what is known of the call that created the lease.
+pub(super) async fn give_back(wire: &Wire, (drill, calls): (&DrillId, Calls), away: &[Away], terms: Terms<'_>) -> Outcome {
+    let outcome = parts(wire, drill, away, terms).await;
+    if outcome == Outcome::AllBack
+        && let Err(trouble) = release(wire, (drill, calls), terms).await
+    {
+        terms.1(Told::NotBack(None, lease_left(wire, &trouble.to_string())));
+        return Outcome::NotAllBack;
+    }
+    outcome
+}
+
+/// The same, but for the lease.
+pub(super) async fn parts(wire: &Wire, drill: &DrillId, away: &[Away], (until, tell): Terms<'_>) -> Outcome {
     let held = lease::held(wire).await;
     // What cannot be seen may be there.
     let is_leased = held.as_ref().map_or(true, |held| held.is_of(drill));
@@ -90,7 +130,7 @@ pub(super) async fn give_back(
     for away in others {
         tell(Told::OfAnother(away.control.clone()));
     }
-    let mut running: FuturesUnordered<_> = own.into_iter().map(|away| part(wire, (drill, away), until)).collect();
+    let mut running: FuturesUnordered<_> = own.into_iter().map(|away| part(wire, (drill, away), (until, tell))).collect();
     let mut outcome = Outcome::AllBack;
     while let Some((control, returned)) = running.next().await {
         match returned {
@@ -104,12 +144,6 @@ pub(super) async fn give_back(
     }
     if outcome == Outcome::NotAllBack && is_leased {
         tell(Told::NotBack(None, lease_left(wire, "it stays for whoever gives back what is away: delete it last")));
-    }
-    if outcome == Outcome::AllBack
-        && let Err(trouble) = release(wire, (drill, calls), until).await
-    {
-        outcome = Outcome::NotAllBack;
-        tell(Told::NotBack(None, lease_left(wire, &trouble.to_string())));
     }
     outcome
 }
@@ -143,11 +177,11 @@ enum Returned {
 async fn part<'a>(
     wire: &Wire,
     (drill, away): (&DrillId, &'a Away),
-    until: tokio::time::Instant,
+    (until, tell): Terms<'_>,
 ) -> (&'a Control, Result<Returned, Trouble>) {
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let mut last = None;
-    let returned = timeout_at(until, set_until_so(wire, (drill, away), (until, &mut last))).await;
+    let returned = timeout_at(until, set_until_so(wire, (drill, away), (until, tell), &mut last)).await;
     let returned = returned.unwrap_or_else(|_| {
         let tried = format!("setting {} to `{}`", away.control, away.control.word(&State::On));
         Err(last.unwrap_or(Trouble::Late { tried, limit: Measure(started.elapsed()) }))
@@ -155,21 +189,34 @@ async fn part<'a>(
     (&away.control, returned)
 }
 
-/// Sets it until it reads back as set; after an answer that was lost it is looked at before it is set again. Before that
-/// the lease is looked at too: meanwhile another drill may have taken it away.
+/// Sets it until it reads back as set, and stays so; after an answer that was lost it is looked at before it is set again.
+/// Before that the lease is looked at too: meanwhile another drill may have taken it away.
 async fn set_until_so(
     wire: &Wire,
     (drill, away): (&DrillId, &Away),
-    (until, last): (tokio::time::Instant, &mut Option<Trouble>),
+    (until, tell): Terms<'_>,
+    last: &mut Option<Trouble>,
 ) -> Result<Returned, Trouble> {
-    let (mut pause, mut wire) = (PAUSE.0, wire.clone());
+    let (mut pause, mut wire, mut calls) = (PAUSE.0, wire.clone(), away.calls);
     loop {
-        let set = wire.set(&away.control, &State::On).await;
-        let trouble = match is_back(&wire, away).await {
-            Ok(()) => return Ok(Returned::Back),
-            Err(unmoved) => set.err().unwrap_or(unmoved),
+        let (took_effect, set) = tokio::join!(is_off(&wire, away, calls), wire.set(&away.control, &State::On));
+        if took_effect {
+            calls = Calls::Answered;
+        }
+        let back = match (is_on(&wire, &away.control).await, calls.until()) {
+            (Ok(()), Some(settled)) => {
+                let moment = moment(settled);
+                *last = Some(Trouble::MayTurnOff { until: moment });
+                tell(Told::Awaited(Some(away.control.clone()), moment));
+                stays_on(&wire, &away.control, settled).await
+            }
+            (back, _) => back.map_err(|unmoved| set.err().unwrap_or(unmoved)),
         };
-        if trouble.is_final() || tokio::time::Instant::now() + pause >= until {
+        let Err(trouble) = back else { return Ok(Returned::Back) };
+        if matches!(&trouble, Trouble::Unmoved { seen, .. } if seen == away.control.word(&State::Off)) {
+            calls = Calls::Answered;
+        }
+        if trouble.is_final() || Instant::now() + pause >= until {
             return Err(trouble);
         }
         *last = Some(trouble);
@@ -184,42 +231,63 @@ async fn set_until_so(
     }
 }
 
-/// Looks whether it is on, and stays so where a call may still be under way that turns it off.
-async fn is_back(wire: &Wire, away: &Away) -> Result<(), Trouble> {
-    if is_on(wire, &away.control).await? && away.calls == Calls::MayBeUnderWay {
-        sleep(LATE_EFFECT).await;
-        is_on(wire, &away.control).await?;
-    }
-    Ok(())
+/// Whether the call that turns it off, and was not answered, is seen to have taken effect: it was on before that.
+async fn is_off(wire: &Wire, away: &Away, calls: Calls) -> bool {
+    calls.until().is_some() && wire.confirm(&away.control, &State::Off).await.is_ok()
 }
 
-/// Whether it is there and on; an error if it is there and not on.
-async fn is_on(wire: &Wire, control: &Control) -> Result<bool, Trouble> {
-    match wire.confirm(control, &State::On).await {
-        Ok(()) => Ok(true),
-        // Somebody has removed it meanwhile: nothing of it is away any more.
-        Err(Trouble::Unmoved { seen, .. }) if seen == control.word(&State::Gone) => Ok(false),
-        Err(trouble) => Err(trouble),
-    }
-}
-
-/// Deletes the lease, if it is this drill's, until it is gone.
-async fn release(wire: &Wire, (drill, mut calls): (&DrillId, Calls), until: tokio::time::Instant) -> Result<(), Trouble> {
-    let (mut pause, mut wire) = (PAUSE.0, wire.clone());
+/// Looks whether it stays on until the call that turns it off can take effect no more.
+async fn stays_on(wire: &Wire, control: &Control, settled: Instant) -> Result<(), Trouble> {
+    let mut pause = LOOKS.0;
     loop {
-        let started = tokio::time::Instant::now();
+        let is_over = Instant::now() >= settled;
+        is_on(wire, control).await?;
+        if is_over {
+            return Ok(());
+        }
+        sleep_until(settled.min(Instant::now() + pause)).await;
+        pause = (pause * 2).min(LOOKS.1);
+    }
+}
+
+/// That it is on, or was removed by somebody meanwhile: then nothing of it is away any more.
+async fn is_on(wire: &Wire, control: &Control) -> Result<(), Trouble> {
+    match wire.confirm(control, &State::On).await {
+        Err(Trouble::Unmoved { seen, .. }) if seen == control.word(&State::Gone) => Ok(()),
+        confirmed => confirmed,
+    }
+}
+
+/// Deletes the lease, if it is this drill's, until it is gone and can appear no more.
+async fn release(wire: &Wire, (drill, calls): (&DrillId, Calls), (until, tell): Terms<'_>) -> Result<(), Trouble> {
+    let (mut pause, mut wire, mut look, mut is_told) = (PAUSE.0, wire.clone(), LOOKS.0, false);
+    loop {
+        let (started, settled) = (Instant::now(), calls.until());
         let released = timeout_at(until, lease::release(&wire, drill)).await;
         let late = || Trouble::Late { tried: "deleting the lease".to_owned(), limit: Measure(started.elapsed()) };
-        match released.unwrap_or_else(|_| Err(late())) {
-            // It may be created yet: then it is deleted too.
-            Ok(()) if calls == Calls::MayBeUnderWay => {
-                calls = Calls::Answered;
-                sleep(LATE_EFFECT).await;
+        match (released.unwrap_or_else(|_| Err(late())), settled) {
+            (Ok(Released::NotThere), Some(settled)) => {
+                let moment = moment(settled);
+                if !std::mem::replace(&mut is_told, true) {
+                    tell(Told::Awaited(None, moment));
+                }
+                let next = settled.min(Instant::now() + look);
+                if next >= until {
+                    return Err(Trouble::MayAppear { until: moment });
+                }
+                sleep_until(next).await;
+                look = (look * 2).min(LOOKS.1);
+                continue;
             }
-            Ok(()) => return Ok(()),
-            Err(trouble) if trouble.is_final() || tokio::time::Instant::now() + pause >= until => return Err(trouble),
-            Err(_) => sleep(pause).await,
+            (Ok(_), _) => return Ok(()),
+            (Err(trouble), _) if trouble.is_final() || Instant::now() + pause >= until => return Err(trouble),
+            (Err(_), _) => sleep(pause).await,
         }
         (pause, wire) = ((pause * 2).min(PAUSE.1), wire.patient());
     }
+}
+
+/// The same moment by the clock on the wall, in whole seconds and not before.
+fn moment(at: Instant) -> Timestamp {
+    later(now(), Duration::from_secs(at.saturating_duration_since(Instant::now()).as_secs().saturating_add(2)))
 }

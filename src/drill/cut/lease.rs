@@ -45,6 +45,8 @@ pub(super) struct Lease {
     /// Until then nobody else acts on it, unless a person says so.
     #[serde(rename = "lease_until")]
     pub(super) until: Timestamp,
+    /// Until then a call that turns something off may take effect, though its drill is dead.
+    pub(super) late_until: Timestamp,
     /// What is off, each of which was on.
     pub(super) was_on: Vec<Control>,
 }
@@ -56,6 +58,8 @@ pub(super) struct Terms<'t> {
     pub(super) who: &'t Text,
     pub(super) why: &'t Text,
     pub(super) max_cut: Duration,
+    /// How long after it was begun a call may take effect.
+    pub(super) longest: Duration,
 }
 
 /// Whose lease there is.
@@ -85,6 +89,7 @@ impl Lease {
             cut_at: now,
             deadline: later(now, terms.max_cut),
             until: later(now, LASTS),
+            late_until: later(now, terms.longest),
             was_on,
         }
     }
@@ -138,14 +143,16 @@ impl Held {
 /// Creates the lease, if there is none.
 ///
 /// # Errors
-/// The forge did not take it, or it is not known whether it did and a look does not tell either.
+/// The forge did not take it, or it is not known whether it did, or will yet, and a look does not tell either.
 pub(super) async fn take(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>, Trouble> {
     let Some(text) = lease.text() else { return Err(Trouble::LeaseTooLong { most: LEASE_MAX }) };
     match wire.create_lease(&text).await {
         Ok(Created::Yes) => return Ok(Ok(())),
         Ok(Created::AlreadyThere) => {}
-        // Never sent again: if it was done, there is a lease of this drill's.
-        Err(trouble) if trouble.may_have_worked() => {}
+        // Never sent again: if it was done, there is a lease of this drill's; if there is none, it may be done yet.
+        Err(trouble) if trouble.may_have_worked() => {
+            return if held(wire).await.is_ok_and(|held| held.is_of(&lease.drill)) { Ok(Ok(())) } else { Err(trouble) };
+        }
         Err(trouble) => return Err(trouble),
     }
     let held = held(wire).await?;
@@ -162,14 +169,24 @@ pub(super) async fn renew(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>
     wire.replace_lease(&text).await.map(Ok)
 }
 
+/// What a release came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    /// It was this drill's, and is gone.
+    Deleted,
+    /// There is none of this drill's.
+    NotThere,
+}
+
 /// Deletes it if it is this drill's, and reads back that it is gone. What is somebody else's stays.
-pub(super) async fn release(wire: &Wire, drill: &DrillId) -> Result<(), Trouble> {
-    let mut deleted = Ok(());
+pub(super) async fn release(wire: &Wire, drill: &DrillId) -> Result<Released, Trouble> {
+    let (mut deleted, mut released) = (Ok(()), Released::NotThere);
     // Looked at once more after an answer that was lost.
     for _ in 0..2 {
         if !held(wire).await?.is_of(drill) {
-            return Ok(());
+            return Ok(released);
         }
+        released = Released::Deleted;
         if let Err(trouble) = &deleted
             && !Trouble::may_have_worked(trouble)
         {
@@ -178,7 +195,7 @@ pub(super) async fn release(wire: &Wire, drill: &DrillId) -> Result<(), Trouble>
         deleted = wire.delete_lease().await;
     }
     deleted?;
-    if held(wire).await?.is_of(drill) { Err(Trouble::StillThere) } else { Ok(()) }
+    if held(wire).await?.is_of(drill) { Err(Trouble::StillThere) } else { Ok(released) }
 }
 
 pub(super) fn later(now: Timestamp, time: Duration) -> Timestamp {

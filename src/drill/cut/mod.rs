@@ -7,13 +7,16 @@
 //! Invariants: nothing is changed before the way back is proved, the watchdog stands and the lease is this drill's; each
 //! part is in the journal, on disk, before the call that turns it off goes out; that call is sent once, and what became
 //! of it is looked at; the lease is compared before each change; what was taken away is given back after every end of
-//! the phases, and until that was read back the record says that the path may be cut.
+//! the phases, and until that was read back the record says that the path may be cut. A call that nobody answered may take
+//! effect after its sender is gone: until that was seen or can be no more (`late_effect`), journal, lease and watchdog stay,
+//! and whoever gives back goes on looking.
 
 mod back;
 mod gate;
 mod keep;
 mod lease;
 mod look;
+mod named;
 pub mod recover;
 mod restore;
 mod take;
@@ -125,11 +128,12 @@ impl Cut {
         self.taken().away.pop()
     }
 
-    /// What is known of the call that turned the last part off.
-    fn settle_last(&self, calls: Calls) {
-        if let Some((_, away)) = self.taken().away.last_mut() {
-            away.calls = calls;
-        }
+    /// What is known of the call that turned the last part off; gives the part's entry in the journal.
+    fn settle_last(&self, calls: Calls) -> Option<Entry> {
+        let mut taken = self.taken();
+        let (entry, away) = taken.away.last_mut()?;
+        away.calls = calls;
+        Some(*entry)
     }
 }
 

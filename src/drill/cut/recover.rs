@@ -12,15 +12,15 @@ use jiff::Timestamp;
 
 use super::{
     back::{self, Away, Calls, Outcome as Given, Told},
-    lease::{self, Held, Lease},
-    now,
+    lease::{self, Held, LASTS, Lease},
+    named, now,
     trouble::Trouble,
     wire::Wire,
 };
 use crate::{
     drill::{Drill, vault::Vault},
-    forge::{self, Forge},
-    record::{Cleaning, Control, DrillId, EventKind, NotBack, Place},
+    forge::{self, Forge, Wanted},
+    record::{Cleaning, DrillId, EventKind, NotBack, Place},
     state::{Damaged, Dead, Drills, Entry, Item, State, StateError},
 };
 
@@ -52,6 +52,8 @@ pub enum Seen {
     NotBack(NotBack),
     /// Whether something is away cannot be seen here.
     Unseen(NotBack),
+    /// Nothing says that something is away, and nothing that nothing is: the lease could not be read.
+    Unread(String),
     /// Something to be known beside it.
     Note(String),
 }
@@ -63,24 +65,38 @@ pub enum Outcome {
     AllBack,
     /// It may not be.
     NotAllBack,
+    /// It is as far as this machine knows, and the forge could not be asked.
+    Unknown,
 }
 
-/// Gives back at one place; `api` is how long the forge's answers are waited for.
+/// Where it is given back.
+pub struct Goal<'g> {
+    /// The forge.
+    pub forge: Arc<dyn Forge>,
+    /// How long its answers are waited for.
+    pub api: Duration,
+    /// How long a call that was not answered may still take effect there.
+    pub late_effect: Duration,
+    /// What the plan names of the path; none without a plan.
+    pub wanted: Option<&'g Wanted>,
+}
+
+/// Gives back at one place.
 ///
 /// # Errors
 /// The state folder cannot be read: then it is not known which drills live.
-pub async fn recover(
-    state: &State,
-    (forge, api): (Arc<dyn Forge>, Duration),
-    foreign: Foreign,
-    tell: &(dyn Fn(Seen) + Sync),
-) -> Result<Outcome, StateError> {
-    let wire = Wire::new(forge, api);
+pub async fn recover(state: &State, goal: Goal<'_>, foreign: Foreign, tell: &(dyn Fn(Seen) + Sync)) -> Result<Outcome, StateError> {
+    let wire = Wire::new(goal.forge, goal.api).taking_effect(goal.late_effect);
     let drills = state.drills(now())?;
-    Ok(at_place(&wire, (state, &drills), foreign, tell).await)
+    Ok(at_place((&wire, goal.wanted), (state, &drills), foreign, tell).await)
 }
 
-async fn at_place(wire: &Wire, (state, drills): (&State, &Drills), foreign: Foreign, tell: &(dyn Fn(Seen) + Sync)) -> Outcome {
+async fn at_place(
+    (wire, wanted): (&Wire, Option<&Wanted>),
+    (state, drills): (&State, &Drills),
+    foreign: Foreign,
+    tell: &(dyn Fn(Seen) + Sync),
+) -> Outcome {
     let mut outcome = Outcome::AllBack;
     let place = wire.forge.place();
     for damaged in &drills.damaged {
@@ -100,7 +116,7 @@ async fn at_place(wire: &Wire, (state, drills): (&State, &Drills), foreign: Fore
         Ok(Held::Nobody) => {}
         Ok(Held::By(lease)) => match of_lease(&lease, drills, foreign) {
             Some(alive) => tell(Seen::Alive(alive)),
-            None if by_lease((state, &lease), wire, tell).await => {}
+            None if by_lease((state, &lease), (wire, wanted), tell).await => {}
             None => outcome = Outcome::NotAllBack,
         },
         Ok(held @ Held::Unreadable { .. }) => {
@@ -109,10 +125,10 @@ async fn at_place(wire: &Wire, (state, drills): (&State, &Drills), foreign: Fore
             outcome = Outcome::NotAllBack;
         }
         Err(trouble) => {
-            let not = back::lease_left(wire, &trouble.to_string());
-            let what = format!("what drills of other machines may have taken away of {place}").into();
-            tell(Seen::Unseen(NotBack { what, ..not }));
-            outcome = Outcome::NotAllBack;
+            tell(Seen::Unread(trouble.to_string()));
+            if outcome == Outcome::AllBack {
+                outcome = Outcome::Unknown;
+            }
         }
     }
     outcome
@@ -131,16 +147,23 @@ async fn here((state, dead): (&State, &Dead), wire: &Wire, tell: &(dyn Fn(Seen) 
         _ => None,
     });
     let cut_by = lease.as_ref().map_or_else(|| format!("drill {}", dead.drill()), Lease::cut_by);
-    let controls = entries.iter().filter_map(|(_, item)| match item {
-        Item::Cut { control, .. } => Some(control.clone()),
+    let away = entries.iter().filter_map(|(_, item)| match item {
+        Item::Cut { control, until, .. } => {
+            Some(Away { control: control.clone(), calls: until.map_or(Calls::Answered, Calls::written) })
+        }
         _ => None,
     });
-    let controls: Vec<_> = controls.collect();
+    let away: Vec<_> = away.collect();
+    let leasing = entries.iter().find_map(|(_, item)| if let Item::Lease { until, .. } = item { Some(*until) } else { None });
+    let calls = leasing.map_or(Calls::Answered, Calls::written);
+    let is_settled = away.iter().all(|away| away.calls.until().is_none());
     let given = match lease::held(wire).await {
         // Where nothing was turned off yet, the lease may be created yet.
-        Ok(held) if !held.is_of(dead.drill()) && !controls.is_empty() => was_given_back(wire, &controls, (&cut_by, tell)).await,
+        Ok(held) if !held.is_of(dead.drill()) && !away.is_empty() && is_settled => {
+            was_given_back(wire, &away, (&cut_by, tell)).await
+        }
         // What cannot be seen keeps nothing cut.
-        Ok(_) | Err(_) => give_back(wire, dead.drill(), controls, (&cut_by, tell)).await,
+        Ok(_) | Err(_) => give_back(wire, (dead.drill(), calls), &away, (&cut_by, tell)).await,
     };
     if given {
         for (entry, _) in &entries {
@@ -153,9 +176,9 @@ async fn here((state, dead): (&State, &Dead), wire: &Wire, tell: &(dyn Fn(Seen) 
 
 /// Without its lease, a drill's cut was given back by somebody: what is off now is so for another reason, or its lease was
 /// deleted before its time. Which of the two, only a person knows.
-async fn was_given_back(wire: &Wire, controls: &[Control], (cut_by, tell): (&str, &(dyn Fn(Seen) + Sync))) -> bool {
+async fn was_given_back(wire: &Wire, away: &[Away], (cut_by, tell): (&str, &(dyn Fn(Seen) + Sync))) -> bool {
     let mut all = true;
-    for control in controls {
+    for Away { control, .. } in away {
         let reason = match wire.confirm(control, &forge::State::Off).await {
             // It is on, or gone.
             Err(Trouble::Unmoved { .. }) => continue,
@@ -170,28 +193,66 @@ async fn was_given_back(wire: &Wire, controls: &[Control], (cut_by, tell): (&str
     all
 }
 
-/// By a lease, whosever it is.
-async fn by_lease((state, lease): (&State, &Lease), wire: &Wire, tell: &(dyn Fn(Seen) + Sync)) -> bool {
-    let given = give_back(wire, &lease.drill, lease.was_on.clone(), (&lease.cut_by(), tell)).await;
+/// By a lease, whosever it is. Who may write variables may write one: what it names and the plan does not is not touched.
+async fn by_lease(
+    (state, lease): (&State, &Lease),
+    (wire, wanted): (&Wire, Option<&Wanted>),
+    tell: &(dyn Fn(Seen) + Sync),
+) -> bool {
+    let cut_by = lease.cut_by();
+    let named::Sorted { named, strange } = named::sort(wire, wanted, &lease.was_on).await;
+    if wanted.is_none() {
+        tell(Seen::Note(
+            "without a plan it is not known whether the lease names parts of the primary path only: see what is given back"
+                .to_owned(),
+        ));
+    }
+    let mut all = true;
+    for (control, reason) in &strange {
+        // What is on, or gone, is not away.
+        if !matches!(wire.confirm(control, &forge::State::Off).await, Err(Trouble::Unmoved { .. })) {
+            all = false;
+            let reason = format!("the lease says that {cut_by}, but {reason}: it is left as it is");
+            tell(Seen::NotBack(back::not_back(wire, control, &reason)));
+        }
+    }
+    let late = Calls::written(lease.late_until.min(lease::later(now(), LASTS)));
+    let away: Vec<_> = named.into_iter().map(|control| Away { control, calls: late }).collect();
+    if !all {
+        let (until, told) = (back::at_the_latest(TIME, [&late]), told(wire, (&cut_by, tell)));
+        back::parts(wire, &lease.drill, &away, (until, &told)).await;
+        tell(Seen::NotBack(back::lease_left(wire, "it stays for whoever knows what it names: delete it last")));
+        return false;
+    }
+    let given = give_back(wire, (&lease.drill, Calls::Answered), &away, (&cut_by, tell)).await;
     if given {
         drop(state.note_given_back(&lease.drill));
     }
     given
 }
 
-async fn give_back(wire: &Wire, drill: &DrillId, was_on: Vec<Control>, (cut_by, tell): (&str, &(dyn Fn(Seen) + Sync))) -> bool {
-    let away = was_on.into_iter().map(|control| Away { control, calls: Calls::MayBeUnderWay });
-    let away: Vec<_> = away.collect();
-    let told = |told| match told {
+async fn give_back(wire: &Wire, (drill, calls): (&DrillId, Calls), away: &[Away], whom: (&str, &(dyn Fn(Seen) + Sync))) -> bool {
+    let until = back::at_the_latest(TIME, away.iter().map(|away| &away.calls).chain([&calls]));
+    back::give_back(wire, (drill, calls), away, (until, &told(wire, whom))).await == Given::AllBack
+}
+
+/// Tells what becomes of what is given back.
+fn told<'t>(wire: &'t Wire, (cut_by, tell): (&'t str, &'t (dyn Fn(Seen) + Sync))) -> impl Fn(Told) + Sync + 't {
+    move |told| match told {
         Told::Back(control) => {
             let what = format!("{control} of {}", wire.forge.place());
             tell(Seen::Back { what, cut_by: cut_by.to_owned() });
         }
+        Told::Awaited(control, until) => {
+            let what = control.map_or_else(|| "creates the lease".to_owned(), |control| format!("turns {control} off"));
+            tell(Seen::Note(format!(
+                "the call that {what} was not answered: it was looked until {until}, or until that was undone, whether it took effect late"
+            )));
+        }
         Told::OfAnother(control) => tell(Seen::Note(format!("{control} is in the hands of the drill that holds the lease"))),
         Told::NotBack(_, not) => tell(Seen::NotBack(not)),
         Told::Note(note) => tell(Seen::Note(note)),
-    };
-    back::give_back(wire, (drill, Calls::MayBeUnderWay), &away, (tokio::time::Instant::now() + TIME, &told)).await == Given::AllBack
+    }
 }
 
 /// Why a lease is left alone: its drill lives, or may.
@@ -223,7 +284,7 @@ pub fn noted(state: &State) -> Result<Vec<Seen>, StateError> {
 fn elsewhere<'d>(dead: &'d Dead, place: Option<&'d Place>) -> impl Iterator<Item = NotBack> + 'd {
     let reason = if place.is_some() { "it is at another place than the one asked for" } else { "the plan does not name its place" };
     dead.items().iter().filter_map(move |(_, item)| match item {
-        Item::Cut { place: at, control, by_hand } if Some(at) != place => Some(NotBack {
+        Item::Cut { place: at, control, by_hand, .. } if Some(at) != place => Some(NotBack {
             what: format!("{control} of {at}, which drill {} had cut", dead.drill()).into(),
             reason: reason.into(),
             by_hand: by_hand.as_str().into(),
@@ -280,7 +341,9 @@ pub(in crate::drill) async fn at_start(drill: &Drill, vault: &Vault) -> Option<S
     };
     let told = Mutex::new(Vec::new());
     let tell = |seen| told.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-    let outcome = match recover(&drill.state, (forge, drill.plan.timeouts.api), Foreign::WaitedFor, &tell).await {
+    let wanted = Wanted::of(&drill.plan);
+    let goal = Goal { forge, api: drill.plan.timeouts.api, late_effect: primary.late_effect, wanted: wanted.as_ref() };
+    let outcome = match recover(&drill.state, goal, Foreign::WaitedFor, &tell).await {
         Ok(outcome) => outcome,
         Err(error) => return unseen(error.to_string()),
     };
@@ -293,10 +356,13 @@ pub(in crate::drill) async fn at_start(drill: &Drill, vault: &Vault) -> Option<S
             Seen::Unseen(NotBack { what, reason, .. }) => {
                 EventKind::Limited { limit: format!("whether {what} is as it was is not known: {reason}").into() }
             }
+            Seen::Unread(reason) => EventKind::Limited {
+                limit: format!("whether drills of other machines have left it cut is not known: {reason}").into(),
+            },
             Seen::Alive(text) | Seen::Note(text) => EventKind::Limited { limit: text.into() },
         });
     }
     let place = &primary.place;
     let blocked = || format!("an earlier drill may have left {place} cut, or what it left cannot be seen");
-    alive.or_else(|| (outcome == Outcome::NotAllBack).then(blocked))
+    alive.or_else(|| (outcome != Outcome::AllBack).then(blocked))
 }

@@ -1,16 +1,17 @@
 //! Gives everything back at the end of a drill, whatever its end is.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::time::sleep;
 
 use super::{
     Cut, Leased, PATIENCE,
-    back::{self, Away, Outcome, Told},
+    back::{self, Away, Calls, Outcome, Told},
     wire::Wire,
 };
 use crate::{
@@ -73,10 +74,40 @@ pub(in crate::drill) async fn restore(drill: &Drill, cut: &Cut) {
     }
 }
 
+/// What is not given back yet, and until when a call may undo that it is as it was; without a control the lease.
+type Open = BTreeMap<Option<Control>, Option<Timestamp>>;
+
+fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is said while a call that was not answered may take effect.
+fn awaited(control: Option<&Control>, until: Timestamp) -> String {
+    match control {
+        Some(control) => format!(
+            "the call that turned {control} off was not answered, and may have taken effect after it was given back: that was \
+             looked for until it was undone, or until {until}"
+        ),
+        None => format!(
+            "the call that created the lease was not answered, and may have taken effect late: that was looked for until {until}"
+        ),
+    }
+}
+
+/// Why something is not given back though it is as it was.
+fn unsettled(reason: &str, control: Option<&Control>, until: Timestamp) -> String {
+    let call = match control {
+        Some(_) => "it is on, but the call that turned it off was not answered: it may be turned off yet",
+        None => "there is none, but the call that creates it was not answered: it may appear yet",
+    };
+    format!("{reason}; {call}, until {until}. The watchdog looks until then and undoes that; by hand, do this after it")
+}
+
 async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Outcome {
-    let open: Mutex<BTreeSet<Control>> = Mutex::new(job.away.iter().map(|(_, away)| away.control.clone()).collect());
+    let open: Mutex<Open> = Mutex::new(job.away.iter().map(|(_, away)| (Some(away.control.clone()), None)).collect());
+    lock(&open).insert(None, None);
     let close = |control: &Control| {
-        open.lock().unwrap_or_else(PoisonError::into_inner).remove(control);
+        lock(&open).remove(&Some(control.clone()));
         job.away.iter().filter(|(_, away)| away.control == *control).for_each(|(entry, _)| drill.journal.gone(*entry));
     };
     let tell = |told| match told {
@@ -84,13 +115,19 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
             close(&control);
             scope.emit(EventKind::GivenBack { control });
         }
+        Told::Awaited(control, until) => {
+            let is_new = lock(&open).insert(control.clone(), Some(until)).flatten().is_none();
+            if is_new {
+                scope.emit(EventKind::Limited { limit: awaited(control.as_ref(), until).into() });
+            }
+        }
         Told::OfAnother(control) => {
             close(&control);
             let summary = format!("{control} is left to the drill that took the lease over");
             scope.found(Finding::new(Rule::LeaseLost, Phase::Restore, summary, "see that drill for what becomes of it"));
         }
         Told::NotBack(control, not) => {
-            open.lock().unwrap_or_else(PoisonError::into_inner).retain(|open| Some(open) != control.as_ref());
+            lock(&open).remove(&control);
             scope.emit(EventKind::NotGivenBack(not));
         }
         Told::Note(note) => {
@@ -101,7 +138,8 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
     let away: Vec<Away> = job.away.iter().map(|(_, away)| away.clone()).collect();
     let own = (drill.journal.drill(), job.leased.calls);
     let time = drill.plan.timeouts.api.saturating_mul(2).clamp(TIME.0, TIME.1);
-    let giving = back::give_back(&job.wire, own, &away, (tokio::time::Instant::now() + time, &tell));
+    let calls: Vec<Calls> = away.iter().map(|away| away.calls).chain([job.leased.calls]).collect();
+    let giving = back::give_back(&job.wire, own, &away, (back::at_the_latest(time, &calls), &tell));
     let late = async {
         drill.interrupts.came().await;
         sleep(AFTER_SIGNAL).await;
@@ -118,11 +156,14 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
         return Outcome::AllBack;
     }
     if outcome.is_none() {
-        let open = std::mem::take(&mut *open.lock().unwrap_or_else(PoisonError::into_inner));
-        for control in &open {
-            scope.emit(EventKind::NotGivenBack(back::not_back(&job.wire, control, reason)));
+        // The lease, which is deleted last, comes last.
+        for (control, until) in std::mem::take(&mut *lock(&open)).into_iter().rev() {
+            let reason = until.map_or_else(|| reason.to_owned(), |until| unsettled(reason, control.as_ref(), until));
+            scope.emit(EventKind::NotGivenBack(match &control {
+                Some(control) => back::not_back(&job.wire, control, &reason),
+                None => back::lease_left(&job.wire, &reason),
+            }));
         }
-        scope.emit(EventKind::NotGivenBack(back::lease_left(&job.wire, reason)));
     }
     Outcome::NotAllBack
 }

@@ -6,7 +6,7 @@ use super::{
     Cut, Leased,
     back::{Away, Calls},
     gate::{self, Proved, Refusal},
-    lease::{self, Held, Lease, Terms},
+    lease::{self, Held, Lease, Terms, later},
     now,
     trouble::Trouble,
     watchdog::{Ear, Order as WatchOrder, Watchdog},
@@ -90,7 +90,7 @@ async fn steps(drill: &Drill, scope: &Scope, cut: &Cut) -> Result<(), Stop> {
         return Err(refused("there is no token that may cut it and give it back", "name one with `token:` under `primary`"));
     };
     let forge = (drill.forges)(&primary.place, token.clone()).map_err(|error| Stop::Broke(error.to_string()))?;
-    let wire = Wire::new(forge, drill.plan.timeouts.api);
+    let wire = Wire::new(forge, drill.plan.timeouts.api).taking_effect(primary.late_effect);
     cut.taken().wire = Some(wire.clone());
 
     if let Some(reason) = drill.interrupts.unless(drill.board.recovered.wait()).await.ok_or(Stop::Interrupted)? {
@@ -119,6 +119,7 @@ async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved:
         who: &cut.order.who,
         why: &why(drill),
         max_cut: primary.max_cut,
+        longest: wire.longest(),
     };
     let lease = Lease::new(&terms, proved.to_cut(), now());
     let order = WatchOrder {
@@ -128,6 +129,7 @@ async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved:
         deadline: lease.deadline,
         api: drill.plan.timeouts.api,
         retry_after_max: drill.plan.timeouts.retry_after_max,
+        late_effect: primary.late_effect,
         trust: cut.order.program.trust.clone(),
         state: cut.order.program.state.clone(),
     };
@@ -137,12 +139,19 @@ async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved:
     cut.taken().watchdog = Some(watchdog);
 
     let text = lease.text().ok_or(Trouble::LeaseTooLong { most: crate::forge::LEASE_MAX })?;
-    let item = Item::Lease { place: primary.place.clone(), lease: text, by_hand: wire.forge.delete_lease_by_hand() };
+    let item = Item::Lease {
+        place: primary.place.clone(),
+        lease: text,
+        by_hand: wire.forge.delete_lease_by_hand(),
+        until: lease.late_until,
+    };
     let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
-    cut.taken().lease = Some(Leased { entry, lease: lease.clone(), calls: Calls::MayBeUnderWay });
-    let leased = answered(drill, lease::take(wire, &lease)).await.ok_or(Stop::Interrupted)?;
-    match leased {
-        Ok(Ok(())) => cut.taken().lease.iter_mut().for_each(|leased| leased.calls = Calls::Answered),
+    cut.taken().lease = Some(Leased { entry, lease: lease.clone(), calls: Calls::written(lease.late_until) });
+    let of_lease = |calls| cut.taken().lease.iter_mut().for_each(|leased| leased.calls = calls);
+    let leased = answered(drill, lease::take(wire, &lease)).await;
+    of_lease(wire.given_up());
+    match leased.ok_or(Stop::Interrupted)? {
+        Ok(Ok(())) => of_lease(Calls::Answered),
         // It may have been created, or may be yet.
         Err(trouble) if trouble.may_have_worked() => return Err(trouble.into()),
         Ok(Err(held)) => {
@@ -187,14 +196,16 @@ async fn turn_off(drill: &Drill, scope: &Scope, cut: &Cut, part: (&Wire, usize, 
     let (wire, number, control) = part;
     may_turn(drill, cut, (wire, &control)).await?;
     let by_hand = wire.forge.by_hand(&control, &State::On);
-    let item = Item::Cut { place: wire.forge.place().clone(), control: control.clone(), by_hand };
+    let until = later(now(), wire.longest());
+    let item = Item::Cut { place: wire.forge.place().clone(), control: control.clone(), by_hand, until: Some(until) };
     let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
-    cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::MayBeUnderWay }));
+    cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::written(until) }));
     ear(cut)?.off(number).await.map_err(|reason| deaf(&reason))?;
-    let set = answered(drill, wire.set(&control, &State::Off)).await.ok_or(Stop::Interrupted)?;
-    match set {
+    let set = answered(drill, wire.set(&control, &State::Off)).await;
+    cut.settle_last(wire.given_up());
+    match set.ok_or(Stop::Interrupted)? {
         Ok(Turned::Taken) => {
-            cut.settle_last(Calls::Answered);
+            settled(drill, cut, (number, item)).await?;
             read_back(drill, wire, &control).await?;
         }
         Ok(Turned::Already) => {
@@ -204,19 +215,32 @@ async fn turn_off(drill: &Drill, scope: &Scope, cut: &Cut, part: (&Wire, usize, 
             return Err(Stop::Broke(reason));
         }
         Err(trouble) if !trouble.may_have_worked() => {
-            cut.settle_last(Calls::Answered);
+            settled(drill, cut, (number, item)).await?;
             let seen = drill.interrupts.unless(wire.confirm(&control, &State::On)).await;
             if seen.is_some_and(|seen| seen.is_ok()) {
                 disown_last(drill, cut, number).await?;
             }
             return Err(trouble.into());
         }
-        // Never sent again: it is looked at whether it was done.
-        Err(trouble) => read_back(drill, wire, &control).await.map_err(|_| Stop::from(trouble))?,
+        // Never sent again: it is looked at whether it was done. If it was not, it may be yet.
+        Err(trouble) => {
+            read_back(drill, wire, &control).await.map_err(|_| Stop::from(trouble))?;
+            settled(drill, cut, (number, item)).await?;
+        }
     }
-    cut.settle_last(Calls::Answered);
     scope.emit(EventKind::TakenAway { control });
     Ok(())
+}
+
+/// The call that turned the last part off was answered, or was seen to have taken effect: it is waited for no more, by
+/// whoever gives back.
+async fn settled(drill: &Drill, cut: &Cut, (number, item): (usize, Item)) -> Result<(), Stop> {
+    let entry = cut.settle_last(Calls::Answered);
+    if let (Some(entry), Item::Cut { place, control, by_hand, .. }) = (entry, item) {
+        // Where that cannot be written, it is looked for longer than needed.
+        drop(drill.journal.change(entry, &Item::Cut { place, control, by_hand, until: None }));
+    }
+    ear(cut)?.answered(number).await.map_err(|reason| deaf(&reason))
 }
 
 /// Whether a part may be turned off now: the lease is still this drill's, there is time, and the part is on.

@@ -152,7 +152,8 @@ fn drill(number: u32) -> DrillId {
 
 fn lease_of(drill: &DrillId, was_on: &[Control]) -> Lease {
     let (host, who, why) = (HostId::new(1), "somebody".into(), "a drill".into());
-    let terms = Terms { drill, host: &host, who: &who, why: &why, max_cut: std::time::Duration::from_mins(45) };
+    let [max_cut, longest] = [45, 2].map(std::time::Duration::from_mins);
+    let terms = Terms { drill, host: &host, who: &who, why: &why, max_cut, longest };
     Lease::new(&terms, was_on.to_vec(), Timestamp::UNIX_EPOCH)
 }
 

@@ -1,5 +1,7 @@
 //! What goes wrong on the wire while a path is cut or given back.
 
+use jiff::Timestamp;
+
 use crate::{
     forge::{Effect, ForgeError, ForgeFault},
     record::Measure,
@@ -27,6 +29,21 @@ pub(super) enum Trouble {
         /// Its state.
         seen: String,
     },
+    /// It is so, and a call may still change that.
+    #[error(
+        "it was set and read back, but the call that turned it off was not answered and may take effect until {until}: it must \
+         be looked at again after that"
+    )]
+    MayTurnOff {
+        /// When that is over.
+        until: Timestamp,
+    },
+    /// There is none, and a call may still create it.
+    #[error("there is none now, but the call that creates it was not answered: it may appear until {until}")]
+    MayAppear {
+        /// When that is over.
+        until: Timestamp,
+    },
     /// The lease reads back as there after it was deleted.
     #[error("the lease is still there after the forge took its deletion")]
     StillThere,
@@ -43,7 +60,7 @@ impl Trouble {
     pub(super) fn may_have_worked(&self) -> bool {
         match self {
             Self::Forge(error) => error.effect() == Effect::Unknown,
-            Self::Late { .. } | Self::Unmoved { .. } | Self::StillThere => true,
+            Self::Late { .. } | Self::Unmoved { .. } | Self::StillThere | Self::MayTurnOff { .. } | Self::MayAppear { .. } => true,
             Self::LeaseTooLong { .. } => false,
         }
     }

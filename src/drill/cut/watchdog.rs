@@ -5,7 +5,7 @@
 //! it is about to turn off, and deletes the lease only if it is the drill's; signals do not end it.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -48,6 +48,8 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Before the number of a part: it is about to be turned off.
 const OFF: &str = "off ";
+/// Before the number of a part: the call that turns it off was answered.
+const ANSWERED: &str = "answered ";
 /// Before the number of a part: it is not the drill's to give back.
 const LEFT: &str = "left ";
 /// Everything is back.
@@ -68,6 +70,8 @@ pub struct Order {
     pub deadline: Timestamp,
     /// How long one answer may take.
     pub api: Duration,
+    /// How long after its sender's end a call may take effect.
+    pub late_effect: Duration,
     /// The longest that the forge may ask to wait.
     pub retry_after_max: Duration,
     /// Files with the certificates of private authorities.
@@ -148,6 +152,11 @@ impl Ear {
         self.say(format!("{OFF}{number}")).await
     }
 
+    /// Tells it that the call that turned this part off can take effect no more.
+    pub(super) async fn answered(&self, number: usize) -> io::Result<()> {
+        self.say(format!("{ANSWERED}{number}")).await
+    }
+
     /// Tells it that this part is not the drill's to give back.
     pub(super) async fn left(&self, number: usize) -> io::Result<()> {
         self.say(format!("{LEFT}{number}")).await
@@ -185,8 +194,8 @@ pub async fn watch<R: AsyncBufRead + Unpin>(
     lines: Lines<R>,
     say: &(dyn Fn(&str) + Sync),
 ) {
-    let wire = Wire::new(forge, order.api).hurried(PATIENCE);
-    let mut pipe = Pipe { lines, off: BTreeSet::new() };
+    let wire = Wire::new(forge, order.api).taking_effect(order.late_effect).hurried(PATIENCE);
+    let mut pipe = Pipe { lines, off: BTreeMap::new() };
     let deadline = async {
         // By the wall, which goes on while a machine sleeps.
         while now() < order.deadline {
@@ -221,10 +230,17 @@ enum End {
     Died,
 }
 
+/// Whether the drill has had the answer to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Seen,
+    Unseen,
+}
+
 struct Pipe<R> {
     lines: Lines<R>,
-    /// The numbers of what the drill has turned off, or is about to.
-    off: BTreeSet<usize>,
+    /// The numbers of what the drill has turned off, or is about to, and whether the call that does it was answered.
+    off: BTreeMap<usize, Answer>,
 }
 
 impl<R: AsyncBufRead + Unpin> Pipe<R> {
@@ -241,24 +257,35 @@ impl<R: AsyncBufRead + Unpin> Pipe<R> {
 
     fn hear(&mut self, word: &str) {
         let number = |start| word.strip_prefix(start)?.parse().ok();
-        self.off.extend(number(OFF));
+        self.off.extend(number(OFF).map(|number| (number, Answer::Unseen)));
+        if let Some(answer) = number(ANSWERED).and_then(|number| self.off.get_mut(&number)) {
+            *answer = Answer::Seen;
+        }
         if let Some(number) = number(LEFT) {
             self.off.remove(&number);
         }
     }
 }
 
-async fn give_back(order: &Order, wire: &Wire, off: &BTreeSet<usize>, say: &(dyn Fn(&str) + Sync)) {
-    let off = off.iter().filter_map(|number| order.was_on.get(*number));
-    let away: Vec<_> = off.map(|control| Away { control: control.clone(), calls: Calls::MayBeUnderWay }).collect();
+async fn give_back(order: &Order, wire: &Wire, off: &BTreeMap<usize, Answer>, say: &(dyn Fn(&str) + Sync)) {
+    // What is under way was sent by a drill that has ended by now, or hangs.
+    let calls = |answer| if answer == Answer::Seen { Calls::Answered } else { wire.given_up() };
+    let off = off.iter().filter_map(|(number, answer)| Some((order.was_on.get(*number)?, *answer)));
+    let away: Vec<_> = off.map(|(control, answer)| Away { control: control.clone(), calls: calls(answer) }).collect();
     let tell = |told| match told {
         Told::Back(control) => say(&format!("{control} is on, read back")),
+        Told::Awaited(control, until) => {
+            let what = control.map_or_else(|| "the lease".to_owned(), |control| control.to_string());
+            say(&format!(
+                "{what} is as it was, but a call that was not answered may take effect until {until}: it is looked at until then"
+            ));
+        }
         Told::OfAnother(control) => say(&format!("{control} is left to the drill that holds the lease")),
         Told::NotBack(_, not) => say(&format!("NOT given back: {}: {}\nby hand: {}", not.what, not.reason, not.by_hand)),
         Told::Note(note) => say(&note),
     };
-    let outcome =
-        back::give_back(wire, (&order.drill, Calls::MayBeUnderWay), &away, (tokio::time::Instant::now() + TRIES, &tell)).await;
+    let until = back::at_the_latest(TRIES, &[wire.given_up()]);
+    let outcome = back::give_back(wire, (&order.drill, wire.given_up()), &away, (until, &tell)).await;
     if outcome == Outcome::AllBack {
         say("everything is back");
         if let Ok(state) = State::open(&order.state) {

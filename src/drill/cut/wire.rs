@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::trouble::Trouble;
+use tokio::time::Instant;
+
+use super::{back::Calls, trouble::Trouble};
 use crate::{
     forge::{Created, Forge, ForgeError, State, Turned},
+    plan::LATE_EFFECT,
     record::{Control, Measure},
 };
 
@@ -15,11 +18,28 @@ pub(super) struct Wire {
     patience: Duration,
     /// The longest that is waited for one.
     most: Duration,
+    /// How long after it was given up a call may still take effect.
+    late_effect: Duration,
 }
 
 impl Wire {
     pub(super) fn new(forge: Arc<dyn Forge>, patience: Duration) -> Self {
-        Self { forge, patience, most: patience }
+        Self { forge, patience, most: patience, late_effect: LATE_EFFECT }
+    }
+
+    /// The same forge, of which the plan says how long a call that was given up may still take effect.
+    pub(super) fn taking_effect(self, late_effect: Duration) -> Self {
+        Self { late_effect, ..self }
+    }
+
+    /// What is known of a call that was given up now, by whoever waited for its answer.
+    pub(super) fn given_up(&self) -> Calls {
+        Calls::UnderWay(Instant::now() + self.late_effect)
+    }
+
+    /// How long a call that goes out now may take until it has taken effect or never will, whatever becomes of its sender.
+    pub(super) fn longest(&self) -> Duration {
+        self.most.saturating_add(self.late_effect)
     }
 
     /// The same forge with less patience at first, or as much.

@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::stream;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
     call::{Answer, Call, Content, Request, When, nested},
@@ -36,6 +36,26 @@ pub(super) struct Inner<W> {
     pub(super) breaches: Mutex<Vec<String>>,
     pub(super) calm: Notify,
     contract: Option<&'static Contract>,
+    /// How many calls are served now, also those whose caller is gone.
+    pub(super) served: Mutex<usize>,
+    pub(super) fewer: Condvar,
+}
+
+/// A call that is served, until this is dropped.
+struct Served<W>(Arc<Inner<W>>);
+
+impl<W> Served<W> {
+    fn new(inner: &Arc<Inner<W>>) -> Self {
+        *inner.served.lock().unwrap() += 1;
+        Self(Arc::clone(inner))
+    }
+}
+
+impl<W> Drop for Served<W> {
+    fn drop(&mut self) {
+        *self.0.served.lock().unwrap() -= 1;
+        self.0.fewer.notify_all();
+    }
 }
 
 /// What becomes of a call.
@@ -62,8 +82,17 @@ pub(super) async fn take<W: World>(State(inner): State<Arc<Inner<W>>>, request: 
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else { hang_up() };
     // A task of its own: a call takes effect even if its caller is gone by then.
-    let serving = tokio::spawn(inner.serve(Request::read(parts, &body)));
-    serving.await.ok().flatten().unwrap_or_else(|| hang_up())
+    let (leave, left) = oneshot::channel();
+    let served = Served::new(&inner);
+    let serving = tokio::spawn(async move {
+        let answer = inner.serve(Request::read(parts, &body), leave).await;
+        drop(served);
+        answer
+    });
+    tokio::select! {
+        Ok(()) = left => hang_up(),
+        answer = serving => answer.ok().flatten().unwrap_or_else(|| hang_up()),
+    }
 }
 
 /// Ends the connection without a word: its task is unwound, with no panic to be told of.
@@ -100,10 +129,13 @@ impl<W: World> Inner<W> {
             breaches: Mutex::default(),
             calm: Notify::new(),
             contract: Contract::named(W::CONTRACT),
+            served: Mutex::default(),
+            fewer: Condvar::new(),
         }
     }
 
-    async fn serve(self: Arc<Self>, mut request: Request) -> Option<Response> {
+    /// Serves a call; `leave` ends its connection before that.
+    async fn serve(self: Arc<Self>, mut request: Request, leave: oneshot::Sender<()>) -> Option<Response> {
         let is_storage = request.path.starts_with(STORAGE);
         let below = request.path.strip_prefix(&self.base).map(str::to_owned);
         request.path = below.clone().unwrap_or(request.path);
@@ -112,7 +144,7 @@ impl<W: World> Inner<W> {
         if self.hold(Moment::Before, &call).await == Release::HangUp {
             return None;
         }
-        let (effect, reply) = self.decide(&request, &call).await;
+        let (effect, reply) = self.decide((&request, &call), leave).await;
         let answer = match effect {
             Effect::None(answer) if is_storage || below.is_none() => answer,
             _ if is_storage => self.stored(&request, call.number),
@@ -173,7 +205,7 @@ impl<W: World> Inner<W> {
     }
 
     /// What becomes of a call that has its trouble, or none.
-    async fn decide(&self, request: &Request, call: &Call) -> (Effect, Reply) {
+    async fn decide(&self, (request, call): (&Request, &Call), leave: oneshot::Sender<()>) -> (Effect, Reply) {
         let trouble = {
             let mut troubles = self.troubles.lock().unwrap();
             troubles.iter_mut().find_map(|(when, trouble)| when.is(call).then(|| trouble.clone()))
@@ -196,6 +228,11 @@ impl<W: World> Inner<W> {
             Some(Trouble::Slow(time)) => {
                 tokio::time::sleep(time).await;
                 (Effect::Usual, Reply::Usual)
+            }
+            Some(Trouble::Late(time)) => {
+                leave.send(()).unwrap_or_default();
+                tokio::time::sleep(time).await;
+                (Effect::Usual, Reply::HangUp)
             }
             Some(Trouble::SecretInBody) => {
                 let text = format!("upstream refused `{}`", request.token().unwrap_or_default());

@@ -113,6 +113,14 @@ impl<W: World> Simulator<W> {
         assert!(!waited.timed_out(), "not {count} of {method} {path} were answered: {calls:#?}");
     }
 
+    /// Waits, on the test's own thread, until every call has taken effect that will, also those whose caller is gone.
+    #[track_caller]
+    pub(crate) fn await_effects(&self) {
+        let served = self.inner.served.lock().unwrap();
+        let (served, waited) = self.inner.fewer.wait_timeout_while(served, Duration::from_mins(2), |served| *served > 0).unwrap();
+        assert!(!waited.timed_out(), "{} calls go on", *served);
+    }
+
     /// How requests, or this simulator's answers, broke the contract; forgotten by this.
     pub(crate) fn take_breaches(&self) -> Vec<String> {
         std::mem::take(&mut *self.inner.breaches.lock().unwrap())

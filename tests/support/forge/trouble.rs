@@ -29,6 +29,8 @@ pub(crate) enum Trouble {
     Stale,
     /// The usual answer, and the usual effect, after so long.
     Slow(Duration),
+    /// The connection ends at once without an answer, and the call takes effect after so long.
+    Late(Duration),
     /// A 5xx whose body holds the token that was sent.
     SecretInBody,
 }
