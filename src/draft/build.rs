@@ -70,7 +70,7 @@ fn in_folders(step: &Step) -> Vec<(Option<String>, &Words)> {
 /// Whether the scripts of a job are in a language whose words mean something else in a shell.
 fn is_powershell(job: &Job) -> bool {
     let first = job.steps.iter().flat_map(|step| &step.commands).filter_map(|command| command.words.first());
-    first.into_iter().any(|word| word.starts_with("$env:") || word.ends_with(".ps1"))
+    first.into_iter().any(|word| word.starts_with("$env:") || word.to_ascii_lowercase().ends_with(".ps1"))
 }
 
 /// Whether a command builds what users read, and not what they run.

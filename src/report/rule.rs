@@ -50,10 +50,10 @@ pub fn drill_rule(rule: Rule) -> String {
 pub fn list() -> String {
     let of_check = RULES.iter().map(|rule| (rule.id, rule.severity.name(), rule.title));
     let of_drill = Rule::ALL.iter().map(|rule| (rule.id(), words::severity(rule.severity()), rule.meaning()));
-    format!("what `canship check` finds\n{}\nwhat `canship drill` finds\n{}", lines(of_check), lines(of_drill))
+    format!("what `canship check` finds\n{}\nwhat `canship drill` finds\n{}", lines(&of_check), lines(&of_drill))
 }
 
-fn lines<'r>(rules: impl Iterator<Item = (&'r str, &'r str, &'r str)> + Clone) -> String {
+fn lines<'r>(rules: &(impl Iterator<Item = (&'r str, &'r str, &'r str)> + Clone)) -> String {
     let wide = |part: fn(&(&'r str, &'r str, &'r str)) -> usize| rules.clone().map(|rule| part(&rule)).max().unwrap_or_default();
     let (ids, severities) = (wide(|rule| rule.0.len()), wide(|rule| rule.1.len()));
     rules.clone().fold(String::new(), |mut out, (id, severity, title)| {

@@ -1,5 +1,7 @@
 //! How tools dump bytes: `xxd`, `hexdump`, `od`, fingerprints, and lists of numbers in the source of a program.
 
+use std::fmt::Write as _;
+
 use secrecy::zeroize::Zeroizing;
 
 /// Bytes in a row that a dump is known by; what follows on its line is of the dump.
@@ -59,13 +61,21 @@ pub(super) fn others(bytes: [u8; KNOWN_BY]) -> Vec<Zeroizing<String>> {
 
 /// The forms in which files have what is nobody else's.
 pub(super) fn telling(bytes: [u8; TELLING]) -> Vec<Zeroizing<String>> {
-    let [a, b, c, d, e, f, g, h] = bytes;
+    let words = |word: fn([u8; 2]) -> u16| {
+        let (words, _) = bytes.as_chunks();
+        let mut text = Zeroizing::new(String::new());
+        for (at, bytes) in words.iter().enumerate() {
+            text.push_str(if at > 0 { " " } else { "" });
+            let _written = write!(text, "{:04x}", word(*bytes));
+        }
+        text
+    };
     vec![
         apart(&bytes, " ", |byte| format!("{byte:02x}")),
         apart(&bytes, ", ", |byte| format!("0x{byte:02x}")),
         apart(&bytes, ", ", |byte| byte.to_string()),
-        Zeroizing::new(format!("{a:02x}{b:02x} {c:02x}{d:02x} {e:02x}{f:02x} {g:02x}{h:02x}")),
-        Zeroizing::new(format!("{b:02x}{a:02x} {d:02x}{c:02x} {f:02x}{e:02x} {h:02x}{g:02x}")),
+        words(u16::from_be_bytes),
+        words(u16::from_le_bytes),
     ]
 }
 
@@ -79,10 +89,10 @@ fn apart(bytes: &[u8], between: &str, write: fn(u8) -> String) -> Zeroizing<Stri
 }
 
 /// As `od -c` and `od -tu1` show them: four columns for each, from the first that is not empty on.
-fn in_columns(bytes: &[u8], write: fn(u8) -> String) -> Zeroizing<String> {
+fn in_columns(bytes: &[u8], show: fn(u8) -> String) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::new());
     for byte in bytes {
-        text.push_str(&format!("{:>4}", write(*byte)));
+        let _written = write!(text, "{:>4}", show(*byte));
     }
     Zeroizing::new(text.trim_start().to_owned())
 }

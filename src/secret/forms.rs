@@ -43,14 +43,8 @@ const LARGE: usize = 512;
 /// For a part with more bytes, every other place is enough: a dump has sixteen in a line.
 const LONGEST_DUMPED: usize = 512;
 
-/// Where `sed -n l` breaks what it escapes.
-const SED_COLUMNS: usize = 69;
-
 /// Where tools break the lines of base32.
 const BASE32_COLUMNS: usize = 76;
-
-/// The least characters of a line that is nobody else's.
-const TELLING_LINE: usize = 16;
 
 /// What is to be done about a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +115,6 @@ pub(super) fn add(secret: &str, effort: Effort, forms: &mut Forms) {
             of.spelled(&text);
             of.base64_twice(text.as_bytes());
             of.base32(text.as_bytes());
-            of.lines(&text);
             // What has lines is dumped with them.
             if !text.trim_end().contains('\n') {
                 of.dumped(&text);
@@ -144,15 +137,8 @@ impl Of<'_> {
     }
 
     fn escaped(&mut self, part: &str) {
-        for form in escapes::some(part) {
-            self.pieces(&form, LONGEST);
-            if self.effort == Effort::Full && form.len() > SED_COLUMNS && form.is_ascii() {
-                let (lines, rest) = form.as_bytes().as_chunks::<SED_COLUMNS>();
-                lines.iter().for_each(|line| self.forms.insert(line, Kind::Hidden));
-                if rest.len() >= SHORTEST {
-                    self.forms.insert(rest, Kind::Remainder);
-                }
-            }
+        for form in &escapes::some(part) {
+            self.pieces(form, LONGEST);
         }
     }
 
@@ -188,7 +174,9 @@ impl Of<'_> {
 
     /// With an escape for each character.
     fn spelled(&mut self, part: &str) {
-        escapes::all(part).iter().for_each(|form| self.pieces(form, LONGEST));
+        for form in &escapes::all(part) {
+            self.pieces(form, LONGEST);
+        }
     }
 
     fn dumped(&mut self, part: &str) {
@@ -198,11 +186,15 @@ impl Of<'_> {
             if !self.is_large {
                 forms.append(&mut dumps::others(*window));
             }
-            forms.iter().for_each(|form| self.forms.insert(form.as_bytes(), Kind::Dump));
+            for form in &forms {
+                self.forms.insert(form.as_bytes(), Kind::Dump);
+            }
         }
         if self.is_nobody_elses(part) {
             for window in part.as_bytes().array_windows().filter(|window| parts::is_patternless_bytes(*window)) {
-                dumps::telling(*window).iter().for_each(|form| self.forms.insert(form.as_bytes(), Kind::Telling));
+                for form in &dumps::telling(*window) {
+                    self.forms.insert(form.as_bytes(), Kind::Telling);
+                }
             }
         }
     }
@@ -211,14 +203,6 @@ impl Of<'_> {
     fn is_nobody_elses(&self, part: &str) -> bool {
         let is_text = part.contains(|c: char| c.is_whitespace() || c == '"') || part.contains("://");
         self.kind == Kind::Telling && !is_text && parts::is_patternless(part)
-    }
-
-    /// Lines into which something broke the text, as far as they are nobody else's.
-    fn lines(&mut self, part: &str) {
-        if self.is_nobody_elses(part) {
-            let windows = part.as_bytes().windows(TELLING_LINE).filter(|window| parts::is_patternless_bytes(window));
-            windows.for_each(|window| self.forms.insert(window, Kind::Telling));
-        }
     }
 
     /// Base64 of base64: how Kubernetes keeps logins.
@@ -301,7 +285,7 @@ fn base64_after(before: usize, part: &[u8], engine: &GeneralPurpose) -> (Zeroizi
     let mut bytes = Zeroizing::new(vec![0; before]);
     bytes.extend_from_slice(part);
     let whole = Zeroizing::new(engine.encode(&*bytes));
-    let end = whole.trim_end_matches('=').len() - usize::from(bytes.len() % 3 != 0);
+    let end = whole.trim_end_matches('=').len() - usize::from(!bytes.len().is_multiple_of(3));
     (whole, [0, 2, 3][before]..end)
 }
 

@@ -125,7 +125,7 @@ mod tests {
     fn a_secret_is_found_in_lines_of_any_length_and_indentation() {
         let secret = "Kq8-Zr72_xWmP4vT9yBn3LsDf6Hj1GcQe5Ua0";
         let scrubber = Arc::new(knows(&[secret]));
-        let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         for encoded in [secret.to_owned(), general_purpose::STANDARD.encode(secret), hex] {
             for columns in [1, 5, 16, 40] {
                 for between in ["\n", "\r\n", "\n\n\t  "] {

@@ -197,10 +197,10 @@ impl Git {
         let (mut git, mut url) = (self.clone(), remote.url().to_owned());
         // Where git would go. If no login is in that, it finds the way by itself.
         let address = login::rewritten(remote.address(), way, &set).unwrap_or_else(|| remote.address().to_owned());
-        let meant = Remote::new(&address, Path::new("/"));
-        if remote.address() != url || meant.address() != meant.url() {
-            self.known.add(&meant.secrets());
-            let means = login::means(meant.address());
+        let target = Remote::new(&address, Path::new("/"));
+        if remote.address() != url || target.address() != target.url() {
+            self.known.add(&target.secrets());
+            let means = login::means(target.address());
             git = git.with(means.settings);
             git.environment.extend(means.variables.into_iter().map(|(name, value)| (name.into(), value.into())));
             url = means.url;

@@ -59,7 +59,7 @@ pub(super) fn means(address: &str) -> Means {
     let Some((scheme, rest)) = asked else { return means };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let Some((login, host)) = authority.rsplit_once('@') else { return means };
-    let meant = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (of_host, setting) =
         (format!("credential.{scheme}://{host}"), |name: &str, value: &str| (name.to_owned(), value.to_owned()));
     match login.split_once(':') {
@@ -67,11 +67,11 @@ pub(super) fn means(address: &str) -> Means {
             // The empty one forgets those of the user for this host: they may know another login.
             let helper = format!("{of_host}.helper");
             means.settings.extend([setting(&helper, ""), setting(&helper, HELPER)]);
-            let told = [("username", meant(user)), ("password", meant(password))];
+            let told = [("username", decoded(user)), ("password", decoded(password))];
             means.variables.extend(told.map(|(name, value)| (format!("{VARIABLE}{name}"), value)));
         }
         // The user's helpers know the password.
-        None => means.settings.push((format!("{of_host}.username"), meant(login))),
+        None => means.settings.push((format!("{of_host}.username"), decoded(login))),
     }
     means
 }

@@ -170,6 +170,16 @@ fn products() -> Vec<(&'static str, Files)> {
             "many rules in what jobs extend",
             files([(GITLAB, jobs(&format!(".a:\n  rules:\n{}", list("    - if: $V{n} && $CI_COMMIT_TAG\n"))))]),
         ),
+    ]
+}
+
+/// The same, where a value is made of others.
+fn values() -> Vec<(&'static str, Files)> {
+    let on = "on: {push: {tags: ['*']}}\n";
+    let jobs = lines(MANY, |n| {
+        format!("j{n}: {{extends: .a, needs: [j{}], script: [docker push a/b, echo $S{n}]}}\n", n.saturating_sub(1))
+    });
+    vec![
         (
             "a matrix of many values for many labels",
             files([
@@ -179,7 +189,7 @@ fn products() -> Vec<(&'static str, Files)> {
                         ".a: {{tags: [{}], parallel: {{matrix: [{{A: [{}]}}]}}}}\n{}",
                         lines(100, |n| format!("t{n}$A, ")),
                         lines(200, |n| format!("x{n}, ")),
-                        jobs("")
+                        jobs
                     ),
                 ),
                 (
@@ -278,7 +288,7 @@ fn circles_end_within_what_a_process_may_have() {
 
 #[test]
 fn what_comes_to_more_than_it_looks_is_not_followed_to_the_end() {
-    end(products(), &["check"]);
+    end(products().into_iter().chain(values()).collect(), &["check"]);
 }
 
 #[test]

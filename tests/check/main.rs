@@ -5,7 +5,7 @@
 mod bounds;
 mod formats;
 #[path = "../../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, dead_code, reason = "the fuzz targets are another crate, and not all that they use is used here")]
+#[expect(unreachable_pub, reason = "the fuzz targets are another crate")]
 mod fuzzed;
 mod init;
 mod mutations;

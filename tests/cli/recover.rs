@@ -34,7 +34,7 @@ fn a_cut_of_another_plan_is_told_with_the_command_that_gives_it_back() {
     let journal = state.begin(&DrillId::new(Timestamp::now(), 7), &claim).unwrap();
     let place = Place { kind: ForgeKind::Github, url: "https://api.github.com".parse().unwrap(), repository: "acme/web".into() };
     let control = Control::Workflow { id: 7, path: ".github/workflows/release.yml".into(), name: "release".into() };
-    journal.put(&Item::Cut { place, control, by_hand: "echo 'turned on'".to_owned() }).unwrap();
+    journal.put(&Item::Cut { place, control, by_hand: "echo 'turned on'".to_owned(), until: None }).unwrap();
     // As a drill that is killed leaves it.
     drop(journal);
     let ran = canship.run_as_is();

@@ -1,6 +1,6 @@
 //! The ready pipelines at work, on machines of the forge's own: each job finds nothing but what the forge kept.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
 
@@ -95,7 +95,9 @@ fn the_workflows_of_a_plan_without_a_primary_path_end_well() {
 
 /// The logs of drills among kept files.
 fn logs(kept: &[(String, Vec<u8>)]) -> usize {
-    let is_log = |(name, _): &&(String, Vec<u8>)| name.starts_with(".canship/history/") && name.ends_with(".jsonl");
+    let is_log = |(name, _): &&(String, Vec<u8>)| {
+        Path::new(name).parent() == Some(Path::new(".canship/history")) && Path::new(name).extension() == Some("jsonl".as_ref())
+    };
     kept.iter().filter(is_log).count()
 }
 

@@ -125,9 +125,9 @@ fn drills(know: impl Fn(&Project, &str, &str, &Path)) {
     know(&project, &with_login, &format!("http://{}/", server.address), &canship.folder().join("home"));
     let ran = canship.run_as_is();
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stderr, ran.stdout);
-    let served = server.served.lock().unwrap().join(" ");
+    let requests = server.served.lock().unwrap().join(" ");
     for asked in ["mirror.git/info/refs?service=git-upload-pack", "mirror.git/git-receive-pack", "lib.git/git-upload-pack"] {
-        assert!(served.contains(asked), "{asked} is not in {served}");
+        assert!(requests.contains(asked), "{asked} is not in {requests}");
     }
     let seen = server.seen.lock().unwrap();
     for program in ["git clone", "git ls-remote", "git push", "git-remote-http"] {
