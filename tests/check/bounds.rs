@@ -9,9 +9,6 @@ use super::support::{Canship, run::Ran};
 const SECONDS: u32 = if cfg!(debug_assertions) { 60 } else { 2 };
 const MEMORY: u64 = 512 * 1024 * 1024;
 
-/// How often something is used that is so large itself.
-const MANY: usize = 1_500;
-
 const RELEASE: &str = "on: {push: {tags: ['v*']}}\njobs: {a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}}\n";
 const WORKFLOW: &str = ".github/workflows/bad.yml";
 const GITLAB: &str = ".gitlab-ci.yml";
@@ -102,129 +99,6 @@ fn circles() -> Vec<(&'static str, Files)> {
     ]
 }
 
-/// Little files that come to a lot, since one part of them uses another again and again.
-fn products() -> Vec<(&'static str, Files)> {
-    let on = "on: {push: {tags: ['*']}}\n";
-    let big = "jobs:\n".to_owned()
-        + &lines(5_000, |n| {
-            format!(
-                "  j{n}: {{needs: [j{}], runs-on: '${{{{ matrix.os }}}}', strategy: {{matrix: {{os: [a, b], v: [1, 2, 3]}}}}, steps: [{{run: gh release create}}]}}\n",
-                n.saturating_sub(1)
-            )
-        });
-    let jobs = |template: &str| {
-        format!(
-            "{template}{}",
-            lines(MANY, |n| format!(
-                "j{n}: {{extends: .a, needs: [j{}], script: [docker push a/b, echo $S{n}]}}\n",
-                n.saturating_sub(1)
-            ))
-        )
-    };
-    let list = |line: &str| lines(MANY, |n| line.replace("{n}", &n.to_string()));
-    vec![
-        ("5,000 jobs", files([(WORKFLOW, format!("{on}{big}")), (GITLAB, jobs(".a: {}\n"))])),
-        ("8 files of 5,000 jobs", files((0..8).map(|n| (format!(".github/workflows/{n}.yml"), format!("{on}{big}"))))),
-        ("1,000 files", files((0..1_000).map(|n| (format!(".github/workflows/{n}.yml"), RELEASE)))),
-        (
-            "a large workflow that is called often",
-            files([
-                (
-                    WORKFLOW,
-                    format!(
-                        "{on}jobs:\n{}",
-                        lines(200, |n| format!("  c{n}: {{uses: ./.github/workflows/b.yml, with: {{a: x{n}}}}}\n"))
-                    ),
-                ),
-                (".github/workflows/b.yml", format!("on: {{workflow_call: {{inputs: {{a: {{}}}}}}}}\n{big}")),
-            ]),
-        ),
-        (
-            "a large action that is used often",
-            files([
-                (WORKFLOW, format!("{on}jobs:\n a:\n  runs-on: x\n  steps:\n{}", "  - {uses: ./a}\n".repeat(MANY))),
-                (
-                    "a/action.yml",
-                    format!("runs:\n  using: composite\n  steps:\n{}", list("  - {run: 'gh release create {n}', shell: bash}\n")),
-                ),
-            ]),
-        ),
-        (
-            "many variables and many steps",
-            files([(
-                WORKFLOW,
-                format!(
-                    "{on}env:\n{}jobs:\n a:\n  runs-on: x\n  steps:\n{}",
-                    list("  V{n}: a\n"),
-                    list("  - {run: 'gh release create $V{n}'}\n")
-                ),
-            )]),
-        ),
-        ("many variables and many jobs", files([(GITLAB, format!("variables:\n{}{}", list("  V{n}: a\n"), jobs(".a: {}\n")))])),
-        (
-            "many commands before each job",
-            files([(GITLAB, format!("default:\n  before_script:\n{}{}", list("  - echo a $X{n}\n"), jobs(".a: {}\n")))]),
-        ),
-        ("many variables in what jobs extend", files([(GITLAB, jobs(&format!(".a:\n  variables:\n{}", list("    V{n}: a\n"))))])),
-        (
-            "many rules in what jobs extend",
-            files([(GITLAB, jobs(&format!(".a:\n  rules:\n{}", list("    - if: $V{n} && $CI_COMMIT_TAG\n"))))]),
-        ),
-    ]
-}
-
-/// The same, where a value is made of others.
-fn values() -> Vec<(&'static str, Files)> {
-    let on = "on: {push: {tags: ['*']}}\n";
-    let jobs = lines(MANY, |n| {
-        format!("j{n}: {{extends: .a, needs: [j{}], script: [docker push a/b, echo $S{n}]}}\n", n.saturating_sub(1))
-    });
-    vec![
-        (
-            "a matrix of many values for many labels",
-            files([
-                (
-                    GITLAB,
-                    format!(
-                        ".a: {{tags: [{}], parallel: {{matrix: [{{A: [{}]}}]}}}}\n{}",
-                        lines(100, |n| format!("t{n}$A, ")),
-                        lines(200, |n| format!("x{n}, ")),
-                        jobs
-                    ),
-                ),
-                (
-                    WORKFLOW,
-                    format!(
-                        "{on}jobs:\n a:\n  runs-on: [{}]\n  strategy: {{matrix: {{a: [{}]}}}}\n  steps: [{{run: gh release create}}]\n",
-                        "'${{ matrix.a }}', ".repeat(20_000),
-                        lines(200, |n| format!("{n}, "))
-                    ),
-                ),
-            ]),
-        ),
-        (
-            "expressions that feed on themselves",
-            files([
-                (
-                    WORKFLOW,
-                    format!(
-                        "{on}env:\n{}jobs: {{a: {{runs-on: '${{{{ env.A0 }}}}', if: '{}x', steps: [{{run: 'gh release create ${{{{ env.A0 }}}}'}}]}}}}\n",
-                        lines(60, |n| format!("  A{n}: ${{{{ env.A{m} }}}}${{{{ env.A{m} }}}}\n", m = (n + 1) % 60)),
-                        "!(".repeat(50_000)
-                    ),
-                ),
-                (
-                    GITLAB,
-                    format!(
-                        "variables:\n{}a: {{script: [docker push $A0/x]}}\n",
-                        lines(60, |n| format!("  A{n}: $A{m}$A{m}$A{m}\n", m = (n + 1) % 60))
-                    ),
-                ),
-            ]),
-        ),
-    ]
-}
-
 fn write(folder: &Path, files: &[(String, Vec<u8>)]) {
     for (path, bytes) in files {
         let file = folder.join(path);
@@ -287,11 +161,6 @@ fn circles_end_within_what_a_process_may_have() {
 }
 
 #[test]
-fn what_comes_to_more_than_it_looks_is_not_followed_to_the_end() {
-    end(products().into_iter().chain(values()).collect(), &["check"]);
-}
-
-#[test]
 fn links_lead_nowhere() {
     let outside = tempfile::tempdir().unwrap();
     write(outside.path(), &files([("w.yml", RELEASE.replace("ghcr.io", "outside.example"))]));
@@ -311,20 +180,5 @@ fn links_lead_nowhere() {
             ran.code.is_some() && !ran.stdout.contains("outside.example") && ran.stdout.contains(".github/workflows/good.yml"),
             "{ran:?}"
         );
-    }
-}
-
-#[test]
-fn what_was_left_out_is_told() {
-    let (_, called) = products().into_iter().find(|(name, _)| *name == "a large workflow that is called often").unwrap();
-    let (_, jobs) = products().into_iter().find(|(name, _)| *name == "many rules in what jobs extend").unwrap();
-    for (files, what) in [
-        (called, "is called too often to be read each time: not followed"),
-        (jobs, "is more than is looked at: not read from here on"),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), &files);
-        let ran = bounded(folder.path(), &["pipeline"]);
-        assert!(ran.stdout.contains(what), "{what}");
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 use super::{
     lease::{self, Held, Released, later},
@@ -36,29 +36,29 @@ pub(super) enum Calls {
     /// It was answered, or was seen to have taken effect.
     Answered,
     /// It was sent, and nobody has seen its answer: it may take effect until then.
-    UnderWay(Instant),
+    UnderWay(tokio::time::Instant),
 }
 
 impl Calls {
     /// As whoever sent it has written down.
     pub(super) fn written(until: Timestamp) -> Self {
         let left = Duration::try_from(until.duration_since(now())).unwrap_or_default();
-        if left.is_zero() { Self::Answered } else { Self::UnderWay(Instant::now() + left) }
+        if left.is_zero() { Self::Answered } else { Self::UnderWay(tokio::time::Instant::now() + left) }
     }
 
     /// Until when it may take effect, if that is not over.
-    pub(super) fn until(self) -> Option<Instant> {
+    pub(super) fn until(self) -> Option<tokio::time::Instant> {
         match self {
-            Self::UnderWay(until) => Some(until).filter(|until| *until > Instant::now()),
+            Self::UnderWay(until) => Some(until).filter(|until| *until > tokio::time::Instant::now()),
             Self::Answered => None,
         }
     }
 }
 
 /// When at the latest it is given up to give back, if that may take so long once no call can take effect any more.
-pub(super) fn at_the_latest<'c>(time: Duration, calls: impl IntoIterator<Item = &'c Calls>) -> Instant {
+pub(super) fn at_the_latest<'c>(time: Duration, calls: impl IntoIterator<Item = &'c Calls>) -> tokio::time::Instant {
     let settled = calls.into_iter().filter_map(|calls| calls.until()).max();
-    settled.unwrap_or_else(Instant::now) + time
+    settled.unwrap_or_else(tokio::time::Instant::now) + time
 }
 
 /// Something to give back.
@@ -93,7 +93,7 @@ pub(super) enum Outcome {
 }
 
 /// How it is told what becomes of what is given back, and until when it is tried.
-type Terms<'t> = (Instant, &'t (dyn Fn(Told) + Sync));
+type Terms<'t> = (tokio::time::Instant, &'t (dyn Fn(Told) + Sync));
 
 /// Gives everything back that `drill` has taken away, as far as that works `until` then, and the lease at last.
 ///
@@ -179,7 +179,7 @@ async fn part<'a>(
     (drill, away): (&DrillId, &'a Away),
     (until, tell): Terms<'_>,
 ) -> (&'a Control, Result<Returned, Trouble>) {
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let mut last = None;
     let returned = timeout_at(until, set_until_so(wire, (drill, away), (until, tell), &mut last)).await;
     let returned = returned.unwrap_or_else(|_| {
@@ -216,7 +216,7 @@ async fn set_until_so(
         if matches!(&trouble, Trouble::Unmoved { seen, .. } if seen == away.control.word(&State::Off)) {
             calls = Calls::Answered;
         }
-        if trouble.is_final() || Instant::now() + pause >= until {
+        if trouble.is_final() || tokio::time::Instant::now() + pause >= until {
             return Err(trouble);
         }
         *last = Some(trouble);
@@ -237,15 +237,15 @@ async fn is_off(wire: &Wire, away: &Away, calls: Calls) -> bool {
 }
 
 /// Looks whether it stays on until the call that turns it off can take effect no more.
-async fn stays_on(wire: &Wire, control: &Control, settled: Instant) -> Result<(), Trouble> {
+async fn stays_on(wire: &Wire, control: &Control, settled: tokio::time::Instant) -> Result<(), Trouble> {
     let mut pause = LOOKS.0;
     loop {
-        let is_over = Instant::now() >= settled;
+        let is_over = tokio::time::Instant::now() >= settled;
         is_on(wire, control).await?;
         if is_over {
             return Ok(());
         }
-        sleep_until(settled.min(Instant::now() + pause)).await;
+        sleep_until(settled.min(tokio::time::Instant::now() + pause)).await;
         pause = (pause * 2).min(LOOKS.1);
     }
 }
@@ -262,7 +262,7 @@ async fn is_on(wire: &Wire, control: &Control) -> Result<(), Trouble> {
 async fn release(wire: &Wire, (drill, calls): (&DrillId, Calls), (until, tell): Terms<'_>) -> Result<(), Trouble> {
     let (mut pause, mut wire, mut look, mut is_told) = (PAUSE.0, wire.clone(), LOOKS.0, false);
     loop {
-        let (started, settled) = (Instant::now(), calls.until());
+        let (started, settled) = (tokio::time::Instant::now(), calls.until());
         let released = timeout_at(until, lease::release(&wire, drill)).await;
         let late = || Trouble::Late { tried: "deleting the lease".to_owned(), limit: Measure(started.elapsed()) };
         match (released.unwrap_or_else(|_| Err(late())), settled) {
@@ -271,7 +271,7 @@ async fn release(wire: &Wire, (drill, calls): (&DrillId, Calls), (until, tell): 
                 if !std::mem::replace(&mut is_told, true) {
                     tell(Told::Awaited(None, moment));
                 }
-                let next = settled.min(Instant::now() + look);
+                let next = settled.min(tokio::time::Instant::now() + look);
                 if next >= until {
                     return Err(Trouble::MayAppear { until: moment });
                 }
@@ -280,7 +280,7 @@ async fn release(wire: &Wire, (drill, calls): (&DrillId, Calls), (until, tell): 
                 continue;
             }
             (Ok(_), _) => return Ok(()),
-            (Err(trouble), _) if trouble.is_final() || Instant::now() + pause >= until => return Err(trouble),
+            (Err(trouble), _) if trouble.is_final() || tokio::time::Instant::now() + pause >= until => return Err(trouble),
             (Err(_), _) => sleep(pause).await,
         }
         (pause, wire) = ((pause * 2).min(PAUSE.1), wire.patient());
@@ -288,6 +288,6 @@ async fn release(wire: &Wire, (drill, calls): (&DrillId, Calls), (until, tell): 
 }
 
 /// The same moment by the clock on the wall, in whole seconds and not before.
-fn moment(at: Instant) -> Timestamp {
-    later(now(), Duration::from_secs(at.saturating_duration_since(Instant::now()).as_secs().saturating_add(2)))
+fn moment(at: tokio::time::Instant) -> Timestamp {
+    later(now(), Duration::from_secs(at.saturating_duration_since(tokio::time::Instant::now()).as_secs().saturating_add(2)))
 }

@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{back::Calls, trouble::Trouble};
 use crate::{
     forge::{Created, Forge, ForgeError, State, Turned},
@@ -34,7 +32,7 @@ impl Wire {
 
     /// What is known of a call that was given up now, by whoever waited for its answer.
     pub(super) fn given_up(&self) -> Calls {
-        Calls::UnderWay(Instant::now() + self.late_effect)
+        Calls::UnderWay(tokio::time::Instant::now() + self.late_effect)
     }
 
     /// How long a call that goes out now may take until it has taken effect or never will, whatever becomes of its sender.
