@@ -143,7 +143,9 @@ impl DrillTag {
     /// # Errors
     /// The server refuses it ([`SourceError::Refused`], with its words), or could not be asked.
     pub async fn push(&self) -> Result<(), SourceError> {
-        self.is_awaited.store(true, Ordering::Relaxed);
+        // What takes it on this machine ends with git.
+        let is_elsewhere = !self.remote.is_local();
+        self.is_awaited.store(is_elsewhere, Ordering::Relaxed);
         let pushed = self.send(&format!("{}:{}", self.object, self.full_name())).await;
         let is_awaited = matches!(
             pushed,
@@ -152,7 +154,7 @@ impl DrillTag {
                 | SourceError::Obstructed { .. }
                 | SourceError::Failed { .. })
         );
-        self.is_awaited.store(is_awaited, Ordering::Relaxed);
+        self.is_awaited.store(is_elsewhere && is_awaited, Ordering::Relaxed);
         pushed
     }
 
