@@ -158,7 +158,9 @@ fn what_only_looks_like_a_drills_is_never_touched() {
     let (refs, folders) = (project.mirror_refs(), host.folders());
 
     let cleaned = Cleaned::new(&host.clean(&project));
-    assert_eq!(cleaned.list("removed"), Vec::<String>::new());
+    // Tests beside this one leave what must go on the same engine.
+    let removed = cleaned.list("removed").into_iter().filter(|what| !what.contains("on the engine") || what.contains(&name));
+    assert_eq!(removed.collect::<Vec<_>>(), Vec::<String>::new());
     assert_eq!((project.mirror_refs(), host.folders()), (refs, folders));
     assert!(elsewhere.path().join("mine").exists());
     assert!(cleaned.left().iter().all(|left| left.contains(LONG_AGO)), "only the link is strange: {:?}", cleaned.left());
