@@ -516,7 +516,7 @@ fn what_lies_at_the_registry_holds_no_secret() {
         let mut running = canship.start();
         let pushed = running.await_event(|event| event["event"] == "image-pushed");
         running.await_event(|event| event["event"] == "step-output" && event["step"]["phase"] == "smoke");
-        let image = look::image(pushed["reference"].as_str().unwrap(), pushed["digest"].as_str().unwrap());
+        let image = look::image(pushed["reference"].as_str().unwrap(), pushed["marked"].as_str().unwrap());
         assert!(
             image.contains("\"rootfs\"") && image.contains("echo tool 1.2.3"),
             "configuration and artifact were looked at: {image}"
