@@ -23,7 +23,7 @@ pub(super) struct Board {
     pub(super) spare: SetOnce<bool>,
     /// The worst that is wrong with the tag's place, if anything is.
     pub(super) tag_place: SetOnce<Option<Severity>>,
-    /// Set once nothing of earlier drills is being removed at registries any more: what is pushed may be the same.
+    /// Set once nothing of earlier drills is being removed in scratch repositories any more: what is pushed may be the same.
     pub(super) scratch_cleaned: SetOnce<()>,
     /// For each publish target of the plan, the worst that keeps a release from it, if anything does.
     pub(super) targets: Vec<SetOnce<Option<Severity>>>,

@@ -102,12 +102,13 @@ struct Outcome {
 struct Task<'t> {
     /// Told if it takes too long.
     late: Seen,
+    /// Whether it is one of the plan's scratch repositories.
     is_scratch: bool,
     work: BoxFuture<'t, Outcome>,
 }
 
-/// Cleans, places side by side, and tells each thing as it is done. `after_scratch` is called when nothing is removed
-/// at registries any more.
+/// Cleans, places side by side, and tells each thing as it is done. `after_scratch` is called when nothing is removed in
+/// the plan's scratch repositories any more: what is pushed there may be the same.
 ///
 /// # Errors
 /// The state folder cannot be read: then nothing is known, and nothing is done.
