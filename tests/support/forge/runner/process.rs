@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal},
+};
 
 use super::super::world::{Shared, World};
 
@@ -121,7 +124,7 @@ fn collect<W: World>(reader: PipeReader, lines: Arc<Mutex<Vec<String>>>, world: 
     })
 }
 
-/// Kills what a job left running: every process whose environment has its mark.
+/// Kills what a job left running, every process whose environment has its mark, and waits until it has ended.
 pub(in super::super) fn end_orphans(mark: &str) {
     let wanted = format!("{MARK}={mark}");
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -129,7 +132,10 @@ pub(in super::super) fn end_orphans(mark: &str) {
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
         let is_marked = environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes());
         if let (true, Some(pid)) = (is_marked, Pid::from_raw(pid)) {
-            kill_process(pid, Signal::KILL).unwrap_or_default();
+            // Opened first: then it is the end of this very process that is waited for.
+            let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+            pidfd_send_signal(&process, Signal::KILL).unwrap_or_default();
+            poll(&mut [PollFd::new(&process, PollFlags::IN)], None).unwrap();
         }
     }
 }
