@@ -35,7 +35,11 @@ pub(super) fn run(options: &RecoverOptions) -> Result<Exit, Failure> {
 }
 
 async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
-    let Some(Goal { place, token, timeouts, late_effect, wanted, network }) = goal(options).await? else { return without_place() };
+    let Goal { place, token, timeouts, late_effect, wanted, network } = match goal(options).await {
+        Ok(Some(goal)) => goal,
+        Ok(None) => return without_place(),
+        Err(failure) => return hindered(failure),
+    };
     let state = state()?;
     if let Some(note) = place::makeshift() {
         output::warn(&format!("note: {note}"));
@@ -57,10 +61,7 @@ async fn recover(options: &RecoverOptions) -> Result<Exit, Failure> {
     let count = told.iter().filter(|(seen, _)| matches!(seen, Seen::Back { .. })).count();
     let is_alive = told.iter().any(|(seen, _)| matches!(seen, Seen::Alive(_)));
     text.extend([match outcome {
-        Outcome::NotAllBack => format!(
-            "The primary path of {place} MAY STILL BE CUT: a person is needed now. With the token in CANSHIP_TOKEN, the commands \
-             above give it back.\n"
-        ),
+        Outcome::NotAllBack => still_cut(&format!("The primary path of {place}")),
         Outcome::Unknown => format!(
             "Whether drills of other machines have cut {place} is NOT KNOWN; nothing here says so. See to it that the forge can be \
              asked with this token, then run `canship recover` again.\n"
@@ -85,18 +86,36 @@ fn state() -> Result<State, Failure> {
 
 /// Of a plan that names no primary path nothing can be cut; of another one, a journal of this machine would say so.
 fn without_place() -> Result<Exit, Failure> {
-    let noted = recover::noted(&state()?).map_err(|error| Failure::failed("nothing was given back", &error))?;
-    let mut text: String = noted.iter().map(line).collect();
+    let noted = recover::noted(&state()?, "the plan does not name its place");
+    let noted = noted.map_err(|error| Failure::failed("nothing was given back", &error))?;
     if noted.is_empty() {
         return output::result("Nothing to give back: the plan names no primary path.\n");
     }
-    text.push_str(
-        "The plan names no primary path, but one of another plan MAY STILL BE CUT: a person is needed now. With the token in \
-         CANSHIP_TOKEN, the commands above give it back.\n",
-    );
+    Ok(may_be_cut(&noted))
+}
+
+/// Without a place or a token nothing is given back; what journals of this machine say is away is told all the same.
+fn hindered(failure: Failure) -> Result<Exit, Failure> {
+    let noted = state().ok().and_then(|state| recover::noted(&state, "it was not tried, for the reason above").ok());
+    match noted {
+        Some(noted) if !noted.is_empty() => {
+            output::failure(&failure);
+            Ok(may_be_cut(&noted))
+        }
+        _ => Err(failure),
+    }
+}
+
+fn may_be_cut(noted: &[Seen]) -> Exit {
+    let mut text: String = noted.iter().map(line).collect();
+    text.push_str(&still_cut("A primary path"));
     // Nothing outranks a path that may be cut.
     drop(output::result(&text));
-    Ok(Exit::MayStillBeCut)
+    Exit::MayStillBeCut
+}
+
+fn still_cut(path: &str) -> String {
+    format!("{path} MAY STILL BE CUT: a person is needed now. With the token in CANSHIP_TOKEN, the commands above give it back.\n")
 }
 
 fn line(seen: &Seen) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::{
-    rig::{Forge, Ran, Rig, end, run, signal},
+    rig::{Forge, Machine, Ran, Rig, end, run, signal},
     simulator::{
         call::When,
         github::GitHub,
@@ -117,7 +117,7 @@ fn nothing_is_cut_within_a_blackout() {
 fn of_two_drills_at_once_exactly_one_cuts<F: Forge>() {
     let rig = Rig::<F>::new();
     let stop = rig.forge.stop(When::route("POST", "/variables"), Moment::Before);
-    let other = super::rig::Machine::new();
+    let other = Machine::new();
     let drills = [rig.drill().spawn().unwrap(), rig.with_plan(&other, &["drill", "--cut", "--yes"]).spawn().unwrap()];
     stop.reached_times(2);
     stop.go_on();
@@ -242,9 +242,12 @@ fn a_drill_whose_lease_was_taken_gives_back_only_what_is_its_own() {
     let stop = rig.forge.stop(When::route("PUT", "/disable").nth(2), Moment::Before);
     let mut drill = rig.drill().spawn().unwrap();
     stop.reached_by(&mut drill).unwrap();
-    // Another machine says that it is dead, and gives back.
-    ends(rig.recover_elsewhere(&["--now"]), 0);
+    // Another machine says that it is dead, and gives back; meanwhile its last call takes effect after all.
+    let other = Machine::new();
+    let recovery = rig.recovery_elsewhere(&other, &["--now"]).spawn().unwrap();
+    rig.forge.await_world(|world| world.workflows.iter().any(|one| one.path.ends_with("release.yml") && one.state == "active"));
     stop.go_on();
+    ends(end(recovery), 0);
     let ran = end(drill);
     rig.machine.await_watchdogs();
     rig.assert_as_before(&ran.stdout);
@@ -299,6 +302,66 @@ fn what_is_turned_off_by_nobody_knows_whom_is_not_given_back_and_ends_with_30() 
     assert!(ran.stdout.contains("off when it came") && !rig.machine.has_watchdog(), "{}", ran.stdout);
     assert_eq!(Rig::<GitHub>::by_hand(&ran.stdout), 1, "{}", ran.stdout);
     rig.assert_as_before("after the printed command");
+}
+
+/// A drill whose first part is off, dead with its watchdog.
+fn dead_after_its_first_part() -> Rig<GitHub> {
+    let rig = Rig::<GitHub>::new();
+    let stop = rig.forge.stop(When::route("PUT", "/disable").nth(1), Moment::After);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    signal(&drill, Signal::STOP);
+    rig.machine.kill_watchdogs();
+    signal(&drill, Signal::KILL);
+    stop.go_on();
+    ends(end(drill), -9);
+    rig
+}
+
+/// All is as it was, but for what somebody else has turned off.
+#[track_caller]
+fn only_nightly_is_off(rig: &Rig<GitHub>, ran: &Ran) {
+    let mut wanted = GitHub::usual();
+    disable_nightly(&mut wanted);
+    assert_eq!(differences(&wanted.state(), &rig.forge.state()), [] as [&str; 0], "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_dead_drill_had_not_come_to_is_not_turned_on_by_recover() {
+    for is_here in [true, false] {
+        let rig = dead_after_its_first_part();
+        rig.forge.with(disable_nightly);
+        let ran = ends(if is_here { rig.recover_here() } else { rig.recover_elsewhere(&["--now"]) }, 0);
+        only_nightly_is_off(&rig, &ran);
+    }
+}
+
+/// The watchdog dies between two parts; then somebody turns off the one that the drill was about to.
+#[test]
+fn a_part_that_was_not_turned_off_since_the_watchdog_had_died_is_not_turned_on() {
+    let rig = Rig::<GitHub>::new();
+    // The second part was looked at; what comes next is written into the lease.
+    let stop = rig.forge.stop(When::route("PATCH", "/variables").nth(2), Moment::Before);
+    let mut drill = rig.drill().spawn().unwrap();
+    stop.reached_by(&mut drill).unwrap();
+    rig.machine.kill_watchdogs();
+    rig.forge.with(disable_nightly);
+    stop.go_on();
+    let ran = ends(end(drill), 20);
+    assert!(ran.stdout.contains("the watchdog, which gives"), "{}", ran.stdout);
+    only_nightly_is_off(&rig, &ran);
+}
+
+#[test]
+fn recover_without_a_token_tells_what_the_journal_says_is_cut_and_ends_with_30() {
+    let rig = dead_after_its_first_part();
+    let mut recovery = rig.recovery();
+    recovery.env_remove("FORGE_TOKEN");
+    let ran = ends(run(recovery), 30);
+    assert!(ran.stderr.contains("FORGE_TOKEN") && ran.stdout.contains("MAY STILL BE CUT"), "{}{}", ran.stderr, ran.stdout);
+    assert_eq!(Rig::<GitHub>::by_hand(&ran.stdout), 2, "the part and the lease: {}", ran.stdout);
+    rig.assert_as_before(&ran.stdout);
+    ends(rig.recover_here(), 0);
 }
 
 #[test]
@@ -376,7 +439,7 @@ fn forged<F: Forge>(rig: &Rig<F>, was_on: &serde_json::Value) {
     let past = "2020-01-01T00:00:00Z";
     let lease = serde_json::json!({
         "canship_lease": 1, "drill": "20200101-000000-0000000a", "host": "0000000000000001", "who": "somebody", "why": "a drill",
-        "cut_at": past, "deadline": past, "lease_until": past, "late_until": past, "was_on": was_on,
+        "cut_at": past, "deadline": past, "lease_until": past, "late_until": past, "was_on": was_on, "begun": was_on.as_array().map_or(0, Vec::len),
     });
     let made = std::process::Command::new("curl")
         .args(["-sf", "-X", "POST", "-H", &format!("Authorization: Bearer {}", F::TOKEN), "-H", "Content-Type: application/json"])

@@ -242,16 +242,25 @@ impl<F: Forge> Rig<F> {
 
     /// Gives back on the machine that has the drill's journal.
     pub(crate) fn recover_here(&self) -> Ran {
-        run(self.with_plan(&self.machine, &["recover"]))
+        run(self.recovery())
+    }
+
+    /// The same, ready to be started.
+    pub(crate) fn recovery(&self) -> Command {
+        self.with_plan(&self.machine, &["recover"])
     }
 
     /// Gives back on a machine that knows nothing but the place and the token.
     pub(crate) fn recover_elsewhere(&self, more: &[&str]) -> Ran {
-        let other = Machine::new();
+        run(self.recovery_elsewhere(&Machine::new(), more))
+    }
+
+    /// The same, ready to be started.
+    pub(crate) fn recovery_elsewhere(&self, other: &Machine, more: &[&str]) -> Command {
         let [how, name] = F::named();
         let mut command = other.canship(&["recover", how, name, "--url", self.forge.url()]);
         command.args(more).env("CANSHIP_TOKEN", F::TOKEN);
-        run(command)
+        command
     }
 
     /// What is not as it was before.

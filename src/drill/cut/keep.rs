@@ -38,13 +38,9 @@ pub(in crate::drill) async fn guard<T>(drill: &Drill, cut: &Cut, work: impl Futu
 /// Why the path must be given back now.
 async fn keep(drill: &Drill, cut: &Cut) -> Finding {
     cut.begun.wait().await;
-    let held = {
-        let taken = cut.taken();
-        taken.wire.clone().zip(taken.lease.as_ref().map(|leased| leased.lease.clone()))
-    };
-    let Some((wire, lease)) = held else { return std::future::pending().await };
+    let Some((_, lease)) = held(cut) else { return std::future::pending().await };
     tokio::select! {
-        finding = hold(&wire, lease.clone()) => finding,
+        finding = hold(cut) => finding,
         () = time_is_up(&lease) => {
             let primary = drill.plan.primary.as_ref().map_or_else(String::new, |primary| {
                 format!(" of {}", crate::record::Measure(primary.max_cut))
@@ -59,13 +55,21 @@ async fn keep(drill: &Drill, cut: &Cut) -> Finding {
     }
 }
 
-/// Renews the lease until it is somebody else's, or could not be renewed in time.
-async fn hold(wire: &Wire, mut lease: Lease) -> Finding {
+fn held(cut: &Cut) -> Option<(Wire, Lease)> {
+    let taken = cut.taken();
+    taken.wire.clone().zip(taken.lease.as_ref().map(|leased| leased.lease.clone()))
+}
+
+/// Renews the lease until it is somebody else's, or could not be renewed in time. Until everything is off that is done with
+/// each part: were two at it, the older word could come last, and hide a part.
+async fn hold(cut: &Cut) -> Finding {
+    cut.settled.wait().await;
+    let Some((wire, mut lease)) = held(cut) else { return std::future::pending().await };
     let mut pause = RENEWED;
     loop {
         sleep(pause).await;
         let renewed = lease.renewed(now());
-        match lease::renew(wire, &renewed).await {
+        match lease::renew(&wire, &renewed).await {
             Ok(Ok(())) => (lease, pause) = (renewed, RENEWED),
             Ok(Err(held)) => return lost(&held),
             Err(trouble) if now() >= lease.until => {

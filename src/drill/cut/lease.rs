@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use super::{trouble::Trouble, wire::Wire};
 use crate::{
@@ -18,6 +19,10 @@ const VERSION: u32 = 1;
 
 /// How long others wait for a drill that has stopped renewing it.
 pub(super) const LASTS: Duration = Duration::from_mins(10);
+
+/// How often what was written is read back, and how soon it is for the second time.
+const READS: u32 = 4;
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// How often it is renewed.
 pub(super) const RENEWED: Duration = Duration::from_mins(4);
@@ -47,8 +52,10 @@ pub(super) struct Lease {
     pub(super) until: Timestamp,
     /// Until then a call that turns something off may take effect, though its drill is dead.
     pub(super) late_until: Timestamp,
-    /// What is off, each of which was on.
+    /// What is turned off, one after the other, each of which was on.
     pub(super) was_on: Vec<Control>,
+    /// So many of them, from the first on, may be off: written before the call that turns each off goes out.
+    begun: usize,
 }
 
 /// What a lease is made of.
@@ -91,6 +98,7 @@ impl Lease {
             until: later(now, LASTS),
             late_until: later(now, terms.longest),
             was_on,
+            begun: 0,
         }
     }
 
@@ -99,9 +107,21 @@ impl Lease {
         Self { until: later(now, LASTS), ..self.clone() }
     }
 
-    /// The text that is kept at the forge; none if it would be too long for one.
+    /// The same, once the part with this number is about to be turned off by a call that may take effect so much later.
+    pub(super) fn begun(&self, number: usize, longest: Duration, now: Timestamp) -> Self {
+        let late_until = self.late_until.max(later(now, longest));
+        Self { begun: self.begun.max(number.saturating_add(1)), late_until, ..self.renewed(now) }
+    }
+
+    /// What may be off. What the drill has not come to is not: if that is off, somebody else has turned it off.
+    pub(super) fn may_be_off(&self) -> &[Control] {
+        self.was_on.get(..self.begun).unwrap_or(&self.was_on)
+    }
+
+    /// The text that is kept at the forge; none if it would be too long for one, now or once everything is off.
     pub(super) fn text(&self) -> Option<String> {
-        serde_json::to_string(self).ok().filter(|text| text.len() <= LEASE_MAX)
+        let longest = serde_json::to_string(&Self { begun: self.was_on.len(), ..self.clone() }).ok()?;
+        serde_json::to_string(self).ok().filter(|_| longest.len() <= LEASE_MAX)
     }
 
     /// Reads the text of one, or says why it is none.
@@ -167,6 +187,34 @@ pub(super) async fn renew(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>
     }
     let Some(text) = lease.text() else { return Err(Trouble::LeaseTooLong { most: LEASE_MAX }) };
     wire.replace_lease(&text).await.map(Ok)
+}
+
+/// Writes what the drill is about to do into its lease, which it must just have seen to be its own, and reads it back: a
+/// few times, since a forge may answer from what it knew before.
+///
+/// # Errors
+/// It does not read back so. What was written may come to be there yet.
+pub(super) async fn write(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>, Trouble> {
+    let Some(text) = lease.text() else { return Err(Trouble::LeaseTooLong { most: LEASE_MAX }) };
+    let written = wire.replace_lease(&text).await;
+    if let Err(trouble) = &written
+        && !trouble.may_have_worked()
+    {
+        return written.map(Ok);
+    }
+    let mut pause = AGAIN;
+    for _ in 1..READS {
+        if matches!(held(wire).await, Ok(Held::By(seen)) if *seen == *lease) {
+            return Ok(Ok(()));
+        }
+        sleep(pause).await;
+        pause *= 2;
+    }
+    match held(wire).await? {
+        Held::By(seen) if *seen == *lease => Ok(Ok(())),
+        seen if seen.is_of(&lease.drill) => Err(written.err().unwrap_or(Trouble::Unwritten)),
+        seen => Ok(Err(seen)),
+    }
 }
 
 /// What a release came to.

@@ -5,8 +5,8 @@
 //! holds the lease; `watchdog` is the child that outlives this process; `recover` acts for drills that are dead.
 //!
 //! Invariants: nothing is changed before the way back is proved, the watchdog stands and the lease is this drill's; each
-//! part is in the journal, on disk, before the call that turns it off goes out; that call is sent once, and what became
-//! of it is looked at; the lease is compared before each change; what was taken away is given back after every end of
+//! part is in the lease, and in the journal on disk, before the call that turns it off goes out; that call is sent once,
+//! and what became of it is looked at; the lease is compared before each change; what was taken away is given back after every end of
 //! the phases, and until that was read back the record says that the path may be cut. A call that nobody answered may take
 //! effect after its sender is gone: until that was seen or can be no more (`late_effect`), journal, lease and watchdog stay,
 //! and whoever gives back goes on looking.
@@ -92,6 +92,8 @@ pub(super) struct Cut {
     taken: Mutex<Taken>,
     /// Set once the lease is this drill's.
     begun: SetOnce<()>,
+    /// Set once everything is off: from then on nothing but time changes in the lease.
+    settled: SetOnce<()>,
 }
 
 /// What is away, and what it takes to give it back.
@@ -116,7 +118,7 @@ struct Leased {
 
 impl Cut {
     pub(super) fn new(order: Order) -> Self {
-        Self { order, taken: Mutex::default(), begun: SetOnce::new() }
+        Self { order, taken: Mutex::default(), begun: SetOnce::new(), settled: SetOnce::new() }
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {

@@ -107,7 +107,7 @@ async fn at_place(
         if !here((state, dead), wire, tell).await {
             outcome = Outcome::NotAllBack;
         }
-        for not in elsewhere(dead, Some(place)) {
+        for not in elsewhere(dead, Some(place), "it is at another place than the one asked for") {
             tell(Seen::NotBack(not));
             outcome = Outcome::NotAllBack;
         }
@@ -200,7 +200,7 @@ async fn by_lease(
     tell: &(dyn Fn(Seen) + Sync),
 ) -> bool {
     let cut_by = lease.cut_by();
-    let named::Sorted { named, strange } = named::sort(wire, wanted, &lease.was_on).await;
+    let named::Sorted { named, strange } = named::sort(wire, wanted, lease.may_be_off()).await;
     if wanted.is_none() {
         tell(Seen::Note(
             "without a plan it is not known whether the lease names parts of the primary path only: see what is given back"
@@ -225,6 +225,9 @@ async fn by_lease(
         return false;
     }
     let given = give_back(wire, (&lease.drill, Calls::Answered), &away, (&cut_by, tell)).await;
+    if given && away.is_empty() {
+        tell(Seen::Note(format!("drill {} died before it had turned anything off: its lease is deleted", lease.drill)));
+    }
     if given {
         drop(state.note_given_back(&lease.drill));
     }
@@ -270,19 +273,18 @@ fn of_lease(lease: &Lease, drills: &Drills, foreign: Foreign) -> Option<String> 
     lives(&format!("it may live on another machine until {} (`--now` says that it is dead)", lease.until))
 }
 
-/// What journals of this machine say is away, wherever: for a plan that names no primary path.
+/// What journals of this machine say is away, wherever, and why it is not given back.
 ///
 /// # Errors
 /// The state folder cannot be read.
-pub fn noted(state: &State) -> Result<Vec<Seen>, StateError> {
+pub fn noted(state: &State, reason: &str) -> Result<Vec<Seen>, StateError> {
     let drills = state.drills(now())?;
     let unseen = drills.damaged.iter().map(|damaged| Seen::Unseen(of_damaged(damaged)));
-    Ok(unseen.chain(drills.dead.iter().flat_map(|dead| elsewhere(dead, None)).map(Seen::NotBack)).collect())
+    Ok(unseen.chain(drills.dead.iter().flat_map(|dead| elsewhere(dead, None, reason)).map(Seen::NotBack)).collect())
 }
 
 /// What the journal of a dead drill says of other places: no token of theirs is at hand.
-fn elsewhere<'d>(dead: &'d Dead, place: Option<&'d Place>) -> impl Iterator<Item = NotBack> + 'd {
-    let reason = if place.is_some() { "it is at another place than the one asked for" } else { "the plan does not name its place" };
+fn elsewhere<'d>(dead: &'d Dead, place: Option<&'d Place>, reason: &'d str) -> impl Iterator<Item = NotBack> + 'd {
     dead.items().iter().filter_map(move |(_, item)| match item {
         Item::Cut { place: at, control, by_hand, .. } if Some(at) != place => Some(NotBack {
             what: format!("{control} of {at}, which drill {} had cut", dead.drill()).into(),

@@ -106,6 +106,7 @@ async fn steps(drill: &Drill, scope: &Scope, cut: &Cut) -> Result<(), Stop> {
     for (number, control) in proved.to_cut().into_iter().enumerate() {
         turn_off(drill, scope, cut, (&wire, number, control)).await?;
     }
+    drop(cut.settled.set(()));
     drop(cut.taken().before.replace(proved.before));
     end_running(drill, scope, &wire, (primary, &proved.found)).await
 }
@@ -190,17 +191,22 @@ fn why(drill: &Drill) -> Text {
     format!("a drill of {}", drill.plan.release).into()
 }
 
-/// Turns one part off: what is about to be done is on disk and told to the watchdog first, and what became of it is looked
-/// at. A part that somebody else turns off is theirs.
+/// Turns one part off: what is about to be done is in the lease, on disk and told to the watchdog first, and what became of
+/// it is looked at. A part that somebody else turns off is theirs.
 async fn turn_off(drill: &Drill, scope: &Scope, cut: &Cut, part: (&Wire, usize, Control)) -> Result<(), Stop> {
     let (wire, number, control) = part;
     may_turn(drill, cut, (wire, &control)).await?;
+    say_in_lease(drill, cut, (wire, number)).await?;
     let by_hand = wire.forge.by_hand(&control, &State::On);
     let until = later(now(), wire.longest());
     let item = Item::Cut { place: wire.forge.place().clone(), control: control.clone(), by_hand, until: Some(until) };
     let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
     cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::written(until) }));
-    ear(cut)?.off(number).await.map_err(|reason| deaf(&reason))?;
+    if let Err(stop) = say_off(cut, number).await {
+        // The call that turns it off never goes out: if it is off now, somebody else wants it so.
+        forget_last(drill, cut);
+        return Err(stop);
+    }
     let set = answered(drill, wire.set(&control, &State::Off)).await;
     cut.settle_last(wire.given_up());
     match set.ok_or(Stop::Interrupted)? {
@@ -262,11 +268,30 @@ async fn may_turn(drill: &Drill, cut: &Cut, (wire, control): (&Wire, &Control)) 
     Ok(())
 }
 
+/// Says in the lease, for whoever gives back without this machine, which part is about to be turned off.
+async fn say_in_lease(drill: &Drill, cut: &Cut, (wire, number): (&Wire, usize)) -> Result<(), Stop> {
+    let lease = cut.taken().lease.as_ref().map(|leased| leased.lease.begun(number, wire.longest(), now()));
+    let Some(lease) = lease else { return Err(Stop::Lost(Held::Nobody)) };
+    answered(drill, lease::write(wire, &lease)).await.ok_or(Stop::Interrupted)??.map_err(Stop::Lost)?;
+    cut.taken().lease.iter_mut().for_each(|leased| leased.lease = lease.clone());
+    Ok(())
+}
+
+/// Tells the watchdog that a part is about to be turned off.
+async fn say_off(cut: &Cut, number: usize) -> Result<(), Stop> {
+    ear(cut)?.off(number).await.map_err(|reason| deaf(&reason))
+}
+
 /// The part that was to be turned off last was not turned off by this drill.
-async fn disown_last(drill: &Drill, cut: &Cut, number: usize) -> Result<(), Stop> {
+fn forget_last(drill: &Drill, cut: &Cut) {
     if let Some((entry, _)) = cut.forget_last() {
         drill.journal.gone(entry);
     }
+}
+
+/// The same, also for the watchdog.
+async fn disown_last(drill: &Drill, cut: &Cut, number: usize) -> Result<(), Stop> {
+    forget_last(drill, cut);
     ear(cut)?.left(number).await.map_err(|reason| deaf(&reason))
 }
 

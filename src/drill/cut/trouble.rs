@@ -47,6 +47,9 @@ pub(super) enum Trouble {
     /// The lease reads back as there after it was deleted.
     #[error("the lease is still there after the forge took its deletion")]
     StillThere,
+    /// The lease reads back as before after it was written over.
+    #[error("the forge took what was written into the lease, but it reads back as before")]
+    Unwritten,
     /// The lease names more than a forge keeps.
     #[error("the lease would be longer than the {most} bytes that a forge keeps: the plan names too much")]
     LeaseTooLong {
@@ -60,7 +63,12 @@ impl Trouble {
     pub(super) fn may_have_worked(&self) -> bool {
         match self {
             Self::Forge(error) => error.effect() == Effect::Unknown,
-            Self::Late { .. } | Self::Unmoved { .. } | Self::StillThere | Self::MayTurnOff { .. } | Self::MayAppear { .. } => true,
+            Self::Late { .. }
+            | Self::Unmoved { .. }
+            | Self::StillThere
+            | Self::Unwritten
+            | Self::MayTurnOff { .. }
+            | Self::MayAppear { .. } => true,
             Self::LeaseTooLong { .. } => false,
         }
     }
