@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use self::system::{ONLY_TO_STAND_IN, allow, is_mounted};
-use crate::record::Text;
+use crate::record::{Text, shell_word};
 
 /// Why something of a folder is still there.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,7 @@ impl Kept {
     pub fn remedy(&self) -> Text {
         match self {
             Self::Mounted(places) => {
-                let places = places.iter().map(|place| format!(" '{}'", place.display().to_string().replace('\'', r"'\''")));
+                let places = places.iter().map(|place| format!(" {}", shell_word(&place.to_string_lossy())));
                 let command = if cfg!(target_os = "linux") { "umount -R" } else { "umount" };
                 format!("{command}{}, then `canship clean`; `rm -rf` would delete what is mounted", places.collect::<String>())
                     .into()

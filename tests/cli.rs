@@ -125,7 +125,7 @@ fn the_manual_is_one_page_with_every_command_and_its_options() {
     for command in COMMANDS {
         assert!(plain.lines().any(|line| line.starts_with(&format!(".SS canship {command}"))), "{command} is missing in {plain}");
     }
-    for word in ["--spare <NAME>", "--break <WHAT>", "--from <FILE>", "Exit codes: 0 can ship"] {
+    for word in ["--spare <NAME>", "--break <WHAT>", "--from <FILE>", ".SH EXIT STATUS", ".SH ENVIRONMENT"] {
         assert!(plain.contains(word), "{word} is missing in {plain}");
     }
     assert!(!plain.contains("(1)"), "pages that are not there are not named: {plain}");

@@ -265,7 +265,8 @@ async fn closing_removes_what_tools_have_made_read_only() {
 async fn two_rooms_of_one_drill_live_side_by_side_and_none_twice() {
     let mut test = Test::new();
     let build = test.open().await;
-    assert!(matches!(test.host.open(&test.plan, &|_, _, _| {}).await, Err(SpareError::Failed { .. })));
+    let twice = test.host.open(&test.plan, &|_, _, _| {}).await;
+    assert!(matches!(twice, Err(SpareError::Machine { .. })));
     test.plan.purpose = "smoke";
     let smoke = test.open().await;
     assert_eq!(build.close().await, Vec::<Leftover>::new());

@@ -545,6 +545,9 @@ fn keys_of_later_versions_are_checked_for_their_form() {
         (build("needs: [§a b]"), "it is no host name"),
         (top("people: §{}"), "must have `decide`, `release` or both"),
         (top("history: §\"\""), "is empty"),
+        (top("history: §s3:/foo/bar"), "is no place for records"),
+        (top("history: §s3:foo/bar"), "is no place for records"),
+        (top("history: §file:records"), "is no place for records"),
     ]);
     for kind in
         ["crate", "npm", "pypi", "maven", "nuget", "gem", "homebrew", "winget", "github_release", "gitlab_release", "s3", "pages"]
@@ -603,6 +606,36 @@ error: unknown key `memroy` in `build.limits`
   |                        ^^^^^^
   |
   = help: did you mean `memory`? The keys here are `time`, `cpus`, `memory`, `pids`, `disk`, `output`
+"#]]
+    );
+}
+
+#[test]
+fn every_unknown_key_is_told_at_once_and_what_it_may_have_meant_is_not_called_missing() {
+    assert_data_eq!(
+        refused("version: 1\nrelaese: api\nbuild: { run: [make], artifcats: [a], limits: { pids: many } }\n").to_string(),
+        str![[r#"
+error: unknown key `relaese`
+ --> canship.yaml:2:1
+  |
+2 | relaese: api
+  | ^^^^^^^
+  |
+  = help: did you mean `release`? The keys here are `version`, `release`, `target`, `source`, `build`, `tag`, `tag_at`, `publish`, `secrets`, `trust`, `primary`, `spares`, `outages`, `people`, `history`, `check`, `timeouts`
+
+error: unknown key `artifcats` in `build`
+ --> canship.yaml:3:23
+  |
+3 | build: { run: [make], artifcats: [a], limits: { pids: many } }
+  |                       ^^^^^^^^^
+  |
+  = help: did you mean `artifacts`? The keys here are `image`, `dockerfile`, `run`, `artifacts`, `smoke`, `writable`, `needs`, `limits`
+
+error: `build.limits.pids` must be a whole number, but is text
+ --> canship.yaml:3:55
+  |
+3 | build: { run: [make], artifcats: [a], limits: { pids: many } }
+  |                                                       ^^^^
 "#]]
     );
 }
@@ -762,6 +795,24 @@ fn no_error_shows_a_line_that_may_hold_a_secret() {
         build("smoke: [{ run: 3, env: { DB_PASSWORD: hunter2 } }]"),
         top("  - npm: x\n    token: hunter2"),
         top("password: hunter2"),
+        top("source: { mirror: \"https://hunter2@git.example/x.git\" }"),
+        top("source: { mirror: \"HTTP://hunter2@git.example\", ref: 3 }"),
+        SMALL.replace("- oci: ", "- oci: acme-bot:hunter2@"),
+        build("smoke: [{ run: [\"curl https://hunter2@x.example\"] }]"),
+        // Under a key that is no key, or was meant to be another.
+        publish("login: { username: bot, passw: hunter2 }"),
+        publish("login:\n      username: bot\n      pasword: hunter2"),
+        publish("login: { user: bot, pass: x, auth: hunter2 }"),
+        publish("login: bot hunter2"),
+        publish("password: { value: hunter2 }"),
+        top("  - npm: x\n    tken: hunter2"),
+        top("  - npm: x\n    token: { value: hunter2 }"),
+        top("secrts: { TOK: hunter2 }"),
+        top("secrets:\n  A: { env: A }\n  B: hunter2: x\n"),
+        top("history: { store: \"s3://a/b\", regon: us, secret_key: hunter2 }"),
+        top("history: { store: \"s3://a/b\", secret_ky: hunter2 }"),
+        top("history: { store: \"s3://a/b\", secret_key: { value: hunter2 } }"),
+        build("passwrd: hunter2"),
     ];
     for text in texts {
         let invalid = refused(&text);
@@ -771,7 +822,9 @@ fn no_error_shows_a_line_that_may_hold_a_secret() {
 
 #[test]
 fn names_of_variables_and_users_in_urls_are_no_tokens() {
-    parse(&top("source: { mirror: \"https://acme@dev.example/acme/api\" }"));
+    for mirror in ["ssh://git@git.example/acme/api", "git@git.example:acme/api"] {
+        parse(&top(&format!("source: {{ mirror: \"{mirror}\" }}")));
+    }
     parse(&build("smoke: [\"curl https://u:$PASSWORD@x.example\", npm_config_offline=1 npm ci, echo ghp_ eyJ AKIA]"));
 }
 

@@ -271,6 +271,56 @@ async fn a_mirror_that_is_behind_is_used_and_its_distance_counted() {
 }
 
 #[tokio::test]
+async fn a_mirror_that_is_the_origin_itself_says_nothing_of_how_far_it_is_behind() {
+    let mut world = World::new();
+    let work = world.with_origin(&[("a", "0")]);
+    let origin = world.path("origin.git");
+    let link = world.path("link.git");
+    symlink(&origin, &link).unwrap();
+    for mirror in [origin.clone(), link] {
+        let checkout = world.fetch(&work, "main", mirror.to_str()).await.unwrap();
+        assert_eq!((checkout.facts().behind, checkout.notes()), (None, &[Note::OriginIsMirror][..]));
+    }
+    let mirror = world.bare(&work, "mirror.git");
+    let to_mirror = format!("url.{}.insteadOf", mirror.display());
+    world.git(&work, &["config", &to_mirror, origin.to_str().unwrap()]);
+    let checkout = world.fetch(&work, "main", mirror.to_str()).await.unwrap();
+    assert_eq!((checkout.facts().behind, checkout.notes()), (None, &[Note::OriginIsMirror][..]));
+}
+
+#[tokio::test]
+async fn a_mirror_that_lacks_tags_of_the_origin_is_behind() {
+    let mut world = World::new();
+    let work = world.with_origin(&[("a", "0")]);
+    world.bare(&work, "mirror.git");
+    world.git(&work, &["tag", "v1.4.0"]);
+    world.git(&work, &["tag", "canship-drill/20260301-120000-00000001"]);
+    world.git(&work, &["push", "-q", "origin", "--tags"]);
+    let checkout = world.fetch(&work, "main", Some("../mirror.git")).await.unwrap();
+    assert_eq!(checkout.notes(), &[Note::MirrorLacksTags { count: 1, last: "v1.4.0".into() }]);
+    world.git(&work, &["push", "-q", "../mirror.git", "v1.4.0"]);
+    let checkout = world.fetch(&work, "main", Some("../mirror.git")).await.unwrap();
+    assert_eq!(checkout.notes(), &[]);
+}
+
+#[tokio::test]
+async fn a_release_tag_that_another_commit_has_is_taken() {
+    let mut world = World::new();
+    let work = world.with_origin(&[("a", "1")]);
+    world.git(&work, &["tag", "-a", "-m", "x", "v1.2.3"]);
+    let taken = async |world: &mut World| {
+        let mirror = world.bare(&work, "mirror.git");
+        let checkout = world.fetch(&work, "main", mirror.to_str()).await.unwrap();
+        let tag = DrillTag::make(&checkout, &drill(), "v1.2.3", TagAt::Mirror).await.unwrap();
+        fs::remove_dir_all(mirror).unwrap();
+        tag.is_taken().await.unwrap()
+    };
+    assert!(!taken(&mut world).await, "it is this very commit's");
+    world.commit(&work, &[("a", "2")]);
+    assert!(taken(&mut world).await);
+}
+
+#[tokio::test]
 async fn an_origin_that_does_not_answer_is_a_note() {
     let mut world = World::new();
     let work = world.with_origin(&[("a", "0")]);

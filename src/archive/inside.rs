@@ -154,7 +154,10 @@ pub(super) fn start(content: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Opens a zip archive. Its list of entries is read whole, so what it says of their number is looked at first.
+/// The longest list of entries of a zip archive, in bytes: it is held in memory.
+const LONGEST_LIST: u32 = 16 << 20;
+
+/// Opens a zip archive. Its list of entries is read whole, so what it says of their number and length is looked at first.
 /// Source: APPNOTE.TXT, section 4.3.16 (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>).
 ///
 /// # Errors
@@ -169,6 +172,10 @@ pub fn open_zip(mut file: File) -> io::Result<zip::ZipArchive<BufReader<File>>> 
     // A directory of 4 GiB or of 65 535 entries is told in another place, and is that of no release.
     if end.and_then(|end| end.get(8..16)).is_none_or(|counts| counts[2..4] == [0xff; 2] || counts[4..8] == [0xff; 4]) {
         return Err(io::Error::other("it has more entries than any release"));
+    }
+    let length = end.and_then(|end| end.get(12..16)?.try_into().ok()).map(u32::from_le_bytes);
+    if length.is_none_or(|length| length > LONGEST_LIST) {
+        return Err(io::Error::other("the list of its entries is longer than that of any release"));
     }
     file.rewind()?;
     zip::ZipArchive::new(BufReader::new(file)).map_err(io::Error::other)
@@ -253,6 +260,15 @@ mod tests {
         for broken in [&gzip(&[7; 5000])[..20], &zip(b"x")[..30]] {
             assert!(matches!(look(broken, 1 << 20), Inside::Closed(_)));
         }
+    }
+
+    #[test]
+    fn a_list_of_entries_that_would_not_fit_into_memory_is_not_read() {
+        let mut packed = zip(b"honest");
+        let end = packed.windows(4).rposition(|window| window == b"PK\x05\x06").unwrap();
+        packed[end + 12..end + 16].copy_from_slice(&(LONGEST_LIST + 1).to_le_bytes());
+        let reason = "the list of its entries is longer than that of any release";
+        assert_eq!(look(&packed, 1000), Inside::Closed(reason.to_owned()));
     }
 
     #[test]

@@ -68,6 +68,11 @@ pub enum Refused {
         /// What of it.
         part: &'static str,
     },
+    /// In the layer of an image such a name deletes another file (OCI image specification, layer.md, "Whiteouts").
+    #[error(
+        "the archive has an entry `{0}`: in an image, a name that begins with `.wh.` deletes a file, and nobody would get this one"
+    )]
+    Whiteout(String),
     /// An entry stands where another does, or below something that is no folder.
     #[error("the archive has an entry `{0}` where there is another already")]
     Clash(String),
@@ -130,6 +135,9 @@ fn unpack_with(archive: impl Read, into: &Path, (limit, may_lead): (u64, Links),
         let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let path = inward(&entry.path().map_err(Refused::Read)?).ok_or_else(|| Refused::Path(shown.clone()))?;
         look_at(&entry.path_bytes(), "name", &shown, look)?;
+        if path.iter().any(|name| name.as_bytes().starts_with(b".wh.")) {
+            return Err(Refused::Whiteout(shown));
+        }
         match entry.header().entry_type() {
             tar::EntryType::Directory => make_folder(into, &path, &shown)?,
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
@@ -358,6 +366,13 @@ mod tests {
     fn paths_that_leave_the_folder_are_refused() {
         for name in ["../out", "/etc/out", "a/../../out", "a/../b"] {
             assert!(matches!(refused(&entry(tar::EntryType::Regular, name, "", b"x")), Refused::Path(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_deletes_in_an_image_is_refused() {
+        for name in [".wh.tool", "dist/.wh..wh..opq", ".wh.dist/tool"] {
+            assert!(matches!(refused(&entry(tar::EntryType::Regular, name, "", b"x")), Refused::Whiteout(_)), "{name}");
         }
     }
 

@@ -76,6 +76,11 @@ impl Found {
         (self.rule, self.count) = (Some(rule), 0);
     }
 
+    /// Whether this rule has found so much that no more is listed.
+    pub(super) fn is_full(&self) -> bool {
+        self.count >= MOST
+    }
+
     /// Something was found; gives the finding, to say more about it.
     pub(super) fn add(&mut self, severity: Severity, spot: Spot, message: String) -> Option<&mut Finding> {
         let rule = self.rule?;

@@ -5,6 +5,8 @@
 //! nothing is a finding itself.
 
 mod found;
+mod order;
+mod publishing;
 mod rules;
 mod subject;
 mod suppress;

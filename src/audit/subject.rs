@@ -1,6 +1,6 @@
 //! What the rules look at: the pipelines, and the plan if there is one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, rc::Rc};
 
 use super::Spot;
 use crate::{
@@ -46,7 +46,7 @@ impl OnPath<'_> {
 
 /// A spot that covers this text.
 pub(super) fn spot(at: Option<&At>, text: &str) -> Spot {
-    let at = at.cloned().unwrap_or_else(|| At { file: String::new(), line: 1, column: 1 });
+    let at = at.cloned().unwrap_or_else(|| At { file: Rc::default(), line: 1, column: 1 });
     Spot { at, length: text.chars().count().max(1) }
 }
 
@@ -86,11 +86,6 @@ impl<'s> Subject<'s> {
             .collect()
     }
 
-    /// Whether something is published in this job.
-    pub(super) fn publishes(&self, site: &Site) -> bool {
-        site.job.as_deref().is_some_and(|id| self.jobs().any(|(_, job)| job.id == id && !job.publishes.is_empty()))
-    }
-
     /// Where the plan says this, or its first line.
     pub(super) fn in_plan(&self, path: &str) -> Spot {
         let Some(written) = self.plan else { return spot(None, "") };
@@ -105,7 +100,7 @@ impl<'s> Subject<'s> {
             Some((SettingOrigin::Written { line, column }, length)) => (number(line), number(column), length),
             _ => (1, 1, 1),
         };
-        Spot { at: At { file: written.file.to_owned(), line, column }, length: length.max(1) }
+        Spot { at: At { file: written.file.into(), line, column }, length: length.max(1) }
     }
 
     /// Whether the plan has a value below this path.

@@ -1,10 +1,12 @@
 //! What is accepted: `check.ignore` of the plan, and comments in the files: `# canship: ignore[rule] reason`, on the line of
 //! the finding or on the one above.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Finding, Report, Severity, Spot, Subject, Suppressed, rule,
+    Finding, Report, Severity, Spot, Subject, Suppressed,
+    found::{Found, Say as _},
+    rule,
     rules::{RULES, SUPPRESSION},
 };
 use crate::pipeline::At;
@@ -27,38 +29,50 @@ pub(super) fn apply(subject: &Subject<'_>, findings: Vec<Finding>) -> Report {
         by_line.insert((&comment.at.file, comment.at.line, &comment.rule), number);
     }
     let ignored = subject.plan().map(|plan| plan.ignored.as_slice()).unwrap_or_default();
+    let mut by_rule: HashMap<&str, Vec<_>> = HashMap::new();
+    for (number, ignore) in ignored.iter().enumerate() {
+        by_rule.entry(ignore.rule.as_str()).or_default().push((number, ignore));
+    }
     let (mut used_comments, mut used_ignores) = (BTreeSet::new(), BTreeSet::new());
     let mut report = Report::default();
     for finding in findings {
         let At { file, line, .. } = &finding.spot.at;
         let comment = [*line, line.saturating_sub(1)].iter().find_map(|line| by_line.get(&(file, *line, finding.rule.id)));
-        let ignore = ignored.iter().enumerate().find(|(_, ignore)| {
-            ignore.rule == finding.rule.id && ignore.file.as_ref().is_none_or(|named| named.trim_start_matches("./") == file)
-        });
+        let of_rule = by_rule.get(finding.rule.id).map(Vec::as_slice).unwrap_or_default();
+        let ignore =
+            of_rule.iter().find(|(_, ignore)| ignore.file.as_ref().is_none_or(|named| named.trim_start_matches("./") == &**file));
         if let Some(number) = comment {
             used_comments.insert(*number);
             let reason = comments.get(*number).map(|comment| comment.reason.clone()).unwrap_or_default();
             report.suppressed.push(Suppressed { finding, reason, by_plan: false });
         } else if let Some((number, ignore)) = ignore {
-            used_ignores.insert(number);
+            used_ignores.insert(*number);
             report.suppressed.push(Suppressed { finding, reason: ignore.reason.clone(), by_plan: true });
         } else {
             report.findings.push(finding);
         }
     }
+    let mut found = Found::default();
+    found.of(&SUPPRESSION);
     for (_, comment) in comments.iter().enumerate().filter(|(number, _)| !used_comments.contains(number)) {
         let length = MARK.len() + comment.rule.len() + 1;
-        report.findings.push(unused((&comment.rule, &comment.reason), Spot { at: comment.at.clone(), length }));
+        unused(&mut found, (&comment.rule, &comment.reason), Spot { at: comment.at.clone(), length });
     }
     for (number, ignore) in ignored.iter().enumerate().filter(|(number, _)| !used_ignores.contains(number)) {
-        let spot = subject.in_plan(&format!("check.ignore[{number}].rule"));
-        report.findings.push(unused((&ignore.rule, &ignore.reason), spot));
+        let spot = if found.is_full() { subject.in_plan("") } else { subject.in_plan(&format!("check.ignore[{number}].rule")) };
+        unused(&mut found, (&ignore.rule, &ignore.reason), spot);
     }
+    report.findings.extend(found.findings);
     report.findings.sort_by(|a, b| (&a.spot, a.rule.id, &a.message).cmp(&(&b.spot, b.rule.id, &b.message)));
     report
 }
 
-fn unused((id, reason): (&str, &str), spot: Spot) -> Finding {
+fn unused(found: &mut Found, (id, reason): (&str, &str), spot: Spot) {
+    // The nearest is sought only for what is told.
+    if found.is_full() {
+        found.add(Severity::Warning, spot, String::new());
+        return;
+    }
     let (message, advice) = if rule(id).is_none() {
         let nearest = RULES.iter().map(|rule| rule.id).max_by_key(|known| closeness(known, id));
         (format!("there is no rule `{id}`"), format!("did you mean `{}`?", nearest.unwrap_or_default()))
@@ -67,7 +81,7 @@ fn unused((id, reason): (&str, &str), spot: Spot) -> Finding {
     } else {
         (format!("nothing is suppressed here: there is no finding of `{id}`"), "remove it".to_owned())
     };
-    Finding { rule: &SUPPRESSION, severity: Severity::Warning, spot, message, doubt: None, related: Vec::new(), advice }
+    let _told = found.add(Severity::Warning, spot, message).advise(advice);
 }
 
 /// How alike two ids are, in thousandths.
@@ -89,7 +103,7 @@ fn comments(subject: &Subject<'_>) -> Vec<Comment> {
             let Some((before, comment)) = line.split_once('#').filter(|(_, comment)| comment.contains(MARK)) else { continue };
             let Some((rule, reason)) = comment.split_once(MARK).and_then(|(_, rest)| rest.split_once(']')) else { continue };
             let from_one = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
-            let at = At { file: file.to_owned(), line: from_one(number), column: from_one(before.chars().count()) };
+            let at = At { file: file.into(), line: from_one(number), column: from_one(before.chars().count()) };
             found.push(Comment { rule: rule.trim().to_owned(), reason: reason.trim().to_owned(), at });
         }
     }

@@ -17,9 +17,10 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-const AFTER_HELP: &str = "\
+/// Behind the heading and before an empty line: code and meaning, one after the other.
+pub(super) const AFTER_HELP: &str = "\
 Exit codes: 0 can ship · 1 canship itself failed · 2 invalid command line or plan · 10 cannot ship, or a finding at the gate · \
-11 degraded, or leftovers remain · \
+11 degraded; `clean`: leftovers remain · \
 20 unknown · 30 the primary path may still be cut · 130, 143 interrupted, everything was given back or is listed
 
 Start with `canship demo`, then `canship init` in a repository of yours, and `canship drill`.";
@@ -86,10 +87,10 @@ pub(super) struct CutOptions {
     /// Take the primary path away for real while the drill ships, and give it back; asks on a terminal the first time
     #[arg(long, conflicts_with = "rehearse")]
     pub(super) cut: bool,
-    /// Only prove that the primary path could be cut and given back; changes nothing
+    /// With --cut: only prove that the primary path could be cut and given back; changes nothing
     #[arg(long, requires = "cut")]
     pub(super) dry_run: bool,
-    /// Do not ask on a terminal
+    /// With --cut: do not ask on a terminal
     #[arg(long, requires = "cut")]
     pub(super) yes: bool,
 }
@@ -276,7 +277,7 @@ pub(super) struct ExplainOptions {
 
 #[derive(Debug, Args)]
 pub(super) struct ReportOptions {
-    /// The event log of a drill
+    /// The event log of a drill; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) from: PathBuf,
     /// How to render it

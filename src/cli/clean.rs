@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde_json::json;
@@ -10,8 +10,9 @@ use serde_json::json;
 use super::{
     Failure,
     arguments::{CleanOptions, PlanFormat},
+    cut,
     drill::runtime,
-    environment, network, output, place,
+    environment, forge, network, output, place,
     plan::load_plan,
 };
 use crate::{
@@ -19,7 +20,9 @@ use crate::{
         self,
         leftovers::{self, Ground, Mode, Seen},
     },
-    plan::{Loaded, OciTarget, SecretName, Target},
+    forge::Forge,
+    network::Network,
+    plan::{Loaded, OciTarget, SecretName, SpareKind, Target},
     probe,
     record::{Cleaning, Exit, Leftover, Text},
     secret::{Known, Secret},
@@ -46,8 +49,11 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
     network.known.add(secrets.values());
     let password = |target: &OciTarget| secrets.get(&target.login.as_ref()?.password).cloned();
     let surroundings = place::surroundings(&state, &loaded.plan);
-    let folder = tempfile::tempdir_in(environment::temporary())
-        .map_err(|reason| Failure::failed("nothing was removed: no folder for temporary files could be made", &reason))?;
+    let below = environment::temporary();
+    let folder = tempfile::tempdir_in(&below).map_err(|reason| {
+        Failure::refused(format!("nothing was removed: no folder could be made in `{}`: {reason}", below.display()))
+            .advise("make that folder, or set TMPDIR to one that is there and can be written")
+    })?;
     let ways = network::of_git(&network, folder.path())?;
     let git = place::git(&loaded.plan, &own, environment::AWS_KEY, ways).telling(network.known.clone());
     let docker_config = environment::docker_config();
@@ -60,6 +66,7 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
         network: &network,
         docker_config: docker_config.as_deref(),
         password: &password,
+        forge: forge_of(loaded, &network).await,
     };
     let mode = if options.dry_run { Mode::Look } else { Mode::Remove };
     let list = Mutex::new(List::default());
@@ -72,6 +79,16 @@ async fn clean(options: &CleanOptions, loaded: &Loaded) -> Result<Exit, Failure>
         PlanFormat::Json => list.json(mode),
     })?;
     Ok(if list.left.is_empty() { Exit::CanShip } else { Exit::Degraded })
+}
+
+/// The forge of which drills of this plan ask runs, if there is a token for it.
+async fn forge_of(loaded: &Loaded, network: &Network) -> Option<Arc<dyn Forge>> {
+    let plan = &loaded.plan;
+    let primary = plan.primary.as_ref()?;
+    plan.spares.iter().find(|spare| matches!(spare.kind, SpareKind::Runner { .. }))?;
+    let token = cut::token(loaded, primary).await.ok()?;
+    network.known.add([&token]);
+    forge::forges(network, plan.timeouts, Vec::new())(&primary.place, token).ok()
 }
 
 /// The passwords that registries are logged in to with. One that is missing is told where it is needed.

@@ -7,7 +7,8 @@ use clap_mangen::Man;
 
 use super::{
     Failure,
-    arguments::{Arguments, CompletionsOptions},
+    arguments::{AFTER_HELP, Arguments, CompletionsOptions},
+    environment::{VARIABLES, Variable},
     output,
 };
 use crate::record::Exit;
@@ -40,9 +41,33 @@ fn page() -> io::Result<String> {
         writeln!(page, "{}", part(|page| man.render_description_section(page))?)?;
         writeln!(page, "{}", part(|page| man.render_options_section(page))?)?;
     }
-    man.render_extra_section(&mut page)?;
+    page.extend_from_slice(b".SH EXIT STATUS\n");
+    for (code, meaning) in exit_codes() {
+        write_entry(&mut page, code, meaning)?;
+    }
+    page.extend_from_slice(b".SH ENVIRONMENT\n");
+    for Variable { name, purpose } in VARIABLES {
+        write_entry(&mut page, name, purpose)?;
+    }
     man.render_version_section(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// The codes as the help has them.
+fn exit_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let line = AFTER_HELP.lines().next().unwrap_or_default();
+    let entries = line.split_once(": ").map_or(line, |(_, entries)| entries).split(" · ");
+    entries.filter_map(|entry| Some(entry.split_at(entry.find(char::is_alphabetic)?))).map(|(code, meaning)| (code.trim(), meaning))
+}
+
+/// A term and what it means.
+fn write_entry(page: &mut Vec<u8>, term: &str, meaning: &str) -> io::Result<()> {
+    writeln!(page, ".TP\n\\fB{}\\fR\n{}", escaped(term), escaped(meaning))
+}
+
+/// Text that roff takes for nothing else.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq")
 }
 
 /// A section without its heading, as part of another.

@@ -1,11 +1,6 @@
 //! `canship drill`: chooses the spare, composes sinks and signals, runs the drill, writes the reports.
 
-use std::{
-    fs::File,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use super::{
     Failure,
@@ -16,13 +11,14 @@ use super::{
     network, output,
     place::{self, Place},
     plan::load_plan,
+    reports::Reports,
 };
 use crate::{
     drill::{self, Builder, Builds, Interrupts, Registries, Setup},
     history::log::LogSink,
     plan::{self, Loaded, SpareKind},
-    record::{Exit, Mode, Nonce, Record, Sink, Verdict},
-    report::{self, Format, terminal},
+    record::{Exit, Mode, Nonce, Record, Sink, SpareFacts},
+    report::{self, terminal},
     spare::{container, host},
 };
 
@@ -76,7 +72,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     if order.mode == Mode::Rehearsal {
         refuse_access(&spare, &order.loaded.plan)?;
     }
-    let reports = Reports::open(order.outputs)?;
+    let reports = Reports::open(order.outputs, order.plan_file)?;
     let network = network::network(&order.loaded)?;
     let place = Place::open(&order.loaded.plan)?;
     let cut = order.cut.map(|asking| cut::order(&order.loaded, &place.state, asking)).transpose()?;
@@ -93,6 +89,7 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     let git = place::git(&order.loaded.plan, place.journal.drill(), hidden, ways).telling(network.known.clone());
     network.known.add(kept.iter().flat_map(|kept| &kept.secrets));
     let surroundings = place::surroundings(&place.state, &order.loaded.plan);
+    let spares = spares(&order.loaded.plan, order.mode);
     let unread = unread_context(&spare, order.mode);
     let about_cut = if order.cut.is_some() { cut::limits() } else { uncut(&order) };
     let forges = forge::forges(&network, order.loaded.plan.timeouts, Vec::new());
@@ -115,20 +112,27 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         nonce,
         forges,
         cut,
+        spares,
         notes: place::makeshift().into_iter().chain(unread).chain(about_cut).collect(),
     };
     let done = Box::pin(drill::run(setup)).await;
     let done = done.ok_or_else(|| Failure::failed("the drill", &io::Error::other("it told nothing of itself")))?;
-    for problem in &done.broken_sinks {
-        output::warn(&format!("warning: {problem}"));
+    let mut problems = reports.write(&done.record, order.outputs.accept.into());
+    problems.extend(done.broken_sinks);
+    for problem in &problems {
+        output::warn(&format!("error: {problem}"));
     }
-    let exit = conclude(&done.record, order.outputs, reports, !done.broken_sinks.is_empty())?;
+    let exit = conclude(&done.record, order.outputs, &problems)?;
     if let Some(kept) = &kept {
         let line = history::deliver(&*kept.history, &done.record.drill.drill, &interrupts).await;
         // Not on standard output: that is the report, byte for byte as it is made again later.
         if !order.outputs.quiet {
             output::warn(&line);
         }
+    }
+    if exit == Exit::Failed {
+        let what = "the drill can ship, but what shows that could not be written";
+        output::warn(&format!("error: exit code {}: {what}: {}", exit.code(), problems.join("; ")));
     }
     Ok(exit)
 }
@@ -147,6 +151,15 @@ pub(super) fn spare_of<'l>(loaded: &'l Loaded, name: &str) -> Result<&'l plan::S
         let known: Vec<_> = spares.iter().map(|spare| format!("`{}`", spare.name)).collect();
         Failure::invalid(format!("the plan has no spare `{name}`")).advise(format!("name one of {}", known.join(", ")))
     })
+}
+
+/// All spares of the plan, each with what it depends on.
+fn spares(plan: &plan::Plan, mode: Mode) -> Vec<SpareFacts> {
+    let engine = |spare: &plan::Spare| match &spare.kind {
+        SpareKind::Container { engine } => Some(place::locate(engine.as_deref(), plan, mode).place()),
+        SpareKind::Host | SpareKind::Runner { .. } => None,
+    };
+    plan.spares.iter().map(|spare| drill::spare_facts(spare, engine(spare), plan)).collect()
 }
 
 /// Refuses a rehearsal on a spare that is reached or worked on with what gives the user access.
@@ -221,7 +234,7 @@ fn sinks(outputs: &Outputs, kept: Option<&Kept>) -> Result<Vec<Box<dyn Sink>>, F
             .map_err(|reason| Failure::invalid(format!("event log `{}` cannot be written: {reason}", path.display())))?;
         sinks.push(Box::new(log));
     }
-    let mode = match (outputs.quiet, output::is_watched()) {
+    let mode = match (outputs.quiet, output::is_watched() && !environment::is_dumb()) {
         (true, _) => terminal::Mode::Quiet,
         (false, true) => terminal::Mode::Bars(output::columns),
         (false, false) => terminal::Mode::Plain,
@@ -230,49 +243,8 @@ fn sinks(outputs: &Outputs, kept: Option<&Kept>) -> Result<Vec<Box<dyn Sink>>, F
     Ok(sinks)
 }
 
-/// The files of the reports, opened before the drill so that a wrong path is told before anything is done.
-struct Reports(Vec<(PathBuf, Format, File)>);
-
-impl Reports {
-    fn open(outputs: &Outputs) -> Result<Self, Failure> {
-        let asked = [(&outputs.json, Format::Json), (&outputs.markdown, Format::Markdown), (&outputs.junit, Format::Junit)];
-        let mut files = Vec::new();
-        let mut add = |path: PathBuf, format, opened: io::Result<File>| {
-            let wrong = |reason| Failure::invalid(format!("report `{}` cannot be written: {reason}", path.display()));
-            let file = opened.map_err(wrong)?;
-            files.push((path, format, file));
-            Ok::<_, Failure>(())
-        };
-        for (path, format) in asked.into_iter().filter_map(|(path, format)| Some((path.clone()?, format))) {
-            let created = File::create(&path);
-            add(path, format, created)?;
-        }
-        if let Some(path) = environment::step_summary() {
-            // Other steps of the job have written there too.
-            let opened = File::options().append(true).create(true).open(&path);
-            add(path, Format::Markdown, opened)?;
-        }
-        Ok(Self(files))
-    }
-
-    /// Writes every report; tells those that could not be written.
-    fn write(self, record: &Record, accept: Verdict) -> Vec<String> {
-        let mut problems = Vec::new();
-        for (path, format, mut file) in self.0 {
-            if let Err(reason) = file.write_all(report::render(record, format, accept).as_bytes()) {
-                problems.push(format!("report `{}` could not be written: {reason}", path.display()));
-            }
-        }
-        problems
-    }
-}
-
-fn conclude(record: &Record, outputs: &Outputs, reports: Reports, log_broken: bool) -> Result<Exit, Failure> {
+fn conclude(record: &Record, outputs: &Outputs, problems: &[String]) -> Result<Exit, Failure> {
     let accept = outputs.accept.into();
-    let problems = reports.write(record, accept);
-    for problem in &problems {
-        output::warn(&format!("error: {problem}"));
-    }
     if !outputs.quiet {
         output::warn("");
     }
@@ -284,7 +256,7 @@ fn conclude(record: &Record, outputs: &Outputs, reports: Reports, log_broken: bo
     };
     match Exit::of(record, accept) {
         // A success whose report or log is missing cannot be shown to anybody afterwards.
-        Exit::CanShip if log_broken || !problems.is_empty() => Ok(Exit::Failed),
+        Exit::CanShip if !problems.is_empty() => Ok(Exit::Failed),
         exit => Ok(exit),
     }
 }

@@ -36,6 +36,7 @@ const AWS_REGION: Variable = Variable { name: "AWS_REGION", purpose: "the region
 const AWS_SECRET_ACCESS_KEY: Variable =
     Variable { name: "AWS_SECRET_ACCESS_KEY", purpose: "the key to that store, unless the plan names secrets" };
 const AWS_SESSION_TOKEN: Variable = Variable { name: "AWS_SESSION_TOKEN", purpose: "the token that goes with a key for a while" };
+const TERM: Variable = Variable { name: "TERM", purpose: "if it is `dumb`, nothing is coloured and no line is drawn over" };
 const NO_COLOR: Variable = Variable { name: "NO_COLOR", purpose: "if set and not empty, nothing is coloured" };
 const GITHUB_STEP_SUMMARY: Variable =
     Variable { name: "GITHUB_STEP_SUMMARY", purpose: "a file that the Markdown report is appended to, as GitHub Actions sets it" };
@@ -113,7 +114,7 @@ const XDG_STATE_HOME: Variable = Variable {
 };
 
 /// Every variable, in the order of the README's table.
-pub const VARIABLES: [Variable; 40] = [
+pub const VARIABLES: [Variable; 41] = [
     ALL_PROXY,
     AWS_ACCESS_KEY_ID,
     AWS_DEFAULT_REGION,
@@ -150,6 +151,7 @@ pub const VARIABLES: [Variable; 40] = [
     RUNNER_TRACKING_ID,
     SSL_CERT_DIR,
     SSL_CERT_FILE,
+    TERM,
     TMPDIR,
     USER,
     XDG_RUNTIME_DIR,
@@ -265,7 +267,12 @@ pub(super) fn step_summary() -> Option<PathBuf> {
 
 /// Whether colour is unwanted.
 pub(super) fn no_color() -> bool {
-    set(NO_COLOR).is_some()
+    set(NO_COLOR).is_some() || is_dumb()
+}
+
+/// Whether the terminal only takes lines.
+pub(super) fn is_dumb() -> bool {
+    set(TERM).is_some_and(|terminal| terminal == "dumb")
 }
 
 /// The variables that open a store.

@@ -87,8 +87,8 @@ fn of_variables((id, secret, session): environment::AwsKey) -> Result<Key, Strin
 /// Makes ready to keep the record of a drill, before anything is changed.
 pub(super) fn prepare(history: &dyn History) -> Result<(), Failure> {
     history.prepare().map_err(|reason| {
-        Failure::of_input(&reason)
-            .advise("nothing was changed; make it writable, or name another place with `history:` in the plan")
+        Failure::refused(format!("it did not start and nothing was changed: {reason}"))
+            .advise("make it writable, or name another place with `history:` in the plan")
     })
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(options: &InitOptions) -> Result<Exit, Failure> {
     if !options.yes {
         output::warn(&summary(&pipeline));
         if io::stdin().is_terminal() && output::is_watched() {
-            answers = ask(&sheet);
+            answers = ask(&sheet, |answers| draft::draft(&options.folder, &pipeline, answers));
             sheet = draft::draft(&options.folder, &pipeline, &answers);
         }
     }
@@ -87,22 +87,34 @@ fn summary(pipeline: &Pipeline) -> String {
     lines.join("\n")
 }
 
-/// Asks a person what only a person knows; an empty answer takes what is usual.
-fn ask(sheet: &Sheet) -> BTreeMap<String, String> {
+/// How often one question is asked where an answer fits no plan.
+const ASKED: usize = 3;
+
+/// Asks a person what only a person knows; an empty answer takes what is usual, one that fits no plan is asked for again.
+fn ask(sheet: &Sheet, drafted: impl Fn(&BTreeMap<String, String>) -> Sheet) -> BTreeMap<String, String> {
     let mut answers = BTreeMap::new();
     for question in sheet.asked() {
         let usual =
             question.usual.as_deref().map_or_else(|| "leave it open".to_owned(), |usual| Text::brief(usual).as_str().to_owned());
-        output::warn(&format!("{} [{usual}]", question.text));
-        let mut line = String::new();
-        match io::stdin().lock().read_line(&mut line) {
-            Ok(read) if read > 0 => {}
-            // Nobody is there any more: what is left stays open.
-            _ => break,
-        }
-        let answer = Text::new(line.trim()).one_line();
-        if !answer.is_empty() {
+        for _ in 0..ASKED {
+            output::prompt(&format!("{} [{usual}] ", question.text));
+            let mut line = Vec::new();
+            match io::stdin().lock().read_until(b'\n', &mut line) {
+                Ok(read) if read > 0 => {}
+                // Nobody is there any more: what is left stays open.
+                _ => {
+                    output::warn("");
+                    return answers;
+                }
+            }
+            let answer = Text::from_bytes(&line).one_line();
+            if answer.is_empty() {
+                break;
+            }
             answers.insert(question.key.clone(), answer);
+            let Some(reason) = drafted(&answers).refused().first().cloned() else { break };
+            output::warn(&format!("that fits no plan: {}", Text::new(&reason).one_line()));
+            answers.remove(&question.key);
         }
     }
     answers

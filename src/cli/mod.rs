@@ -24,6 +24,7 @@ mod place;
 mod plan;
 mod recover;
 mod report;
+mod reports;
 mod schema;
 mod status;
 mod watchdog;

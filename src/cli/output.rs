@@ -35,6 +35,13 @@ pub(super) fn warn(line: &str) {
     drop(writeln!(anstream::stderr().lock(), "{line}"));
 }
 
+/// Asks on standard error; the answer is typed behind it.
+pub(super) fn prompt(question: &str) {
+    let mut err = anstream::stderr().lock();
+    // There is nowhere left to ask if standard error is gone.
+    drop(write!(err, "{question}").and_then(|()| err.flush()));
+}
+
 /// Prints what clap has to say: help and version on standard output, errors on standard error.
 pub(super) fn usage(problem: &clap::Error) -> Exit {
     drop(problem.print());

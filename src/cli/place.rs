@@ -39,7 +39,11 @@ impl Place {
         let mut place = Self { state, journal: Arc::new(journal), folder: None, noted: None };
         let path = environment::temporary().join(format!("canship-{}", place.journal.drill()));
         let failed = |reason: &std::io::Error| {
-            Failure::failed(format!("no folder for the drill could be made at `{}`; nothing was changed", path.display()), reason)
+            Failure::refused(format!(
+                "it did not start and nothing was changed: no folder for the drill could be made at `{}`: {reason}",
+                path.display()
+            ))
+            .advise("make the folder that this lies in, or set TMPDIR to one that is there and can be written")
         };
         let path = std::path::absolute(&path).map_err(|reason| failed(&reason))?;
         let noted = place.journal.put(&Item::Folder { path: path.clone() });

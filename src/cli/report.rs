@@ -1,18 +1,28 @@
 //! `canship report`: the report of an earlier drill, from its event log.
 
+use std::io;
+
 use super::{
     Failure,
     arguments::{Accept, ReportFormat, ReportOptions},
     output,
 };
 use crate::{
-    history,
+    history::{self, log::LogError},
     record::{Exit, Verdict},
     report::{self, Format},
 };
 
 pub(super) fn run(options: &ReportOptions) -> Result<Exit, Failure> {
-    let record = history::log::read_file(&options.from).map_err(|reason| Failure::of_input(&reason))?;
+    let read = match options.from.to_str() {
+        Some("-") => history::log::read("standard input", io::stdin().lock()),
+        _ => history::log::read_file(&options.from),
+    };
+    let record = read.map_err(|reason| {
+        let is_no_log = matches!(reason, LogError::NoStart { .. });
+        let failure = Failure::of_input(&reason);
+        if is_no_log { failure.advise("give a file that `canship drill --events` has written") } else { failure }
+    })?;
     output::result(&report::render(&record, options.format.into(), options.accept.into()))
 }
 

@@ -37,6 +37,9 @@ async fn look_back(loaded: &Loaded, options: &StatusOptions) -> Result<Status, F
     };
     let now = Timestamp::now();
     let mut shelf = kept.history.read(now).await.map_err(Failure::refused)?;
+    if let Some(reason) = &shelf.closed {
+        output::warn(&format!("error: {reason}"));
+    }
     see_what_was_given_back(&mut shelf);
     let demand = Demand {
         now,

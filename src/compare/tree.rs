@@ -55,6 +55,13 @@ impl Tree {
         Self(BTreeMap::from([(PathBuf::new(), Entry::File(file))]))
     }
 
+    /// The parts of something that is no folder: each with its name, its content's place, its length and digest.
+    #[must_use]
+    pub fn of_parts(parts: impl IntoIterator<Item = (String, PathBuf, u64, Digest)>) -> Self {
+        let entry = |(name, at, size, digest)| (PathBuf::from(name), Entry::File(FileEntry { size, digest, executable: None, at }));
+        Self(parts.into_iter().map(entry).collect())
+    }
+
     /// Its one file, if it is nothing else.
     #[must_use]
     pub fn single_file(&self) -> Option<(u64, &Digest)> {

@@ -1,7 +1,9 @@
 //! How a release is built: by a Dockerfile that the pipelines push the image of, or by the commands of their jobs.
 
+use std::collections::BTreeSet;
+
 use super::{Draft, place, sheet};
-use crate::pipeline::{At, Job, Step, Sure, Topic, Words, build_task};
+use crate::pipeline::{At, ImageBuild, Job, Step, Sure, Topic, Words, build_task, image_builds};
 
 /// The most build commands that are taken over.
 const COMMANDS: usize = 6;
@@ -39,9 +41,17 @@ const USUAL: &[Usual] = &[
     Usual { file: "Makefile", image: "docker.io/library/debian:stable", run: &["make"], artifact: "dist" },
 ];
 
+/// A command that a draft takes over, and the secrets that it is given: the variable, and the name at the forge.
+#[derive(PartialEq, Eq)]
+struct Taken {
+    text: String,
+    at: At,
+    secrets: Vec<(String, String)>,
+}
+
 /// The commands that a draft takes over.
 struct Commands<'d> {
-    taken: Vec<(String, At)>,
+    taken: Vec<Taken>,
     job: Option<&'d Job>,
     left: Vec<At>,
 }
@@ -55,8 +65,8 @@ fn prepares(task: &str) -> bool {
 fn in_folders(step: &Step) -> Vec<(Option<String>, &Words)> {
     let mut folder = step.folder.clone();
     let mut found = Vec::new();
-    for command in &step.commands {
-        match command.words.as_slice() {
+    for command in &*step.commands {
+        match &*command.words {
             [cd, to] if cd == "cd" => {
                 let within = folder.filter(|_| !to.starts_with('/')).map(|folder| format!("{folder}/"));
                 folder = Some(format!("{}{}", within.unwrap_or_default(), to.trim_end_matches('/')));
@@ -69,7 +79,7 @@ fn in_folders(step: &Step) -> Vec<(Option<String>, &Words)> {
 
 /// Whether the scripts of a job are in a language whose words mean something else in a shell.
 fn is_powershell(job: &Job) -> bool {
-    let first = job.steps.iter().flat_map(|step| &step.commands).filter_map(|command| command.words.first());
+    let first = job.steps.iter().flat_map(|step| &*step.commands).filter_map(|command| command.words.first());
     first.into_iter().any(|word| word.starts_with("$env:") || word.to_ascii_lowercase().ends_with(".ps1"))
 }
 
@@ -88,44 +98,51 @@ fn is_documentation(job: &Job, command: &Words, folder: Option<&str>) -> bool {
 impl<'d> Draft<'d> {
     pub(super) fn build(&mut self) {
         self.sheet.line("build:", "");
-        match self.dockerfile() {
-            Some((file, target, at)) => self.by_dockerfile(&file, target.as_deref(), &at),
+        match image_builds(self.pipeline).find(|build| self.repository.has(&build.file)) {
+            Some(build) => self.by_dockerfile(&build),
+            None if self.pipeline.releases.is_empty() && self.repository.has("Dockerfile") => self.by_own_dockerfile(),
             None => self.by_commands(),
         }
     }
 
-    /// The Dockerfile whose image a job on the release's path pushes, if it is in the repository.
-    fn dockerfile(&self) -> Option<(String, Option<String>, At)> {
-        let pushing = self.pipeline.path().filter(|(_, job)| job.publishes.contains_key("container-image"));
-        pushing.flat_map(|(_, job)| &job.steps).find_map(|step| {
-            let named = if step.is("docker/build-push-action") {
-                let folder = step.input("context").filter(|context| !context.contains("${{")).unwrap_or(".");
-                Some((step.input("file").map_or_else(|| format!("{folder}/Dockerfile"), str::to_owned), step.at.clone()))
-            } else {
-                step.commands.iter().find_map(|command| Some((by_command(&command.words)?, command.at.clone())))
-            };
-            let (file, at) = named?;
-            let file = file.trim_start_matches("./").to_owned();
-            let target = step.input("target").filter(|target| !target.contains("${{")).map(str::to_owned);
-            self.repository.has(&file).then_some((file, target, at))
-        })
+    /// The Dockerfile of a repository whose pipelines do not say how a release is built.
+    fn by_own_dockerfile(&mut self) {
+        self.sheet.line("  dockerfile: Dockerfile", "it is here, and no pipeline says otherwise");
+        if let Some(usual) = USUAL.iter().find(|usual| self.repository.has(usual.file)) {
+            self.sheet.question(&format!("does it build what is released? There is `{}` too", usual.file));
+        }
+        self.ask_smoke();
     }
 
-    fn by_dockerfile(&mut self, file: &str, target: Option<&str>, at: &At) {
-        let from = format!("the image that {} builds", place(at));
-        let file = sheet::quoted(file);
-        let text = match target {
+    fn ask_smoke(&mut self) {
+        self.sheet.question("what shows that the image works? It runs in the image that came back from the registry:");
+        self.sheet.comment("  smoke: [/usr/local/bin/program --version]");
+    }
+
+    fn by_dockerfile(&mut self, build: &ImageBuild<'_>) {
+        let from = format!("the image that {} builds", place(build.at));
+        let file = sheet::quoted(&build.file);
+        let text = match build.target {
             Some(target) => format!("  dockerfile: {{ file: {file}, target: {} }}", sheet::quoted(target)),
             None => format!("  dockerfile: {file}"),
         };
         self.sheet.line_or(&text, &from, "  dockerfile: Dockerfile");
-        let brings = self.pipeline.path().flat_map(|(_, job)| &job.steps).find(|step| step.is("actions/download-artifact"));
-        if let Some(step) = brings {
-            let at = place(&step.at);
-            self.sheet.question(&format!("does the Dockerfile build everything itself? Jobs hand files on ({at}); then say `run`, `artifacts` and `base` instead"));
+        let makers = self.pipeline.makers();
+        let brings =
+            makers.iter().flat_map(|job| &job.steps).find(|step| step.is("actions/download-artifact")).map(|step| &step.at);
+        let brings = brings.or_else(|| makers.iter().find_map(|job| job.hands_on.first()).map(|(_, at)| at));
+        let before = build.before();
+        let said = match (brings, before.is_empty()) {
+            (Some(at), _) => Some(format!("Jobs hand files on ({})", place(at))),
+            (None, false) => Some(format!("Before it, {} runs", listed(&before))),
+            (None, true) => None,
+        };
+        if let Some(said) = said {
+            let question = "does the Dockerfile build everything itself?";
+            self.sheet
+                .question(&format!("{question} {said}; if it takes what that makes, say `run`, `artifacts` and `base` instead"));
         }
-        self.sheet.question("what shows that the image works? It runs in the image that came back from the registry:");
-        self.sheet.comment("  smoke: [/usr/local/bin/program --version]");
+        self.ask_smoke();
     }
 
     fn by_commands(&mut self) {
@@ -136,7 +153,7 @@ impl<'d> Draft<'d> {
         if commands.is_empty() {
             let steps = usual.map_or(&["echo 'canship.yaml does not say yet how this is built'; exit 1"][..], |usual| usual.run);
             let said = left.first().map_or_else(
-                || "The pipelines do not show a command".to_owned(),
+                || self.silence("The pipelines do not show a command"),
                 |first| format!("The pipelines do ({}), but with what only they know", place(first)),
             );
             let instead =
@@ -146,15 +163,24 @@ impl<'d> Draft<'d> {
                 self.sheet.line(&format!("    - {}", sheet::quoted(step)), usual.map_or("", |usual| usual.file));
             }
         }
-        for (command, at) in &commands {
-            self.sheet.line_or(&format!("    - {}", sheet::quoted(command)), &place(at), "");
+        for Taken { text, at, secrets } in &commands {
+            let run = sheet::quoted(text);
+            let names: Vec<&str> = secrets.iter().map(|(name, _)| name.as_str()).collect();
+            let line = match names.as_slice() {
+                [] => format!("    - {run}"),
+                names => format!("    - {{ run: {run}, secrets: [{}] }}", names.join(", ")),
+            };
+            self.sheet.line_or(&line, &place(at), "");
+            for (name, owner) in secrets {
+                self.sheet.want(name, owner, &format!("the build, at {}", place(at)));
+            }
         }
         if let Some(first) = left.first().filter(|_| !commands.is_empty()) {
             let others =
                 if left.len() == 1 { "one more build stands".to_owned() } else { format!("{} more builds stand", left.len()) };
             self.sheet.question(&format!("is that what builds the release? {others} in the pipelines, as at {}", place(first)));
         }
-        self.artifacts(usual);
+        self.artifacts(usual, job);
         self.sheet.question("what shows that it works? It runs on what came back from the registry:");
         self.sheet.comment("  smoke: [./program --version]");
     }
@@ -163,29 +189,30 @@ impl<'d> Draft<'d> {
     /// documentation, that job, and where builds stand that are not among them.
     fn commands(&self) -> Commands<'d> {
         let mut chosen = Commands { taken: Vec::new(), job: None, left: Vec::new() };
-        for (_, job) in self.pipeline.path() {
-            let mut found: Vec<(String, At)> = Vec::new();
+        for job in self.pipeline.makers() {
+            let mut found: Vec<Taken> = Vec::new();
             let (mut left, mut builds) = (Vec::new(), false);
-            for (folder, command) in job.steps.iter().flat_map(in_folders) {
+            let commands = job.steps.iter().flat_map(|step| in_folders(step).into_iter().map(move |found| (step, found)));
+            for (step, (folder, command)) in commands {
                 let Some((_, task)) = build_task(&command.words) else { continue };
                 if is_documentation(job, command, folder.as_deref()) {
                     continue;
                 }
-                let is_plain = folder.iter().chain(&command.words).all(|word| !word.contains(['$', '`']) && word.is_ascii())
+                let is_plain = folder.iter().chain(&*command.words).all(|word| !word.contains(['$', '`']) && word.is_ascii())
                     && !is_powershell(job);
                 let text = command.words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
                 let text = folder.map_or_else(|| text.clone(), |folder| format!("cd {} && {text}", shell_quoted(&folder)));
                 builds |= is_plain && !prepares(&task);
                 if !is_plain || found.len() >= COMMANDS {
                     left.push(command.at.clone());
-                } else if !found.iter().any(|(known, _)| *known == text) {
-                    found.push((text, command.at.clone()));
+                } else if !found.iter().any(|known| known.text == text) {
+                    found.push(Taken { text, at: command.at.clone(), secrets: self.given(job, step) });
                 }
             }
             if builds && chosen.job.is_none() {
                 (chosen.taken, chosen.job) = (found, Some(job));
             } else {
-                left.extend(found.into_iter().map(|(_, at)| at));
+                left.extend(found.into_iter().map(|taken| taken.at));
             }
             chosen.left.extend(left);
         }
@@ -195,9 +222,9 @@ impl<'d> Draft<'d> {
     fn image(&mut self, usual: Option<&Usual>, job: Option<&Job>) {
         let of_job = |site: &&crate::pipeline::Site| {
             site.on_path
-                && site.role == "container"
+                && &*site.role == "container"
                 && matches!(site.sure, Sure::Read)
-                && job.is_none_or(|job| site.job.as_deref() == Some(&job.id))
+                && job.is_none_or(|job| site.job.as_deref() == Some(job.id.as_str()))
         };
         let images = self.pipeline.facts.of(Topic::Images);
         let known = images
@@ -206,10 +233,11 @@ impl<'d> Draft<'d> {
         let usual = usual.map_or("docker.io/library/debian:stable", |usual| usual.image);
         let fallback = format!("  image: {usual}");
         match (self.answer("image").map(str::to_owned), known) {
-            (Some(image), _) => self.sheet.line_or(&format!("  image: {}", sheet::quoted(&image)), "as you said", &fallback),
+            (Some(image), _) => self.sheet.line_or(&format!("  image: {}", sheet::quoted(&image)), sheet::SAID, &fallback),
             (None, Some((image, from))) => self.sheet.line_or(&format!("  image: {}", sheet::quoted(&image)), &from, &fallback),
             (None, None) => {
-                self.sheet.question("in which image? The jobs run on a runner's own, which has far more tools than this one:");
+                let why = self.silence("The jobs run on a runner's own, which has far more tools than this one");
+                self.sheet.question(&format!("in which image? {why}:"));
                 self.sheet.line(&fallback, "what such projects usually take");
                 self.sheet.ask("image", "in which image is it built?", Some(usual));
             }
@@ -217,29 +245,34 @@ impl<'d> Draft<'d> {
     }
 
     /// What the build makes: what jobs hand on or release, as far as it is a plain path.
-    fn artifacts(&mut self, usual: Option<&Usual>) {
+    fn artifacts(&mut self, usual: Option<&Usual>, job: Option<&Job>) {
         let (name, _) = self.repository.release();
         let is_path = |text: &&str| {
             !text.is_empty()
                 && !text.starts_with(['/', '~', '.', '!'])
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/+".contains(c))
         };
-        let handed = |step: &Step| -> Vec<String> {
+        let taken = |lines: &mut dyn Iterator<Item = &str>| -> Vec<String> {
+            // The plan tells artifacts apart by their last name.
+            let mut names = BTreeSet::new();
+            let paths = lines.map(str::trim).filter(is_path).map(|line| line.trim_end_matches('/').to_owned());
+            paths.filter(|path| names.insert(super::repository::last(path).to_owned())).collect()
+        };
+        let of_step = |step: &Step| {
             let input = if step.is("actions/upload-artifact") {
                 step.input("path")
             } else {
                 step.input("files").filter(|_| step.is("softprops/action-gh-release"))
             };
-            let lines = input.unwrap_or_default().lines().map(str::trim).filter(is_path);
-            lines.map(|line| line.trim_end_matches('/').to_owned()).collect()
+            (taken(&mut input.unwrap_or_default().lines()), step.at.clone())
         };
-        let found = self.pipeline.path().flat_map(|(_, job)| &job.steps).find_map(|step| {
-            let mut paths = handed(step);
-            // The plan tells artifacts apart by their last name.
-            let mut names = std::collections::BTreeSet::new();
-            paths.retain(|path| names.insert(super::repository::last(path).to_owned()));
-            (!paths.is_empty()).then_some((paths, step.at.clone()))
-        });
+        let of_job = |job: &Job| {
+            let own = job.hands_on.first().map(|(_, at)| at.clone());
+            let own = own.map(|at| (taken(&mut job.hands_on.iter().map(|(path, _)| path.as_str())), at));
+            own.into_iter().chain(job.steps.iter().map(of_step)).find(|(paths, _)| !paths.is_empty())
+        };
+        // What is built by commands that are taken over is what those make.
+        let found = job.into_iter().chain(self.pipeline.makers()).find_map(of_job);
         let made = usual.map_or("dist", |usual| usual.artifact).replace("{name}", &name);
         let fallback = format!("  artifacts: [{}]", sheet::quoted(&made));
         if let Some((paths, at)) = found {
@@ -252,21 +285,18 @@ impl<'d> Draft<'d> {
     }
 }
 
-/// The Dockerfile of `docker build`, if it is one.
-fn by_command(words: &[String]) -> Option<String> {
-    let is_build = matches!(words.first().map(String::as_str), Some("docker" | "podman" | "buildah"))
-        && words.iter().any(|word| word == "build" || word == "bud");
-    if !is_build {
-        return None;
-    }
-    let named = words
-        .iter()
-        .zip(words.iter().skip(1))
-        .find(|(option, _)| matches!(option.as_str(), "-f" | "--file"))
-        .map(|(_, file)| file.clone());
-    named
-        .or_else(|| words.iter().find_map(|word| word.strip_prefix("--file=")).map(str::to_owned))
-        .or_else(|| Some("Dockerfile".to_owned()))
+/// The most commands that a question lists.
+const LISTED: usize = 3;
+
+/// Commands with their places, as a question lists them.
+fn listed(commands: &[&Words]) -> String {
+    let shown = |command: &&Words| {
+        let text: String = command.words.join(" ").chars().take(80).collect();
+        format!("`{}` ({})", text.replace('`', "'"), place(&command.at))
+    };
+    let first = commands.iter().take(LISTED).map(shown).collect::<Vec<_>>().join(", ");
+    let more = commands.len().saturating_sub(LISTED);
+    if more > 0 { format!("{first} and {more} more") } else { first }
 }
 
 fn shell_quoted(word: &str) -> String {

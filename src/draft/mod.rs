@@ -5,6 +5,8 @@
 //! that looks like a fact; no value that looks like a token is taken over.
 
 mod build;
+mod images;
+mod login;
 mod publish;
 mod repository;
 mod sheet;
@@ -12,7 +14,12 @@ mod sheet;
 pub use repository::Repository;
 pub use sheet::{Question, Sheet};
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use sheet::Wanted;
 
 use crate::{
     pipeline::{At, Forge, Pipeline, Topic},
@@ -27,8 +34,8 @@ struct Draft<'d> {
     sheet: Sheet,
 }
 
-/// The most secrets that a draft lists.
-const SECRETS: usize = 100;
+/// The most secrets that a draft names of those that it does not use.
+const SECRETS: usize = 20;
 
 /// The tokens that a forge makes for each run.
 const MADE: &[&str] = &["GITHUB_TOKEN", "CI_JOB_TOKEN"];
@@ -77,27 +84,49 @@ impl Draft<'_> {
         self.answers.get(key).map(String::as_str).filter(|answer| !answer.is_empty())
     }
 
+    /// Why the pipelines do not say something: what is told if there are any that release.
+    fn silence(&self, otherwise: &str) -> String {
+        let pipeline = self.pipeline;
+        let told = match (pipeline.forges.is_empty(), pipeline.releases.is_empty()) {
+            (true, _) => "There are no pipelines here",
+            (false, true) => "No pipeline here makes a release, as far as the files say",
+            (false, false) => otherwise,
+        };
+        told.to_owned()
+    }
+
     fn head(&mut self) {
         self.sheet.comment("Written by `canship init`. Each line says where it comes from; a QUESTION is for you to decide.");
         self.sheet.comment("`canship plan` shows what all of it means, `canship check` where it and the pipelines come apart.");
         self.sheet.line("version: 1", "the form of this file");
         let (name, from) = match self.answer("release") {
-            Some(name) => (name.to_owned(), "as you said".to_owned()),
+            Some(name) => (name.to_owned(), sheet::SAID.to_owned()),
             None => self.repository.release(),
         };
         self.sheet.ask("release", "what is it called that is released?", Some(&name));
         self.sheet.line_or(&format!("release: {}", sheet::quoted(&name)), &from, "release: release");
-        self.sheet.line("target: 30m", "the default");
-        self.sheet.question("how long may a hotfix take, from the decision until users can have it?");
+        let target = "how long may a hotfix take, from the decision until users can have it?";
+        if let Some(said) = self.answer("target").map(sheet::quoted) {
+            self.sheet.line_or(&format!("target: {said}"), sheet::SAID, "target: 30m");
+        } else {
+            self.sheet.line("target: 30m", "the default");
+            self.sheet.question(target);
+        }
+        self.sheet.ask("target", target, Some("30m"));
     }
 
     fn source(&mut self) {
         let (branch, from) = self.repository.branch();
         self.sheet.line("source:", "");
         self.sheet.line_or(&format!("  ref: {}", sheet::quoted(&branch)), &from, "  ref: main");
-        if let Some(mirror) = self.answer("mirror").map(sheet::quoted) {
-            self.sheet.line_or(&format!("  mirror: {mirror}"), "as you said", "");
+        let mirror = self.answer("mirror");
+        if let Some(mirror) = mirror.filter(|mirror| self.repository.is_place(mirror)).map(sheet::quoted) {
+            self.sheet.line_or(&format!("  mirror: {mirror}"), sheet::SAID, "");
         } else {
+            if let Some(said) = mirror {
+                // Git would take it for the name of a folder.
+                self.sheet.refuse(format!("`{said}` is no address, and there is no folder of that name"));
+            }
             self.sheet
                 .question("where is a copy of this repository that does not need the forge? Without one, a spare has no source:");
             self.sheet.comment("  mirror: ssh://git@spare.example/team/name.git");
@@ -123,39 +152,46 @@ impl Draft<'_> {
                 return;
             }
         }
-        self.sheet.question("what is a release tagged? The pipelines do not say:");
+        let why = self.silence("The pipelines do not say");
+        self.sheet.question(&format!("what is a release tagged? {why}:"));
         self.sheet.comment("tag: v{version}");
     }
 
-    /// The secrets that a release uses, and those that targets above ask for.
+    /// The secrets that steps and targets above name; the others that a release uses are asked for.
     fn secrets(&mut self) {
-        let mut secrets: BTreeMap<String, String> = BTreeMap::new();
+        let wanted = self.sheet.wanted();
+        let owners: BTreeSet<&str> = wanted.values().map(|wanted| wanted.owner.as_str()).collect();
+        let (mut places, mut others) = (BTreeMap::new(), Vec::new());
         for (name, sites) in self.pipeline.facts.of(Topic::Secrets) {
             let Some(site) = sites.iter().find(|site| site.on_path) else { continue };
-            if secrets.len() >= SECRETS {
-                self.sheet.question(&format!(
-                    "more than {SECRETS} secrets stand in the pipelines: which others, as {}, does a release need?",
-                    place(&site.at)
-                ));
-                break;
+            if MADE.contains(&name) || name.eq_ignore_ascii_case("github_token") {
+                continue;
             }
-            if !MADE.contains(&name) && !name.eq_ignore_ascii_case("github_token") {
-                let under = site.under.as_deref().filter(|under| *under != name);
-                let under = under.map(|under| format!(", as `{under}`")).unwrap_or_default();
-                secrets.insert(sheet::variable(name), format!("{}{under}", place(&site.at)));
+            let under = site.under.as_deref().filter(|under| *under != name);
+            let under = under.map(|under| format!(", as `{under}`")).unwrap_or_default();
+            let owner = sheet::variable(name);
+            if owners.contains(owner.as_str()) {
+                places.insert(owner, format!("{}{under}", place(&site.at)));
+            } else {
+                others.push(format!("`{name}` ({}{under})", place(&site.at)));
             }
         }
-        for (name, why) in self.sheet.wanted() {
-            secrets.entry(name).or_insert(why);
+        if !wanted.is_empty() {
+            self.sheet.line("secrets:", "where each is found without the forge; never what it is");
+            for (name, Wanted { owner, why }) in &wanted {
+                let from = places.get(owner).unwrap_or(why);
+                self.sheet.line_or(&format!("  {name}: {{ env: {owner} }}"), from, "");
+            }
+            self.sheet.question("from where does each come on the day that the forge is out? `{ env: NAME }`, `{ file: PATH }`, `{ command: [pass, show, NAME] }`");
         }
-        if secrets.is_empty() {
-            return;
+        if !others.is_empty() {
+            let more = others.len().saturating_sub(SECRETS);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.sheet.question(&format!(
+                "the pipelines use secrets that no step or target above names: {}{more}. Which does a release need? Add it under `secrets` and to what uses it",
+                others.iter().take(SECRETS).map(String::as_str).collect::<Vec<_>>().join(", ")
+            ));
         }
-        self.sheet.line("secrets:", "where each is found without the forge; never what it is");
-        for (name, from) in secrets {
-            self.sheet.line_or(&format!("  {name}: {{ env: {name} }}"), &from, "");
-        }
-        self.sheet.question("from where does each come on the day that the forge is out? `{ env: NAME }`, `{ file: PATH }`, `{ command: [pass, show, NAME] }`");
     }
 
     fn primary(&mut self) {
@@ -201,7 +237,7 @@ impl Draft<'_> {
             .into_iter()
             .flat_map(|topic| self.pipeline.facts.of(topic))
             .filter_map(|(name, sites)| Some(format!("`{name}` ({})", place(&sites.iter().find(|site| site.on_path)?.at))))
-            .collect::<std::collections::BTreeSet<String>>()
+            .collect::<BTreeSet<String>>()
             .into_iter()
             .take(5)
             .collect();

@@ -1,9 +1,14 @@
 //! Where a release lands: images with their logins, and what else is published.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Draft, place, sheet};
-use crate::pipeline::{At, Job, Site, Step, Sure, Topic};
+use super::{
+    Draft,
+    images::{Image, Images},
+    login::Login,
+    place, sheet,
+};
+use crate::pipeline::{Job, Site, Step, Sure, Topic};
 
 /// The kinds of targets in a plan: of which target, which key, and the manifest that names it.
 const KINDS: &[(&str, &str, &str)] = &[
@@ -24,27 +29,17 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("gcs", "s3", ""),
 ];
 
+/// Who logs in where the files do not say, and whose an image is then: names that nobody has.
+const USER: &str = "user.example";
+pub(super) const TEAM: &str = "team.example";
+
 /// The most images that a draft lists.
 const IMAGES: usize = 20;
-
-/// An image repository that releases are pushed to.
-struct Image {
-    at: At,
-    /// Whether all of its name is known.
-    is_whole: bool,
-}
-
-/// Who logs in to a registry: the user's name as it is written, the secret, and where.
-struct Login {
-    user: Option<String>,
-    secret: Option<String>,
-    at: At,
-}
 
 impl Draft<'_> {
     pub(super) fn publish(&mut self) {
         self.sheet.line("publish:", "");
-        let images = self.images();
+        let Images { named: images, unnamed } = self.images();
         for (name, image) in images.iter().take(IMAGES) {
             self.image_target(name, image);
         }
@@ -53,6 +48,11 @@ impl Draft<'_> {
             self.sheet
                 .question(&format!("{more} more images are pushed, as `{name}` ({from}): which of them belong to a release?"));
         }
+        if let Some(at) = unnamed.first().filter(|_| !images.is_empty()) {
+            let question = "which other images belong to a release? One is pushed under a name that only the pipelines know";
+            self.sheet.question(&format!("{question} ({})", place(at)));
+        }
+        self.charts();
         let others = self.others();
         if images.is_empty() && !others {
             let logins = self
@@ -62,7 +62,7 @@ impl Draft<'_> {
                 .filter(|(host, sites)| !host.contains('$') && sites.iter().any(|site| site.on_path));
             let known: Vec<String> = logins.take(5).map(|(host, _)| format!("`{host}`")).collect();
             let said = if known.is_empty() {
-                "The pipelines do not say".to_owned()
+                self.silence("The pipelines do not say")
             } else {
                 format!("The pipelines name {}, and not what is pushed there", known.join(", "))
             };
@@ -85,6 +85,16 @@ impl Draft<'_> {
         }
     }
 
+    /// Helm charts are pushed as images are, and are none.
+    fn charts(&mut self) {
+        let charts = self.pipeline.facts.of(Topic::PublishTargets).find(|(target, _)| *target == "helm-chart");
+        let Some(site) = charts.and_then(|(_, sites)| sites.iter().find(|site| site.on_path)) else { return };
+        self.sheet.question(&format!(
+            "who packs and pushes the Helm chart ({}) on a spare? A drill pushes what the build makes as an image, and no chart",
+            place(&site.at)
+        ));
+    }
+
     /// Targets that are no images; whether there are any.
     fn others(&mut self) -> bool {
         let mut told: BTreeSet<&str> = BTreeSet::new();
@@ -104,7 +114,7 @@ impl Draft<'_> {
             let name = name.unwrap_or_else(|| self.repository.release().0);
             let token = self.token(site).filter(|_| *kind != "s3");
             if let Some(token) = &token {
-                self.sheet.want(token, &format!("the token for {target}"));
+                self.sheet.want(token, token, &format!("the token for {target}"));
             }
             let with = token.as_ref().map(|token| format!(", token: {token}")).unwrap_or_default();
             let from = format!("{} ({})", place(&site.at), site.role);
@@ -130,19 +140,27 @@ impl Draft<'_> {
         let (_, job) = self.pipeline.path().find(|(_, job)| Some(job.id.as_str()) == site.job.as_deref())?;
         let before = |step: &&Step| step.at.file == site.at.file && step.at.line <= site.at.line;
         let step = job.steps.iter().filter(before).max_by_key(|step| step.at.line)?;
-        let mut secrets = self.secrets_of(job, step, |_| true).into_iter();
+        let given = self.secrets_of(job, step, |_| true);
+        let mut secrets = if given.is_empty() { self.read_by(job) } else { given }.into_iter();
         let one = secrets.next().filter(|_| secrets.next().is_none())?;
         Some(sheet::variable(&one))
     }
 
+    /// The secrets that the scripts of a job read by their own names, as GitLab's do.
+    fn read_by(&self, job: &Job) -> BTreeSet<String> {
+        let reads = |site: &Site| &*site.role == "script" && site.job.as_deref() == Some(job.id.as_str());
+        let facts = self.pipeline.facts.of(Topic::Secrets).filter(|(name, _)| !super::MADE.contains(name));
+        facts.filter(|(_, sites)| sites.iter().any(reads)).map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// The secrets that a step is given under such keys, by the name that their owner knows; the forge's own tokens aside.
-    fn secrets_of(&self, job: &Job, step: &Step, is_meant: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    pub(super) fn secrets_of(&self, job: &Job, step: &Step, is_meant: impl Fn(&str) -> bool) -> BTreeSet<String> {
         let next = job.steps.iter().filter(|other| other.at.file == step.at.file && other.at.line > step.at.line);
         let end = next.map(|other| other.at.line).min().unwrap_or(u32::MAX);
         let inside = |site: &Site| {
             site.at.file == step.at.file
                 && (step.at.line..end).contains(&site.at.line)
-                && site.job.as_deref() == Some(&job.id)
+                && site.job.as_deref() == Some(job.id.as_str())
                 && site.under.as_deref().is_some_and(&is_meant)
         };
         let facts = self.pipeline.facts.of(Topic::Secrets).filter(|(name, _)| !super::MADE.contains(name));
@@ -151,7 +169,12 @@ impl Draft<'_> {
 
     fn image_target(&mut self, name: &str, image: &Image) {
         let from = place(&image.at);
-        self.sheet.line_or(&format!("  - oci: {}", sheet::quoted(name)), &from, "  - oci: registry.example/team/name");
+        let said = match (image.is_whole, &self.repository.origin) {
+            (true, _) => from.clone(),
+            (false, Some(_)) => format!("what {from} says of it, and the origin's name"),
+            (false, None) => format!("an example: {from} says a part of it, the registry at least"),
+        };
+        self.sheet.line_or(&format!("  - oci: {}", sheet::quoted(name)), &said, "  - oci: registry.example/team/name");
         if !image.is_whole {
             self.sheet.question(&format!("is that its name? {from} says a part of it only while it runs"));
         }
@@ -163,10 +186,16 @@ impl Draft<'_> {
                 let password = sheet::variable(&secret.unwrap_or_else(made));
                 let at = place(&at);
                 let user_known = user.is_some();
-                let user = user.unwrap_or_else(|| "canship".to_owned());
+                let user = user.unwrap_or_else(|| USER.to_owned());
                 let text = format!("    login: {{ username: {}, password: {password} }}", sheet::quoted(&user));
-                self.sheet.line_or(&text, &format!("the login at {at}"), "");
-                self.sheet.want(&password, &format!("the login to {host}"));
+                let from = match (user_known, is_own) {
+                    (true, false) => format!("the login at {at}"),
+                    (true, true) => format!("the login at {at}, and a secret that is to be made"),
+                    (false, false) => format!("the login at {at}, and an example of a user"),
+                    (false, true) => format!("examples: the login at {at} says neither user nor secret"),
+                };
+                self.sheet.line_or(&text, &from, "");
+                self.sheet.want(&password, &password, &format!("the login to {host}"));
                 if is_own {
                     self.sheet.question(&format!("who logs in to {host} without the forge? Its own token, or one that another step makes, lives only in its runs: make one that may push, and name it here"));
                 } else if !user_known {
@@ -180,130 +209,6 @@ impl Draft<'_> {
         self.sheet.question("to which repository may a drill push, and delete there? Without one the push is not rehearsed:");
         self.sheet.comment(&format!("    scratch: {name}-drill"));
     }
-
-    /// The repositories of images that jobs on the release's path push, as far as they are named.
-    fn images(&self) -> BTreeMap<String, Image> {
-        let mut found: BTreeMap<String, Image> = BTreeMap::new();
-        let mut take = |names: &str, step: &Step, at: &At| {
-            for name in names.split(['\n', ',']).map(str::trim).filter(|name| !name.is_empty() && !name.contains('=')) {
-                if let Some((name, is_whole)) = self.image_name(name, step) {
-                    found.entry(name).or_insert(Image { at: at.clone(), is_whole });
-                }
-            }
-        };
-        for (_, job) in self.pipeline.path().filter(|(_, job)| job.publishes.contains_key("container-image")) {
-            for step in &job.steps {
-                if step.is("docker/metadata-action") {
-                    take(step.input("images").unwrap_or_default(), step, &step.at);
-                } else if step.is("docker/build-push-action") {
-                    take(step.input("tags").unwrap_or_default(), step, &step.at);
-                }
-                for command in &step.commands {
-                    take(pushed(&command.words).unwrap_or_default(), step, &command.at);
-                }
-            }
-        }
-        if found.is_empty() {
-            self.by_host(&mut found);
-        }
-        found
-    }
-
-    /// Where only the registry is known, the image is taken to be called as the repository is.
-    fn by_host(&self, found: &mut BTreeMap<String, Image>) {
-        let path = self.repository.origin.as_ref().map_or("team/name", |(_, path)| path.as_str());
-        let published = self.pipeline.facts.of(Topic::PublishTargets).any(|(target, _)| target == "container-image");
-        for (host, sites) in self.pipeline.facts.of(Topic::Registries).filter(|_| published) {
-            let site = sites.iter().find(|site| site.on_path && matches!(site.role.as_str(), "login" | "push"));
-            // The project's own registry is named after its forge, where that is known.
-            let own =
-                self.repository.origin.as_ref().filter(|_| host == "$CI_REGISTRY").map(|(forge, _)| format!("registry.{forge}"));
-            let host = own.unwrap_or_else(|| host.to_owned());
-            if let Some(site) = site.filter(|_| !host.contains(['$', '*'])) {
-                found.insert(format!("{host}/{}", path.to_ascii_lowercase()), Image { at: site.at.clone(), is_whole: false });
-            }
-        }
-    }
-
-    /// The repository of an image's name without its tag, and whether nothing in it had to be guessed.
-    fn image_name(&self, text: &str, step: &Step) -> Option<(String, bool)> {
-        let text = self.filled(text, step, 0);
-        let text = text.split('@').next().unwrap_or_default();
-        let slash = text.rfind('/').unwrap_or(0);
-        let name = text[slash..].find(':').map_or(text, |colon| &text[..slash + colon]);
-        if name.contains(['$', '{', ' ', '"', '\'']) || name.is_empty() {
-            return None;
-        }
-        let name = name.to_ascii_lowercase();
-        let (first, is_path) = name.split_once('/').map_or((name.as_str(), false), |(first, _)| (first, true));
-        if first == "localhost" || first.starts_with("127.") {
-            return None;
-        }
-        match (first.contains(['.', ':']), is_path) {
-            (true, true) => Some((name, true)),
-            (false, true) => Some((format!("docker.io/{name}"), true)),
-            // A name without a slash is an official image, or one that is never pushed.
-            _ => None,
-        }
-    }
-
-    /// A text with what is known of the repository and of variables put in.
-    fn filled(&self, text: &str, step: &Step, depth: usize) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, expression)) = rest.split_once("${{") {
-            out.push_str(before);
-            let (inner, after) = expression.split_once("}}").unwrap_or((expression, ""));
-            match self.value(inner.trim(), step, depth) {
-                Some(value) => out.push_str(&value),
-                None => out.push_str("${"),
-            }
-            rest = after;
-        }
-        out.push_str(rest);
-        if depth < 4 && out.contains('$') && !out.contains("${{") {
-            for (name, value) in &step.env {
-                for spelled in [format!("${{{name}}}"), format!("${name}")] {
-                    if out.ends_with(&spelled) || out.contains(&format!("{spelled}/")) || out.contains(&format!("{spelled}:")) {
-                        out = out.replace(&spelled, &self.filled(value, step, depth + 1));
-                    }
-                }
-            }
-            if let Some((host, path)) = self.repository.origin.as_ref().filter(|_| out.contains("CI_REGISTRY_IMAGE")) {
-                let image = format!("registry.{host}/{path}");
-                out = out.replace("${CI_REGISTRY_IMAGE}", &image).replace("$CI_REGISTRY_IMAGE", &image);
-            }
-        }
-        out
-    }
-
-    fn value(&self, expression: &str, step: &Step, depth: usize) -> Option<String> {
-        let origin = self.repository.origin.as_ref().map(|(_, path)| path.as_str());
-        match expression {
-            "github.repository" => origin.map(str::to_owned),
-            "github.repository_owner" => origin?.split('/').next().map(str::to_owned),
-            "github.event.repository.name" => origin.map(|path| super::repository::last(path).to_owned()),
-            _ => {
-                let value = step.variable(expression.strip_prefix("env.")?)?;
-                (depth < 4).then(|| self.filled(value, step, depth + 1))
-            }
-        }
-    }
-
-    /// Who logs in to this registry on the release's path.
-    fn login(&self, host: &str) -> Option<Login> {
-        let steps = self.pipeline.path().flat_map(|(_, job)| job.steps.iter().map(move |step| (job, step)));
-        let logins = steps.filter(|(_, step)| step.is("docker/login-action") || step.is("redhat-actions/podman-login"));
-        logins.into_iter().find_map(|(job, step)| {
-            let registry = self.filled(step.input("registry").unwrap_or("docker.io"), step, 0);
-            let registry = registry.trim_start_matches("https://").split('/').next().unwrap_or_default().to_ascii_lowercase();
-            let registry =
-                if matches!(registry.as_str(), "" | "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { &registry };
-            let user = step.input("username").filter(|user| !user.contains("${{") && !user.is_empty()).map(str::to_owned);
-            let secret = self.secrets_of(job, step, |key| key == "password").into_iter().next();
-            (registry == host).then(|| Login { user, secret, at: step.at.clone() })
-        })
-    }
 }
 
 fn decides(site: &Site) -> Option<&str> {
@@ -311,11 +216,4 @@ fn decides(site: &Site) -> Option<&str> {
         Sure::Delegated(file) => Some(file),
         _ => None,
     }
-}
-
-/// The image that a command pushes, if it names one.
-fn pushed(words: &[String]) -> Option<&str> {
-    let is_engine = matches!(words.first().map(String::as_str), Some("docker" | "podman" | "buildah" | "crane"));
-    (is_engine && words.get(1).is_some_and(|word| word == "push"))
-        .then(|| words.iter().skip(2).find(|word| !word.starts_with('-')).map(String::as_str))?
 }

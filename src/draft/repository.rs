@@ -56,6 +56,12 @@ impl Repository {
         self.folder.join(path).is_file()
     }
 
+    /// Whether this is an address, or a folder that is there.
+    pub(super) fn is_place(&self, place: &str) -> bool {
+        let is_at_host = |(host, path): (&str, &str)| !host.is_empty() && !host.contains('/') && !path.is_empty();
+        place.split_once(':').is_some_and(is_at_host) || self.folder.join(place).is_dir()
+    }
+
     /// The name of what is released, and who says so.
     pub(super) fn release(&self) -> (String, String) {
         let manifest = self.manifests.iter().find_map(|manifest| Some((manifest.name.clone()?, manifest.file.to_owned())));
@@ -83,12 +89,23 @@ impl Repository {
         }
     }
 
+    /// Whether a file `VERSION` has a version and nothing else.
+    fn has_version_file(&self) -> bool {
+        let text = self.text("VERSION").unwrap_or_default();
+        let text = text.trim();
+        text.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
+    }
+
     /// How the version is read, and who says so.
     pub(super) fn version(&self) -> (String, String) {
         let manifest = self.manifests.iter().find(|manifest| manifest.has_version);
         match manifest.and_then(|manifest| Some((manifest, manifest.key?))) {
             Some((manifest, key)) => (format!("{{ file: {}, key: {key} }}", manifest.file), format!("{} has it", manifest.file)),
-            None => ("{ tag: latest }".to_owned(), "no manifest has a version: the newest tag".to_owned()),
+            None if self.has_version_file() => {
+                ("{ file: VERSION }".to_owned(), "it is here, and no manifest has a version".to_owned())
+            }
+            None => ("{ tag: latest }".to_owned(), "no manifest and no file `VERSION` has one: the newest tag".to_owned()),
         }
     }
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{plan::without_tokens, record::Text};
 
+/// Where lines come from that a person has answered.
+pub(super) const SAID: &str = "as you said";
+
 /// The column that comments begin at, where there is room.
 const COLUMN: usize = 58;
 
@@ -33,7 +36,17 @@ enum Line {
 pub struct Sheet {
     lines: Vec<Line>,
     asked: Vec<Question>,
-    wanted: BTreeMap<String, String>,
+    wanted: BTreeMap<String, Wanted>,
+    refused: Vec<String>,
+}
+
+/// A secret that a line of a plan names.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// The name that the forge knows it by.
+    pub(super) owner: String,
+    /// What it is for.
+    pub(super) why: String,
 }
 
 impl Sheet {
@@ -78,12 +91,24 @@ impl Sheet {
         self.asked.push(Question { key: key.to_owned(), text: text.to_owned(), usual: usual.map(str::to_owned) });
     }
 
-    /// A secret that a line names.
-    pub(super) fn want(&mut self, name: &str, why: &str) {
-        self.wanted.entry(name.to_owned()).or_insert_with(|| why.to_owned());
+    /// Takes in why what a person said stands in no plan.
+    pub(super) fn refuse(&mut self, reason: String) {
+        self.refused.push(reason);
     }
 
-    pub(super) fn wanted(&self) -> BTreeMap<String, String> {
+    /// Why what a person said stands in no plan; empty if all of it does.
+    #[must_use]
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    /// A secret that a line names, and the name that the forge knows it by.
+    pub(super) fn want(&mut self, name: &str, owner: &str, why: &str) {
+        let wanted = || Wanted { owner: owner.to_owned(), why: why.to_owned() };
+        self.wanted.entry(name.to_owned()).or_insert_with(wanted);
+    }
+
+    pub(super) fn wanted(&self) -> BTreeMap<String, Wanted> {
         self.wanted.clone()
     }
 
@@ -94,6 +119,9 @@ impl Sheet {
             let Some(line) = number.checked_sub(1).and_then(|at| self.lines.get_mut(at)) else { continue };
             let Line::Plan { instead: Some(instead), from, .. } = line else { continue };
             let from = std::mem::take(from);
+            if from == SAID {
+                self.refused.push(reason.clone());
+            }
             *line = if instead.is_empty() {
                 Line::Question(format!("what {from} says fits no plan ({}): what is right here?", reason.replace('`', "'")))
             } else {

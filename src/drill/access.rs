@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 
-use super::{Drill, addresses, outside::Outside, rehearsal, scope::Scope, vault::Vault};
+use super::{Drill, addresses, board::Reading, outside::Outside, rehearsal, scope::Scope, vault::Vault};
 use crate::{
-    plan::{OciTarget, SecretName, TagAt, Target},
+    plan::{BuildImage, OciTarget, ReleasePlace, SecretName, TagAt, Target},
     probe,
     record::{CheckKind, EventKind, Finding, Phase, Rule},
     registry::{self, Client, Role},
@@ -26,6 +26,7 @@ pub(super) async fn probe(drill: &Drill, outside: &Outside, (builder, room): (&d
             }
             if drill.is_rehearsal() {
                 rehearsal::tell(drill, scope);
+                drop(drill.board.logins.set(()));
                 check_spare(drill, scope, builder, room).await;
                 return Some(());
             }
@@ -94,21 +95,35 @@ async fn secrets(drill: &Drill, scope: &Scope, wants: impl Wants) -> BTreeMap<Se
 }
 
 async fn check_spare(drill: &Drill, scope: &Scope, builder: &dyn Spare, room: &RoomPlan) {
-    scope
-        .check(CheckKind::Spare, "engine, image and disk", async |check| match probe::spare(builder, room).await {
+    let subject = if builder.place().is_some() { "engine and disk" } else { "disk" };
+    let image = scope
+        .check(CheckKind::Spare, subject, async |check| match probe::spare(builder, room).await {
             Ok((facts, short_of_disk)) => {
+                let image = facts.image.clone();
                 check.emit(EventKind::RoomReady(facts));
                 if let Some(gap) = short_of_disk {
                     check.found(gap);
                 }
                 drop(drill.board.spare.set(true));
+                Some(image)
             }
             Err(finding) => {
                 check.found(finding);
                 drop(drill.board.spare.set(false));
+                None
             }
         })
         .await;
+    let (Some(image), Some(BuildImage::Image(name))) = (image, &room.image) else { return };
+    let subject = format!("image {name}");
+    match image {
+        _ if builder.place().is_none() => {}
+        Some(_) => scope.check(CheckKind::Spare, subject, async |_| ()).await,
+        None => {
+            let reason = "it is not on the engine; whether it can be pulled shows itself in the build";
+            scope.skip_check(CheckKind::Spare, subject, reason);
+        }
+    }
 }
 
 async fn check_tag_place(drill: &Drill, scope: &Scope) {
@@ -137,12 +152,14 @@ fn place_name(at: TagAt) -> &'static str {
 type With<'w> = (&'w Vault, &'w Outside);
 
 async fn check_targets(drill: &Drill, scope: &Scope, with: With<'_>) {
-    let checks = drill.plan.publish.iter().zip(&drill.board.targets).map(async |(target, worst)| {
+    let reading = Arc::new(Reading(&drill.board));
+    let checks = drill.plan.publish.iter().zip(&drill.board.targets).map(|one| (one, Arc::clone(&reading)));
+    let checks = checks.map(async |((target, worst), reading)| {
         let Target::Oci(target) = target else { return };
         // A release needs the right to its own repository; the drill also needs the scratch one.
         let repositories = std::iter::once(&target.repository).chain(&target.scratch);
-        let rights = join_all(repositories.map(|name| check_push_right(drill, scope, with, (target, name))));
-        let (rights, base) = tokio::join!(rights, check_base(drill, scope, target));
+        let rights = join_all(repositories.map(|name| check_push_right(drill, scope, with, (target, name, Arc::clone(&reading)))));
+        let (rights, base) = tokio::join!(rights, check_base(drill, scope, target, reading));
         let mut wrong: Vec<Finding> = Vec::new();
         for (name, finding) in rights.into_iter().flatten() {
             match wrong.iter_mut().find(|first| first.rule == finding.rule && is_of_the_whole_registry(finding.rule)) {
@@ -156,7 +173,20 @@ async fn check_targets(drill: &Drill, scope: &Scope, with: With<'_>) {
             scope.found(finding);
         }
     });
-    join_all(checks).await;
+    let checks = join_all(checks);
+    tokio::join!(checks, read_logins_of_released(drill, reading));
+}
+
+/// Reads the logins with which what the primary path has released will be fetched: the build may show those as well. What
+/// is wrong with one is told where it is needed.
+async fn read_logins_of_released(drill: &Drill, reading: Arc<Reading<'_>>) {
+    let images = drill.plan.released.iter().filter_map(|release| match &release.place {
+        // A login is that of a registry, whatever the version.
+        ReleasePlace::Image { image, login: None, .. } => image.fill(Some("0")),
+        _ => None,
+    });
+    join_all(images.map(async |image| probe::base_client(&image, drill.keys()).await.ok())).await;
+    drop(reading);
 }
 
 /// What is said once for all repositories of a target: they are at one registry in nearly every plan.
@@ -185,13 +215,15 @@ async fn check_push_right<'n>(
     drill: &Drill,
     scope: &Scope,
     (vault, outside): With<'_>,
-    (target, name): (&OciTarget, &'n str),
+    (target, name, reading): (&OciTarget, &'n str, Arc<Reading<'_>>),
 ) -> Wrong<'n> {
     scope
         .check(CheckKind::Registry, name, async |check| {
             let proof = async {
                 let repository = probe::repository(name)?;
-                let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await?;
+                let credentials = probe::credentials(&repository, target, vault.password(target), drill.keys()).await;
+                drop(reading);
+                let credentials = credentials?;
                 let client = Client::new(repository, credentials, &drill.plan.timeouts, &drill.network)
                     .map_err(|error| registry::finding(&error, Phase::Probe, Role::Target(target.login.as_ref())))?;
                 // Noted before it opens an upload: a signal may come before it has cancelled it.
@@ -205,11 +237,16 @@ async fn check_push_right<'n>(
         .await
 }
 
-async fn check_base(drill: &Drill, scope: &Scope, target: &OciTarget) -> Option<Finding> {
+async fn check_base(drill: &Drill, scope: &Scope, target: &OciTarget, reading: Arc<Reading<'_>>) -> Option<Finding> {
     let name = target.base.as_deref()?;
     scope
         .check(CheckKind::Registry, name, async |check| {
-            let finding = probe::base(name, drill.keys()).await.err()?;
+            let proof = async {
+                let (client, image) = probe::base_client(name, drill.keys()).await?;
+                drop(reading);
+                probe::base(name, &client, &image).await
+            };
+            let finding = proof.await.err()?;
             check.weigh(finding.severity);
             Some(finding)
         })

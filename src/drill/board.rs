@@ -25,6 +25,9 @@ pub(super) struct Board {
     pub(super) tag_place: SetOnce<Option<Severity>>,
     /// Set once nothing of earlier drills is being removed in scratch repositories any more: what is pushed may be the same.
     pub(super) scratch_cleaned: SetOnce<()>,
+    /// Set once the logins of all registries that the plan speaks of were read, as far as they can be: what the build prints
+    /// and makes is searched for those too.
+    pub(super) logins: SetOnce<()>,
     /// For each publish target of the plan, the worst that keeps a release from it, if anything does.
     pub(super) targets: Vec<SetOnce<Option<Severity>>>,
     /// Set when every image that is published is published, whatever came of it.
@@ -41,6 +44,7 @@ impl Board {
             tag_place: SetOnce::new(),
             published: SetOnce::new(),
             scratch_cleaned: SetOnce::new(),
+            logins: SetOnce::new(),
             targets: plan.publish.iter().map(|_| SetOnce::new()).collect(),
         }
     }
@@ -55,5 +59,14 @@ impl Board {
         if self.vault.get().is_none() {
             drop(known.add_plan(self.read.lock().unwrap_or_else(PoisonError::into_inner).iter()));
         }
+    }
+}
+
+/// Somebody who still reads a login: when all of them are gone, all are read.
+pub(super) struct Reading<'b>(pub(super) &'b Board);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        drop(self.0.logins.set(()));
     }
 }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     archive::{Fill, Unpacked},
     plan::{Step, Version},
-    record::{Artifact, EventKind, Finding, Phase, RoomFacts, Rule, StepId},
+    record::{Artifact, BuiltFacts, EventKind, Finding, Phase, RoomFacts, Rule, StepId},
     registry::Platform,
     source::Checkout,
     spare::{self, Room, SpareError},
@@ -59,9 +59,15 @@ pub(super) async fn build(drill: &Drill, rooms: &Rooms, opening: Option<Opening>
             if waiting.is_none()
                 && let Some(dockerfile) = drill.plan.build.dockerfile()
             {
-                let image = image::build(drill, scope, rooms, (inputs.checkout, inputs.vault), dockerfile).await?;
+                let both = (inputs.checkout, inputs.vault);
+                let image = image::build(drill, scope, rooms, both, (dockerfile, Purpose::Image)).await?;
+                scope.emit(EventKind::ImageBuilt(BuiltFacts {
+                    dockerfile: dockerfile.file.to_string_lossy().into_owned().into(),
+                    builder: image.builder.into(),
+                    id: image.id.clone(),
+                }));
                 if drill.plan.build.released_image().is_some() {
-                    return image::take(drill, scope, rooms, inputs.vault, &image).await.map(Product::Image);
+                    return image::take(drill, scope, rooms, inputs.vault, (&image, "image")).await.map(Product::Image);
                 }
                 waiting = Some(rooms.open(Purpose::Build));
             }
@@ -95,6 +101,8 @@ pub(super) async fn open(scope: &Scope, waiting: &mut Option<Opening>) -> Option
 
 async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, inputs: &Inputs<'_>) -> Option<Built> {
     fill(drill, scope, room, inputs.checkout).await?;
+    // From here on what the plan's commands print is told and kept: none of them runs before all that must not be is known.
+    drill.board.logins.wait().await;
     (inputs.on_filled)();
     let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
     if let Version::Command(command) = &drill.plan.source.version {
@@ -203,7 +211,7 @@ pub(super) async fn collect(drill: &Drill, scope: &Scope, room: &mut dyn Room, (
     }
     let mut collected = Collected { folder, files: Vec::new(), complete: true };
     for path in &drill.plan.build.artifacts {
-        let mut search = vault.scrubber().search();
+        let mut search = vault.search();
         let look = Box::new(move |piece: &[u8]| {
             search.push(piece);
             !search.has_found()

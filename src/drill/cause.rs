@@ -82,6 +82,10 @@ fn hint(code: i64, ran: &Ran) -> &'static str {
     if printed("Read-only file system") {
         return "the step writes to a path that is read-only in the clean room: name it under `build.writable`";
     }
+    if printed("rustup could not choose a version") {
+        return "HOME is an empty folder in every room, so rustup finds no toolchain there: give the step `env: { RUSTUP_HOME: … }`, with \
+                the folder that `rustup show home` prints";
+    }
     if code == 127 {
         return "a program is missing on the spare: add it to the build image, or install it there";
     }

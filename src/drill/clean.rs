@@ -42,7 +42,10 @@ pub(super) async fn clean(drill: &Drill, rooms: Option<Rooms>, outside: Outside)
     }
     let tasks = rooms.into_iter().flat_map(Rooms::into_closing).map(close);
     let tag = tag.map(|(entry, tag)| remove_tag(Arc::clone(&drill.journal), entry, tag));
-    let tasks = tasks.chain(tag).chain(registries.into_iter().map(empty)).chain(run.map(end_run));
+    let tasks = tasks
+        .chain(tag)
+        .chain(registries.into_iter().map(empty))
+        .chain(run.map(|(entry, run)| end_run(Arc::clone(&drill.journal), entry, run)));
 
     let mut undone = Vec::new();
     let mut running: FuturesUnordered<_> = tasks
@@ -57,7 +60,7 @@ pub(super) async fn clean(drill: &Drill, rooms: Option<Rooms>, outside: Outside)
         .unless_impatient(async {
             while let Some((at, cleaned)) = running.next().await {
                 let left = undone[at].take();
-                let too_long = |_| left.iter().flat_map(|left| left("it took too long")).map(Cleaning::Left).collect();
+                let too_long = |_| left.iter().flat_map(|left| unfinished(left, "it took too long")).collect();
                 for one in cleaned.unwrap_or_else(too_long) {
                     scope.emit(EventKind::Cleaned(one));
                 }
@@ -66,11 +69,20 @@ pub(super) async fn clean(drill: &Drill, rooms: Option<Rooms>, outside: Outside)
         .await;
     for left in undone.into_iter().flatten() {
         scope.errored();
-        for one in left("a second signal ended the wait for its removal") {
-            scope.emit(EventKind::Cleaned(Cleaning::Left(one)));
+        for one in unfinished(&left, "a second signal ended the wait for its removal") {
+            scope.emit(EventKind::Cleaned(one));
         }
     }
     scope.finish();
+}
+
+/// What is left of work that was given up. The journal has it, so the next cleaning goes on.
+fn unfinished(left: &Left, reason: &str) -> Vec<Cleaning> {
+    let goes_on = |one: Leftover| {
+        let remedy = format!("run `canship clean`, which removes what is still there; by hand: {}", one.remedy);
+        Cleaning::Left(Leftover { remedy: remedy.into(), ..one })
+    };
+    left(reason).into_iter().map(goes_on).collect()
 }
 
 /// Whether whoever asked for the drill gets what it was promised: only then it reads that back, and deletes it.
@@ -87,9 +99,16 @@ fn hand_over(scope: &Scope, promised: &[Client]) {
     }
 }
 
-fn end_run(run: Abroad) -> Task {
+fn end_run(journal: Arc<Journal>, entry: Entry, run: Abroad) -> Task {
     let (what, remedy) = run.named();
-    Task { left: Box::new(one(what, remedy)), work: async move { run.end().await.into_iter().collect() }.boxed() }
+    let work = async move {
+        let ended = run.end().await;
+        if !ended.iter().any(|one| matches!(one, Cleaning::Left(_))) {
+            journal.gone(entry);
+        }
+        ended
+    };
+    Task { left: Box::new(one(what, remedy)), work: work.boxed() }
 }
 
 /// One leftover of which all but the reason is known.

@@ -1,11 +1,12 @@
 //! A clean clone of the ref, and its age.
 
-use std::sync::Arc;
+use std::{io, path::Path, sync::Arc};
 
 use super::{Drill, rehearsal, scope::Scope};
 use crate::{
     record::{EventKind, Finding, Phase, Rule},
-    source::{self, Checkout, FetchPlan, Meaning, Reach},
+    source::{self, Checkout, FetchPlan, Meaning, Reach, SourceError},
+    spare::{self, SpareError},
 };
 
 /// Fetches; none if there is nothing to build.
@@ -29,7 +30,7 @@ pub(super) async fn fetch(drill: &Drill, scope: &Scope) -> Option<Arc<Checkout>>
         Ok(checkout) => checkout,
         Err(error) => {
             let error = source::look_again(error, &drill.network, drill.plan.timeouts.api).await;
-            scope.found(source::finding(&error));
+            scope.found(if is_full(&drill.workspace) { no_room(&error) } else { source::finding(&error) });
             return None;
         }
     };
@@ -44,6 +45,17 @@ pub(super) async fn fetch(drill: &Drill, scope: &Scope) -> Option<Arc<Checkout>>
         }
     }
     Some(Arc::new(checkout))
+}
+
+/// Whether next to nothing more can be written there: git's own words seldom say that of a clone.
+fn is_full(folder: &Path) -> bool {
+    const TOO_LITTLE: u64 = 1 << 20;
+    rustix::fs::statvfs(folder).is_ok_and(|seen| seen.f_bavail.saturating_mul(seen.f_frsize) < TOO_LITTLE)
+}
+
+fn no_room(error: &SourceError) -> Finding {
+    let machine = SpareError::Machine { what: "fetching the source".to_owned(), reason: io::ErrorKind::StorageFull.into() };
+    spare::finding(&machine, Phase::Fetch).with_evidence(error.to_string())
 }
 
 fn behind(commits: u64) -> Finding {

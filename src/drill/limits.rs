@@ -2,8 +2,8 @@
 
 use super::{Drill, rehearsal, ways};
 use crate::{
-    plan::{OciTarget, Plan, TagAt, Target},
-    record::EventKind,
+    plan::{OciTarget, Plan, Target},
+    record::{CheckKind, EventKind, Outcome, Phase, Record},
     registry::Repository,
     spare::{RoomPlan, Spare},
 };
@@ -19,7 +19,11 @@ pub(super) fn tell(drill: &Drill, builder: &dyn Spare, (room, notes): (&RoomPlan
     if plan.source.mirror.is_none() {
         limits.push("there is no mirror: that the source can be had while its origin is out was not shown".to_owned());
     }
-    limits.extend(if drill.is_rehearsal() { rehearsal::limits(drill) } else { of_publishing(plan) });
+    limits.extend(match drill.bus.record() {
+        _ if drill.is_rehearsal() => rehearsal::limits(drill),
+        Some(record) => of_publishing(plan, &record),
+        None => Vec::new(),
+    });
     limits.extend(ways::limits(drill));
     limits.extend(not_searched(drill));
     limits.extend(plan.unverified.iter().cloned().chain(notes));
@@ -40,13 +44,10 @@ fn not_searched(drill: &Drill) -> Option<String> {
     })
 }
 
-/// That the image starts was not shown: only what is in it ran.
-fn of_starting(plan: &Plan, target: &OciTarget) -> Option<String> {
+/// That the image starts was not shown: only what is in it ran, if it did.
+fn of_starting(plan: &Plan, target: &OciTarget, record: &Record) -> Option<String> {
     let name = &target.repository;
-    if plan.build.smoke.is_empty() {
-        return None;
-    }
-    Some(match (&target.base, plan.build.artifacts.is_empty()) {
+    record.steps.iter().any(|step| step.step.phase == Phase::Smoke).then(|| match (&target.base, plan.build.artifacts.is_empty()) {
         (None, true) => format!("the smoke steps ran by a shell in the image of `{name}`: its own entrypoint was not started"),
         (Some(base), _) => {
             format!("the smoke steps did not run on `{base}`, the base of `{name}`, but where it was built: it may not start there")
@@ -58,10 +59,10 @@ fn of_starting(plan: &Plan, target: &OciTarget) -> Option<String> {
     })
 }
 
-/// What tagging and pushing prove less than they seem to.
-fn of_publishing(plan: &Plan) -> Vec<String> {
+/// What tagging and pushing prove less than they seem to, as far as it came to them.
+fn of_publishing(plan: &Plan, record: &Record) -> Vec<String> {
     let mut limits = Vec::new();
-    if let Some(tag) = plan.tag.as_ref().filter(|_| plan.tag_at != TagAt::Nowhere) {
+    if let Some(tag) = plan.tag.as_ref().filter(|_| record.tag.is_some()) {
         limits.push(format!("the drill's tag says nothing about rules for the real one, `{}`", tag.as_str()));
     }
     let on_loopback = |name: &str| name.parse::<Repository>().is_ok_and(|repository| repository.is_loopback());
@@ -75,13 +76,22 @@ fn of_publishing(plan: &Plan) -> Vec<String> {
             ));
         }
         if let Target::Oci(target) = target {
-            limits.extend(of_starting(plan, target));
-            limits.push(format!(
-                "that `{}` takes a manifest and a tag was not tried: the right to push there was shown by an upload, opened and \
-                 cancelled",
-                target.repository
-            ));
+            limits.extend(of_starting(plan, target, record));
+            if was_let_in(record, &target.repository) {
+                limits.push(format!(
+                    "that `{}` takes a manifest and a tag was not tried: the right to push there was shown by an upload, opened \
+                     and cancelled",
+                    target.repository
+                ));
+            }
         }
     }
     limits
+}
+
+/// Whether the right to push to this repository was shown.
+fn was_let_in(record: &Record, name: &str) -> bool {
+    let mut checks = record.checks.iter();
+    checks
+        .any(|check| check.check == CheckKind::Registry && check.subject.as_str() == name && check.outcome == Some(Outcome::Passed))
 }

@@ -25,6 +25,7 @@ pub mod cut;
 mod deadline;
 mod fetch;
 mod image;
+mod independence;
 mod interrupt;
 pub mod leftovers;
 mod limits;
@@ -65,16 +66,14 @@ use crate::{
     network::{Expiring, Network, Ways},
     plan::{self, Loaded, Plan},
     probe,
-    record::{
-        DrillFacts, EventKind, Finding, Independence, LOG_VERSION, Measure, Mode, Nonce, Phase, Record, Rule, Seal, Sink,
-        SpareFacts, SpareKind,
-    },
+    record::{DrillFacts, EventKind, Finding, LOG_VERSION, Measure, Mode, Nonce, Phase, Record, Rule, Seal, Sink, SpareFacts},
     source::Git,
     spare::Spare,
     state::{Journal, State},
 };
 
 pub use deadline::{deadline, new_id};
+pub use independence::spare_facts;
 pub use interrupt::Interrupts;
 pub use runner::Order;
 
@@ -116,6 +115,8 @@ pub struct Setup {
     pub forges: Forges,
     /// How the primary path is taken away; none if it is not.
     pub cut: Option<cut::Order>,
+    /// All spares of the plan, each with what it depends on.
+    pub spares: Vec<SpareFacts>,
     /// What is known beforehand that this drill can never prove, each in a sentence.
     pub notes: Vec<String>,
 }
@@ -291,6 +292,9 @@ async fn cut_and(drill: &Drill, cut: Option<&Cut>, ship: impl Future<Output = ()
 /// Does the work, gives back what was cut for it, and judges the time it took. Whether a signal was told.
 async fn work_and_give_back(drill: &Drill, cut: Option<&Cut>, work: impl Future<Output = ()>) -> bool {
     deadline::within(drill, work).await;
+    if let Some(cut) = cut {
+        Box::pin(cut::see_that_it_lasted(drill, cut)).await;
+    }
     let told = tell_signal(drill);
     if let Some(cut) = cut {
         Box::pin(cut::restore(drill, cut)).await;
@@ -348,6 +352,10 @@ fn judge_certificates(drill: &Drill) {
 
 fn facts(setup: &Setup) -> DrillFacts {
     let Setup { loaded, plan_file, .. } = setup;
+    let engine = match &setup.builder {
+        Builder::Rooms(builder) => builder.place(),
+        Builder::Runner(_) => None,
+    };
     DrillFacts {
         log: LOG_VERSION,
         drill: setup.journal.drill().clone(),
@@ -355,26 +363,11 @@ fn facts(setup: &Setup) -> DrillFacts {
         release: loaded.plan.release.as_str().into(),
         plan: plan_file.as_str().into(),
         plan_digest: loaded.digest.clone(),
-        spare: spare_facts(&setup.spare, &setup.builder),
+        spare: spare_facts(&setup.spare, engine, &loaded.plan),
+        spares: setup.spares.clone(),
         target: loaded.plan.target,
         seal: Seal::Open,
         mode: setup.mode,
         nonce: setup.nonce.clone(),
     }
-}
-
-fn spare_facts(spare: &plan::Spare, builder: &Builder) -> SpareFacts {
-    let engine = match builder {
-        Builder::Rooms(builder) => builder.place(),
-        Builder::Runner(_) => None,
-    };
-    let is_elsewhere = engine.as_ref().is_some_and(|place| !place.address.as_str().starts_with("unix:"));
-    let (kind, independence) = match &spare.kind {
-        // An engine elsewhere is somebody's machine: whose, the plan does not say, so nothing better is claimed.
-        plan::SpareKind::Container { .. } if is_elsewhere => (SpareKind::Container, Independence::OtherVendor),
-        plan::SpareKind::Container { .. } => (SpareKind::Container, Independence::NoVendor),
-        plan::SpareKind::Runner { .. } => (SpareKind::Runner, Independence::SameControlPlane),
-        plan::SpareKind::Host => (SpareKind::Host, Independence::NoVendor),
-    };
-    SpareFacts { name: spare.name.as_str().into(), kind, independence, engine }
 }

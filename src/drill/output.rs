@@ -18,6 +18,10 @@ const TAIL: usize = 8;
 /// A line longer than this is told in parts.
 const LONGEST_LINE: usize = 16 * 1024;
 
+/// What the event log has of each line beside its text, in bytes: it counts as kept, or many short lines would make a log
+/// that is many times as long.
+const ENVELOPE: usize = 120;
+
 /// Of what is kept, at most this much is held until the step's end.
 const MOST_HELD: u64 = 8 << 20;
 
@@ -66,7 +70,7 @@ impl<'s> Output<'s> {
         if self.left == 0
             && let Some(done) = self.progress.moved(chunk.len())
         {
-            let what = format!("step {} prints on, not told until its end:", self.step.number).into();
+            let what = format!("{} prints on, not told until its end:", self.step.in_phase()).into();
             self.bus.emit(EventKind::Progress { phase: self.step.phase, what, done, total: None });
         }
     }
@@ -98,7 +102,7 @@ impl<'s> Output<'s> {
         while self.left > 0 && !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let (line, after) = rest.split_at(end);
-            self.left = self.left.saturating_sub(line.len() as u64);
+            self.left = self.left.saturating_sub((ENVELOPE + line.len()) as u64);
             self.tell(stream, line);
             rest = after;
         }
@@ -208,6 +212,8 @@ struct Newest {
 struct Block {
     stream: Stream,
     lines: Vec<u8>,
+    /// How many.
+    count: usize,
 }
 
 impl Block {
@@ -215,7 +221,20 @@ impl Block {
     const FULL: usize = 64 * 1024;
 
     fn takes(&self) -> usize {
-        self.lines.capacity() + size_of::<Self>()
+        self.lines.capacity() + size_of::<Self>() + self.count * ENVELOPE
+    }
+
+    /// How many lines at the beginning make a full block, and where they end.
+    fn first(lines: &[u8]) -> (usize, usize) {
+        let (mut count, mut end) = (0, 0);
+        for at in memchr::memchr_iter(b'\n', lines) {
+            (count, end) = (count + 1, at + 1);
+            if end + count * ENVELOPE >= Self::FULL {
+                break;
+            }
+        }
+        // Nothing stays behind that has no end.
+        if end == 0 { (1, lines.len()) } else { (count, end) }
     }
 }
 
@@ -224,15 +243,25 @@ impl Newest {
         Self { most, ..Self::default() }
     }
 
+    /// Takes whole lines.
     fn push(&mut self, stream: Stream, lines: &[u8]) {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let (count, end) = Block::first(rest);
+            self.add(Block { stream, lines: rest[..end].to_vec(), count });
+            rest = &rest[end..];
+        }
+    }
+
+    fn add(&mut self, block: Block) {
         match self.blocks.back_mut() {
-            Some(last) if last.stream == stream && last.lines.len() + lines.len() <= Block::FULL => {
+            Some(last) if last.stream == block.stream && last.takes() + block.takes() <= Block::FULL => {
                 self.held -= last.takes();
-                last.lines.extend_from_slice(lines);
+                last.lines.extend_from_slice(&block.lines);
+                last.count += block.count;
                 self.held += last.takes();
             }
             _ => {
-                let block = Block { stream, lines: lines.to_vec() };
                 self.held += block.takes();
                 self.blocks.push_back(block);
             }
@@ -242,7 +271,7 @@ impl Newest {
             && let Some(oldest) = self.blocks.pop_front()
         {
             self.held -= oldest.takes();
-            self.left_out.lines += memchr::memchr_iter(b'\n', &oldest.lines).count() as u64;
+            self.left_out.lines += oldest.count as u64;
             self.left_out.bytes += oldest.lines.len() as u64;
         }
     }
@@ -284,7 +313,7 @@ mod tests {
     fn the_newest_lines_stay_in_their_order_and_the_others_are_counted() {
         let lines = [(Stream::Stdout, "a\nb\n"), (Stream::Stderr, "c\n"), (Stream::Stdout, "d\n"), (Stream::Stderr, "e\n")];
         assert_eq!(newest(1000, &lines), (vec!["a\nb\n".into(), "c\n".into(), "d\n".into(), "e\n".into()], LeftOut::default()));
-        let most = 2 * size_of::<Block>() + 10;
+        let most = 2 * (size_of::<Block>() + ENVELOPE) + 10;
         assert_eq!(newest(most, &lines), (vec!["d\n".into(), "e\n".into()], LeftOut { lines: 3, bytes: 6 }));
         assert_eq!(newest(0, &lines), (vec!["e\n".into()], LeftOut { lines: 4, bytes: 8 }), "the last is held in any case");
     }

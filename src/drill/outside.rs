@@ -10,7 +10,7 @@ use super::{Registries, runner::Abroad};
 use crate::{
     registry::Client,
     source::DrillTag,
-    state::{Entry, Journal},
+    state::{Entry, Item, Journal},
 };
 
 /// Everything to take away again.
@@ -21,7 +21,7 @@ pub(super) struct Outside {
     registries: Mutex<Vec<Client>>,
     /// What whoever asked for the drill reads back.
     promised: Mutex<Vec<Client>>,
-    run: Mutex<Option<Abroad>>,
+    run: Mutex<Option<(Entry, Abroad)>>,
 }
 
 /// What was put outside, kind by kind.
@@ -31,7 +31,7 @@ pub(super) struct Parts {
     /// What whoever asked for the drill reads back, if all went well.
     pub(super) promised: Vec<Client>,
     /// The run that was asked of a forge.
-    pub(super) run: Option<Abroad>,
+    pub(super) run: Option<(Entry, Abroad)>,
 }
 
 impl Outside {
@@ -74,9 +74,22 @@ impl Outside {
         }
     }
 
-    /// A run is about to be asked of the forge.
-    pub(super) fn will_run(&self, run: Abroad) {
-        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    /// This run is about to be asked of the forge; `ask` asks.
+    ///
+    /// # Errors
+    /// That cannot be noted: it is not asked for.
+    pub(super) fn will_run(&self, item: &Item, ask: impl FnOnce() -> Abroad) -> io::Result<Abroad> {
+        let entry = self.journal.put(item)?;
+        let run = ask();
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some((entry, run.clone()));
+        Ok(run)
+    }
+
+    /// The forge has said what the run is. Where that cannot be noted, it is looked for by its nonce.
+    pub(super) fn runs_as(&self, item: &Item) {
+        if let Some((entry, _)) = &*self.run.lock().unwrap_or_else(PoisonError::into_inner) {
+            drop(self.journal.change(*entry, item));
+        }
     }
 
     /// All of it, for cleaning.

@@ -53,18 +53,17 @@ fn limit(scope: &Scope, what: &str, reason: &str) {
 
 /// Looks into each of these files. Whoever stops waiting ends it.
 async fn look(drill: &Drill, vault: &Vault, files: Vec<(String, PathBuf)>) -> Vec<(String, Inside)> {
-    let scrubber = vault.scrubber();
-    if scrubber.seeks_nothing() {
+    if vault.search().seeks_nothing() {
         return Vec::new();
     }
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
     let one = |(name, path): (String, PathBuf)| {
-        let (scrubber, stop, limits) = (scrubber.clone(), stop.clone(), (drill.plan.build.limits.disk, drill.workspace.clone()));
+        let (search, stop, limits) = (vault.searches(), stop.clone(), (drill.plan.build.limits.disk, drill.workspace.clone()));
         async move {
             let looking = spawn_blocking(move || {
                 look_inside(&path, (limits.0, &limits.1), &|| {
-                    let (mut search, stop) = (scrubber.search(), stop.clone());
+                    let (mut search, stop) = (search(), stop.clone());
                     Box::new(move |piece| {
                         search.push(piece);
                         !search.has_found() && !stop.is_cancelled()

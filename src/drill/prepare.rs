@@ -53,6 +53,8 @@ async fn clean(drill: &Drill, scope: &Scope, vault: &Vault, (surroundings, ended
         network: &drill.network,
         docker_config: drill.docker_config.as_deref(),
         password: &password,
+        // Runs are ended with what is cut, before.
+        forge: None,
     };
     let tell = |seen| match seen {
         Seen::Cleaned(cleaning) => scope.emit(EventKind::Cleaned(cleaning)),

@@ -45,7 +45,11 @@ pub(super) async fn publish(drill: &Drill, vault: &Vault, built: &Product, outsi
                     None
                 }
             }));
-            Some(returned.await)
+            let returned = returned.await;
+            if returned.iter().all(Option::is_none) {
+                scope.skipped("nothing was pushed");
+            }
+            Some(returned)
         })
         .await?
         .into_iter()

@@ -60,6 +60,7 @@ pub(super) enum Purpose {
     Build,
     /// To run what came back.
     Smoke,
+    /// To build once more.
     Repeat,
     /// Images to make them from.
     Image,
@@ -107,14 +108,16 @@ impl Rooms {
     /// must be known to have ended before it can be removed.
     pub(super) async fn build_image(
         &self,
-        order: BuildOrder,
-        (step, command): (StepId, String),
+        (order, purpose): (BuildOrder, Purpose),
+        (step, arguments): (StepId, String),
         scrubber: Arc<Scrubber>,
     ) -> Result<(Ran, Option<ImageBuilt>), SpareError> {
-        let (builder, plan, bus) = (Arc::clone(&self.builder), self.plan_for(Purpose::Image.name()), self.bus.clone());
+        let (builder, plan, bus) = (Arc::clone(&self.builder), self.plan_for(purpose.name()), self.bus.clone());
         let limit = self.output;
         let built = self.to_its_end(async move {
             let images = images_of(&*builder)?;
+            // What a person would type.
+            let command = format!("{} build {arguments}", images.client().await?);
             bus.emit(EventKind::StepStarted { step, command: command.as_str().into() });
             let mut output = Output::new(&bus, (step, &command), &scrubber, limit);
             let (end, image) = images.build(&plan, order, &mut |stream, chunk| output.push(stream, chunk)).await?;

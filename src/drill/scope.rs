@@ -2,7 +2,10 @@
 //!
 //! Invariant: the outcome is what the findings add up to, so that no part of a drill can pass with a blocker in it.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU8, Ordering},
+};
 
 use super::bus::Bus;
 use crate::record::{CheckKind, EventKind, Finding, Outcome, Phase, Severity, Text};
@@ -14,6 +17,8 @@ pub(super) struct Scope {
     worst: AtomicU8,
     /// The most that a finding of it can be.
     most: AtomicU8,
+    /// Why nothing of it was done, if so.
+    skipped: OnceLock<Text>,
 }
 
 const PASSED: u8 = 0;
@@ -22,7 +27,7 @@ const FAILED: u8 = 2;
 
 impl Scope {
     fn new(bus: &Bus, phase: Phase) -> Self {
-        Self { bus: bus.clone(), phase, worst: AtomicU8::new(PASSED), most: AtomicU8::new(FAILED) }
+        Self { bus: bus.clone(), phase, worst: AtomicU8::new(PASSED), most: AtomicU8::new(FAILED), skipped: OnceLock::new() }
     }
 
     /// A phase begins; [`Scope::finish`] ends it.
@@ -92,6 +97,11 @@ impl Scope {
         self.worst.fetch_max(FAILED, Ordering::Relaxed);
     }
 
+    /// Nothing of it was done, for this reason: what did not happen has not passed.
+    pub(super) fn skipped(&self, reason: impl Into<Text>) {
+        self.skipped.get_or_init(|| reason.into());
+    }
+
     /// What this scope is for could not be measured.
     pub(super) fn errored(&self) {
         self.worst.fetch_max(ERRORED, Ordering::Relaxed);
@@ -115,7 +125,7 @@ impl Scope {
 
     fn outcome(&self) -> Outcome {
         match self.worst.load(Ordering::Relaxed) {
-            PASSED => Outcome::Passed,
+            PASSED => self.skipped.get().map_or(Outcome::Passed, |reason| Outcome::Skipped { reason: reason.clone() }),
             ERRORED => Outcome::Errored,
             _ => Outcome::Failed,
         }

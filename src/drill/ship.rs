@@ -17,7 +17,7 @@ use super::{
     version,
 };
 use crate::{
-    record::{EventKind, Finding, Phase, Rule, Severity},
+    record::{EventKind, Finding, Phase, Rule},
     source::Checkout,
 };
 
@@ -101,30 +101,29 @@ async fn ship_checkout(drill: &Drill, rooms: &Rooms, outside: &Outside, ready: R
         smoke::smoke(drill, rooms, opening, (returned, &vault)).await;
     };
     let version = version.get().and_then(Option::as_deref);
-    let Product::Artifacts(artifacts) = &built else {
-        Box::pin(shipping).await;
-        return leave_uncompared(drill);
-    };
-    let against = compare::Against { vault: &vault, checkout: &checkout, version, built: artifacts };
-    // Boxed: together they would make a large future of this one.
-    tokio::join!(Box::pin(shipping), Box::pin(compare::compare(drill, against)));
-    Box::pin(repeat::repeat(drill, rooms, (&checkout, &vault, artifacts))).await;
+    match &built {
+        Product::Artifacts(artifacts) => {
+            let against = compare::Against { vault: &vault, checkout: &checkout, version, built: artifacts };
+            // Boxed: together they would make a large future of this one.
+            tokio::join!(Box::pin(shipping), Box::pin(compare::compare(drill, against)));
+        }
+        Product::Image(_) => {
+            Box::pin(shipping).await;
+            leave_uncompared(drill);
+        }
+    }
+    Box::pin(repeat::repeat(drill, rooms, (&checkout, &vault, &built))).await;
 }
 
-/// Says of each comparison that was asked for that the image of a Dockerfile was not compared: else it would pass unseen.
+/// Says that the image of a Dockerfile was not compared with what the plan names: else that would pass unseen.
 fn leave_uncompared(drill: &Drill) {
-    let reason = "this version compares artifacts only, not the image of a Dockerfile";
-    let advice = "compare the image's digest, which is above, by hand; or take the artifacts out by `run` and `artifacts`";
-    let told = |rule, phase, what: &str| Finding::new(rule, phase, format!("{what}: {reason}"), advice);
     if !drill.plan.released.is_empty() {
-        let what = "what was built was not compared with what the primary path has released";
-        drill.bus.emit(EventKind::Found(told(Rule::ReleaseNotCompared, Phase::Compare, what)));
+        let reason = "this version compares artifacts only, not the image of a Dockerfile";
+        let summary = format!("what was built was not compared with what the primary path has released: {reason}");
+        let advice = "compare the image's digest, which is above, by hand; or take the artifacts out by `run` and `artifacts`";
+        drill.bus.emit(EventKind::Found(Finding::new(Rule::ReleaseNotCompared, Phase::Compare, summary, advice)));
+        drill.skip(Phase::Compare, reason);
     }
-    if drill.builds == Builds::Twice {
-        let finding = told(Rule::NotReproducible, Phase::Repeat, "whether the build is reproducible was not shown");
-        drill.bus.emit(EventKind::Found(Finding { severity: Severity::Unverified, ..finding }));
-    }
-    skip_from(drill, Phase::Compare, reason);
 }
 
 /// Ships nothing, and says why.

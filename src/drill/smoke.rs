@@ -38,7 +38,8 @@ pub(super) async fn smoke(drill: &Drill, rooms: &Rooms, opening: Option<Opening>
                 })
                 .await;
         }
-        (Some(_), _) => no_steps(drill),
+        _ if drill.plan.build.smoke.is_empty() => no_steps(drill),
+        (Some(_), _) => drill.skip(Phase::Smoke, "no room was opened for it"),
         (None, _) => drill.skip(Phase::Smoke, "nothing came back from a registry"),
     }
     match (opened, waiting) {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::{Drill, output::Output, vault::Vault};
 use crate::{
     plan::Step,
-    record::{EventKind, StepEnd, StepId, Stream, Text},
+    record::{EventKind, StepEnd, StepId, Stream, Text, shell_word},
     spare::{Room, RoomStep, SpareError},
 };
 
@@ -50,7 +50,7 @@ pub(super) fn one_line(command: &str) -> String {
 pub(super) async fn read(room: &mut dyn Room, command: &[String], time: Duration) -> Result<(StepEnd, Vec<u8>), SpareError> {
     /// A version is a line; more is not one.
     const MOST: usize = 4096;
-    let quoted: Vec<_> = command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
+    let quoted: Vec<_> = command.iter().map(|word| shell_word(word)).collect();
     let told = RoomStep { command: format!("exec {}", quoted.join(" ")), env: Vec::new(), secrets: Vec::new(), time };
     let mut printed = Vec::new();
     let end = room

@@ -47,6 +47,10 @@ async fn rehearse(
     let placed = async {
         let name = template.tag(version);
         let tag = DrillTag::make(checkout, drill.journal.drill(), &name, drill.plan.tag_at).await.map_err(wrong)?;
+        if tag.is_taken().await.map_err(wrong)? {
+            let limit = format!("`{name}` is there already, on another commit: a release of this one needs another version");
+            scope.emit(EventKind::Limited { limit: limit.into() });
+        }
         outside.will_tag(tag.clone()).map_err(|reason| unnoted(&reason))?;
         tag.push().await.map_err(wrong)?;
         match tag.read_back().await.map_err(wrong)? {

@@ -1,32 +1,44 @@
-//! The secrets of one drill: read once, handed only to what names them.
+//! The secrets of one drill: read once, handed only to what names them, and kept out of what is released.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     plan::{OciTarget, SecretName},
-    secret::{Known, Scrubber, Secret},
+    secret::{Known, Scrubber, Search, Secret},
 };
 
 /// The secrets that are there, and the scrubber that knows them.
 pub(super) struct Vault {
     secrets: BTreeMap<SecretName, Secret>,
     scrubber: Arc<Scrubber>,
+    known: Known,
 }
 
 impl Vault {
     /// From now on they are known, and kept out of every event.
     pub(super) fn new(secrets: BTreeMap<SecretName, Secret>, known: &Known) -> Self {
         let scrubber = known.add_plan(secrets.values());
-        Self { secrets, scrubber }
+        Self { secrets, scrubber, known: known.clone() }
     }
 
     pub(super) fn scrubber(&self) -> Arc<Scrubber> {
         Arc::clone(&self.scrubber)
     }
 
-    /// Whether there is a secret in the text.
+    /// Looks for every credential that is known by now in what is to be published, those that are not of the plan too.
+    pub(super) fn search(&self) -> Search {
+        self.known.search()
+    }
+
+    /// The same for other threads.
+    pub(super) fn searches(&self) -> impl Fn() -> Search + Send + Sync + use<> {
+        let known = self.known.clone();
+        move || known.search()
+    }
+
+    /// Whether there is a credential in the text.
     pub(super) fn holds_secret(&self, text: &str) -> bool {
-        self.scrubber.scrub(text) != text
+        self.known.scrub(text) != text
     }
 
     /// The password of this target's login, if there is one and it is there.

@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{ForgeError, ForgeFault, Place, wire::Failed};
+use crate::record::shell_word;
 
 /// What one call is for.
 #[derive(Clone, Debug)]
@@ -44,18 +45,29 @@ pub(super) fn part(text: &str) -> String {
     utf8_percent_encode(text, PART).to_string()
 }
 
-/// A command for `sh` that changes something, with the token in `$CANSHIP_TOKEN`.
-pub(super) fn curl(method: &str, url: &str, body: Option<&str>) -> String {
-    let body = body.map(|body| format!(" -H 'Content-Type: application/json' -d {}", quoted(body))).unwrap_or_default();
-    // Over standard input: curl's arguments can be read by every user of the machine, those of `printf` by none.
-    let token = r#"printf 'header = "Authorization: Bearer %s"\n' "$CANSHIP_TOKEN""#;
-    format!("{token} | curl -fsS -K - -X {method}{body} {}", quoted(url))
+/// Whether what was asked for by another name is the thing of this kind and number: it says so itself, or the forge leads from
+/// the name to it.
+pub(super) fn is_same(other: Result<u64, ForgeError>, (kind, id): (&str, u64)) -> Result<bool, ForgeError> {
+    let error = match other {
+        Ok(other) => return Ok(other == id),
+        Err(error) => error,
+    };
+    match error.fault() {
+        ForgeFault::Moved { to, .. } => Ok(to.as_str().ends_with(&format!("/{kind}/{id}"))),
+        ForgeFault::NotFoundOrHidden { .. } => Ok(false),
+        _ => Err(error),
+    }
 }
 
-/// A word that no shell reads anything into.
-pub(super) fn quoted(text: &str) -> String {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':');
-    if !text.is_empty() && text.bytes().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+/// A command for `sh` that changes something, with the token in `$CANSHIP_TOKEN`.
+pub(super) fn curl(method: &str, url: &str, body: Option<&str>) -> String {
+    let body = body.map(|body| format!(" -H 'Content-Type: application/json' -d {}", shell_word(body))).unwrap_or_default();
+    // A repository that was renamed is answered with a redirect, which without `-L` would look like a success. What redirects to
+    // another host does not get the token.
+    let redirected = "-L --post301 --post302";
+    // Over standard input: curl's arguments can be read by every user of the machine, those of `printf` by none.
+    let token = r#"printf 'header = "Authorization: Bearer %s"\n' "$CANSHIP_TOKEN""#;
+    format!("{token} | curl -fsS {redirected} -K - -X {method}{body} {}", shell_word(url))
 }
 
 #[cfg(test)]
@@ -67,7 +79,7 @@ mod tests {
         let command = curl("PUT", "https://x.example/a'b", Some("{\"paused\":false}"));
         assert_eq!(
             command,
-            "printf 'header = \"Authorization: Bearer %s\"\\n' \"$CANSHIP_TOKEN\" | curl -fsS -K - -X PUT \
+            "printf 'header = \"Authorization: Bearer %s\"\\n' \"$CANSHIP_TOKEN\" | curl -fsS -L --post301 --post302 -K - -X PUT \
              -H 'Content-Type: application/json' \
              -d '{\"paused\":false}' 'https://x.example/a'\\''b'"
         );

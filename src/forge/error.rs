@@ -57,6 +57,20 @@ pub enum ForgeFault {
         /// The forge's own words.
         words: Text,
     },
+    /// The repository or project is archived: nothing in it can be changed.
+    #[error("it is archived, and nothing in it can be changed: unarchive it first, in its settings: {words}")]
+    Archived {
+        /// The forge's own words.
+        words: Text,
+    },
+    /// It has another name by now.
+    #[error("the forge refused it: {words}")]
+    Moved {
+        /// The address that the forge leads to.
+        to: Text,
+        /// The forge's own words.
+        words: Text,
+    },
     /// The forge refused it for another reason.
     #[error("the forge refused it: {words}")]
     Refused {

@@ -28,7 +28,7 @@ pub use control::{Cut, Expiry, Found, Missing, Turned, Wanted, WantedSpare, WayB
 pub use error::{Effect, ForgeError, ForgeFault};
 pub use lease::{Created, LEASE, LEASE_MAX, LeaseStore};
 pub use run::{Cancel, Happened, Missed, Own, Run, Snapshot};
-pub use spare::{JobSight, Ready, RunRef, Runners, Sight, SpareRunners, Unready, Wish};
+pub use spare::{JobSight, Left, Ready, RunRef, Runners, Sight, SpareRunners, Unready, Wish};
 
 use self::{call::Call, github::Github, gitlab::Gitlab, lease::NO_VARIABLE, wire::Wire};
 pub use crate::record::{Control, ForgeKind, Place, State};
@@ -144,6 +144,12 @@ pub trait PrimaryPath: Send + Sync {
     /// # Errors
     /// The forge did not take it, or its answer was lost.
     async fn cancel(&self, run: &Run, how: Cancel) -> Result<(), ForgeError>;
+
+    /// Whether what had, or has, this other name is what is here today: it was renamed or moved since.
+    ///
+    /// # Errors
+    /// The forge does not say.
+    async fn was_called(&self, name: &str) -> Result<bool, ForgeError>;
 
     /// A command for `sh` that sets it to [`State::On`] or [`State::Off`], with the token in `$CANSHIP_TOKEN`.
     fn by_hand(&self, control: &Control, state: &State) -> String;

@@ -110,6 +110,15 @@ pub(super) fn has_all(there: &[&str], wanted: &[String]) -> bool {
     wanted.iter().all(|wanted| there.iter().any(|label| label.eq_ignore_ascii_case(wanted)))
 }
 
+/// What a run left for whoever asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// An archive.
+    Archive(Bytes),
+    /// No archive: the logs of its jobs, one after the other.
+    Logs(Bytes),
+}
+
 /// The forge as that which runs jobs on spare runners.
 #[async_trait]
 pub trait SpareRunners: Send + Sync {
@@ -149,9 +158,9 @@ pub trait SpareRunners: Send + Sync {
     /// The forge does not say.
     async fn approvals(&self, run: &RunRef) -> Result<Vec<Text>, ForgeError>;
 
-    /// The archive that the run left for whoever asked for it; none if there is none.
+    /// What the run left: its archive, else what its jobs have printed; none if there is neither.
     ///
     /// # Errors
     /// The forge does not give it, or gives another than it says.
-    async fn left_by(&self, run: &RunRef, sight: &Sight) -> Result<Option<Bytes>, ForgeError>;
+    async fn left_by(&self, run: &RunRef, sight: &Sight) -> Result<Option<Left>, ForgeError>;
 }

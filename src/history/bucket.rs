@@ -6,12 +6,12 @@
 //! them is lost, and made up for by the next.
 //!
 //! Invariant: if not all records were read, nothing is told that is older than one that was left out: of each spare the
-//! last drill counts, and that may be the one.
+//! last drill counts, and that may be the one. A record that the index names is looked for though the list lacks it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use object_store::{
     ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion,
@@ -153,12 +153,13 @@ impl Bucket {
         let store = self.store()?;
         let prefix = Some(&self.prefix).filter(|prefix| !prefix.as_ref().is_empty());
         let listed = store.list_with_delimiter(prefix).await.map_err(|error| self.seen(&error, "listing the records in"))?;
-        let mut objects: Vec<ObjectMeta> = listed.objects;
-        objects.retain(|object| name(object).ends_with(WHOLE));
-        // The newest ones first: what cannot be read in time is old.
-        objects.sort_unstable_by(|a, b| b.location.cmp(&a.location));
         let mut catalog = Catalog::default();
         let mut known = self.read_index(&mut catalog).await?;
+        let mut objects: Vec<ObjectMeta> = listed.objects;
+        objects.retain(|object| name(object).ends_with(WHOLE));
+        objects.append(&mut self.unlisted(&known, &objects).await?);
+        // The newest ones first: what cannot be read in time is old.
+        objects.sort_unstable_by(|a, b| b.location.cmp(&a.location));
         let mut unknown = Vec::new();
         for object in objects {
             match known.take(name(&object), &stamp(&object)) {
@@ -187,6 +188,24 @@ impl Bucket {
             }
         }
         Ok(catalog)
+    }
+
+    /// What is there though the list lacks it: a list may be older than the index, and a record that is left out of it could
+    /// be the last *no*. What was removed from the store is not.
+    async fn unlisted(&self, known: &Index, listed: &[ObjectMeta]) -> Result<Vec<ObjectMeta>, StoreError> {
+        let store = self.store()?;
+        let listed: BTreeSet<&str> = listed.iter().map(name).collect();
+        let lacking = known.names().rev().filter(|named| !listed.contains(*named)).take(MOST_READ);
+        let lacking: Vec<String> = lacking.map(str::to_owned).collect();
+        let look = |named: String| async move {
+            match store.head(&self.prefix.clone().join(named)).await {
+                Ok(there) => Ok(Some(there)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(self.seen(&error, "looking at a record in")),
+            }
+        };
+        let looked: Vec<Option<ObjectMeta>> = stream::iter(lacking).map(look).buffered(AT_ONCE).try_collect().await?;
+        Ok(looked.into_iter().flatten().collect())
     }
 
     /// The index that is there; an empty one if there is none that can be used.
@@ -390,8 +409,15 @@ impl History for Bucket {
     }
 
     async fn read(&self, now: Timestamp) -> Result<Shelf, HistoryError> {
-        let mut catalog = self.catalog().await?;
-        let here = self.spool.read(now).await?;
+        let (catalog, here) = tokio::join!(self.catalog(), self.spool.read(now));
+        let here = here?;
+        let mut catalog = match catalog {
+            Ok(catalog) => catalog,
+            Err(reason) => {
+                let closed = Some(Text::new(&HistoryError::from(reason).to_string()));
+                return Ok(Shelf { waiting: here.drills.len(), closed, ..here });
+            }
+        };
         let mut all = Shelf { running: here.running, damaged: here.damaged, waiting: here.drills.len(), ..Shelf::default() };
         all.damaged.append(&mut catalog.damaged);
         all.unread = catalog.unread.len();
@@ -401,7 +427,7 @@ impl History for Bucket {
             all.unread += before - catalog.drills.len();
         }
         all.drills = catalog.drills;
-        let there: std::collections::BTreeSet<_> = all.drills.iter().map(|drill| drill.drill.clone()).collect();
+        let there: BTreeSet<_> = all.drills.iter().map(|drill| drill.drill.clone()).collect();
         all.drills.extend(here.drills.into_iter().filter(|drill| !there.contains(&drill.drill)));
         all.drills.sort_by(|a, b| (a.started, &a.drill).cmp(&(b.started, &b.drill)));
         Ok(all)

@@ -91,6 +91,11 @@ impl Index {
         self.0.insert(name.to_owned(), Entry { stamp: stamp.to_owned(), brief: brief.clone() });
     }
 
+    /// The names of the logs that it knows, in order.
+    pub(super) fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

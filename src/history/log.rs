@@ -105,7 +105,7 @@ pub enum LogError {
         source: io::Error,
     },
     /// The log has no whole first event.
-    #[error("`{name}` does not begin with the start of a drill: give a file that `canship drill --events` has written")]
+    #[error("`{name}` does not begin with the start of a drill")]
     NoStart {
         /// The log.
         name: Text,

@@ -31,7 +31,7 @@ pub(super) fn read(files: &Files, pipeline: &mut Pipeline) {
         let Some((number, file)) = files.plain(path) else { continue };
         for (offset, image) in bases(&file.text) {
             let at = files.at(Place { file: number, offset });
-            let role = "base image".to_owned();
+            let role = files.shared("base image");
             sites.push((image, Site { at, sure: Sure::Read, role, job: None, under: None, on_path: true }));
         }
     }

@@ -31,7 +31,7 @@ const NOT_BUILDS: &[&str] =
 
 /// The commands of a script, each as its words, quotes taken off.
 #[must_use]
-pub fn commands(script: &str) -> Vec<Vec<String>> {
+pub fn commands(script: &str) -> Vec<std::rc::Rc<[String]>> {
     super::publish::shell::commands(script).into_iter().map(|command| command.words).collect()
 }
 

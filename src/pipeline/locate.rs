@@ -15,13 +15,13 @@ pub(super) struct Locator<'n> {
     /// The line that was found last, and where it begins in the value.
     line: usize,
     begins: usize,
-    /// How much stands before the value in a scalar on one line; none inside if the value does not stand there as it is.
-    head: OnceCell<Option<usize>>,
+    /// Whether the value of a scalar on one line stands there as it is.
+    is_plain: OnceCell<bool>,
 }
 
 impl<'n> Locator<'n> {
     pub(super) fn new(node: &'n Node) -> Self {
-        Self { node, text: node.as_str().unwrap_or_default(), line: 0, begins: 0, head: OnceCell::new() }
+        Self { node, text: node.as_str().unwrap_or_default(), line: 0, begins: 0, is_plain: OnceCell::new() }
     }
 
     /// Where this byte of the value stands; the scalar's own place where that cannot be told.
@@ -42,12 +42,7 @@ impl<'n> Locator<'n> {
 
     /// In a scalar on one line without escapes the value stands there as it is.
     fn in_line(&self, offset: usize, raw: &str) -> Option<usize> {
-        let text = self.text;
-        let head = *self.head.get_or_init(|| {
-            let head = usize::from(raw.starts_with(['"', '\'']));
-            raw.get(head..).filter(|raw| raw.starts_with(text)).map(|_| head)
-        });
-        head.map(|head| head + offset)
+        self.is_plain.get_or_init(|| raw.starts_with(self.text)).then_some(offset)
     }
 
     fn in_block(&mut self, offset: usize, raw: &str, start: usize, file: &File) -> Option<usize> {

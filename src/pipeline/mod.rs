@@ -6,9 +6,11 @@
 
 mod bases;
 mod builds;
+mod facts;
 mod github;
 mod gitlab;
 mod graph;
+mod image_builds;
 mod locate;
 mod model;
 mod notes;
@@ -20,10 +22,13 @@ mod yaml;
 use std::path::Path;
 
 pub use builds::{build_task, commands};
+pub use image_builds::{ImageBuild, image_builds};
 pub use model::{
-    At, Facts, Forge, Job, Open, OwnCall, Pipeline, Problem, ReleaseWorkflow, Schedule, Site, Step, Sure, Topic, Trigger, Words,
+    At, Facts, Forge, Job, Open, OwnCall, Pipeline, Problem, Refused, ReleaseWorkflow, Schedule, Site, Staged, Step, Sure, Topic,
+    Trigger, Variables, Words,
 };
-pub use publish::{Target, registry_of};
+pub use publish::{Target, login_of, pushed_by, registry_of};
+pub use source::LONG_LINE;
 
 /// Reads the pipelines of the repository in this folder.
 #[must_use]
@@ -63,9 +68,8 @@ const OTHERS: &[(&str, &str)] = &[
 /// Says which other CI systems may make releases too.
 fn others(files: &source::Files, pipeline: &mut Pipeline) {
     for (path, name) in OTHERS.iter().filter(|(path, _)| files.is_there(path)) {
-        let at = At { file: (*path).to_owned(), line: 1, column: 1 };
-        pipeline
-            .open
-            .insert(Open { at, what: format!("{name} has pipelines here that are not read: a release may pass through them too") });
+        let at = At { file: (*path).into(), line: 1, column: 1 };
+        let what = format!("{name} has pipelines here that are not read: a release may pass through them too");
+        pipeline.open.insert(Open { at, what, of: None });
     }
 }

@@ -8,6 +8,7 @@ use std::{
     rc::Rc,
 };
 
+pub use super::facts::{At, Facts, Site, Sure, Topic};
 use super::source::File;
 
 /// Whose pipelines they are.
@@ -27,180 +28,6 @@ impl Forge {
             Self::Github => "github",
             Self::Gitlab => "gitlab",
         }
-    }
-}
-
-/// Where something stands: line and column count from one, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct At {
-    /// The file, from the repository's root.
-    pub file: String,
-    /// The line.
-    pub line: u32,
-    /// The column.
-    pub column: u32,
-}
-
-/// How sure a fact is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sure {
-    /// It is written there.
-    Read,
-    /// It follows from what is written, through inputs, variables or a matrix.
-    Computed,
-    /// Another file of the repository, or a tool's configuration, decides; its name as far as it is known.
-    Delegated(String),
-    /// It is known only while the pipeline runs; the value is the text that decides.
-    Dynamic,
-    /// What decides is not in this repository.
-    Outside,
-}
-
-impl Sure {
-    /// Its name in output.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Computed => "computed",
-            Self::Delegated(_) => "delegated",
-            Self::Dynamic => "dynamic",
-            Self::Outside => "outside",
-        }
-    }
-}
-
-/// One place that says a fact.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Site {
-    /// Where.
-    pub at: At,
-    /// How sure.
-    pub sure: Sure,
-    /// What the fact is there, in a word or a few: `login`, `container`, `gh release create`.
-    pub role: String,
-    /// The job it belongs to, if it belongs to one.
-    pub job: Option<String>,
-    /// The key that the value is given under: of an environment variable or an input.
-    pub under: Option<String>,
-    /// Whether a release passes here: its job is on the release path, or it belongs to all jobs.
-    pub on_path: bool,
-}
-
-/// What facts are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Topic {
-    /// Secrets by the name that their owner knows them by.
-    Secrets,
-    /// Variables of the forge that are no secrets.
-    Variables,
-    /// Registries that are logged in to, pushed to or copied from.
-    Registries,
-    /// Where a release lands; the name of a [`super::Target`].
-    PublishTargets,
-    /// Labels and tags of the runners.
-    RunnerLabels,
-    /// Environments, with whatever approvals they ask for.
-    Environments,
-    /// Images that jobs run in or beside.
-    Images,
-    /// Actions of others.
-    ActionsThirdParty,
-    /// Remote workflows, includes, components and templates.
-    Remote,
-    /// Tokens that the forge signs for others to trust.
-    Oidc,
-    /// Where a person has to act.
-    Approvals,
-}
-
-impl Topic {
-    /// Every topic.
-    pub const ALL: [Self; 11] = [
-        Self::Secrets,
-        Self::Variables,
-        Self::Registries,
-        Self::PublishTargets,
-        Self::RunnerLabels,
-        Self::Environments,
-        Self::Images,
-        Self::ActionsThirdParty,
-        Self::Remote,
-        Self::Oidc,
-        Self::Approvals,
-    ];
-
-    /// Its key in JSON.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Secrets => "secrets",
-            Self::Variables => "variables",
-            Self::Registries => "registries",
-            Self::PublishTargets => "publish_targets",
-            Self::RunnerLabels => "runner_labels",
-            Self::Environments => "environments",
-            Self::Images => "images",
-            Self::ActionsThirdParty => "actions_third_party",
-            Self::Remote => "remote",
-            Self::Oidc => "oidc",
-            Self::Approvals => "approvals",
-        }
-    }
-}
-
-/// All facts, by topic and value.
-#[derive(Clone, Debug, Default)]
-pub struct Facts(BTreeMap<Topic, BTreeMap<String, BTreeSet<Site>>>);
-
-impl Facts {
-    /// Takes in one site of a fact.
-    pub(super) fn add(&mut self, topic: Topic, value: &str, site: Site) {
-        let values = self.0.entry(topic).or_default();
-        match values.get_mut(value) {
-            Some(sites) => {
-                sites.insert(site);
-            }
-            None => {
-                values.insert(value.to_owned(), BTreeSet::from([site]));
-            }
-        }
-    }
-
-    /// Takes in all of `other`.
-    pub(super) fn merge(&mut self, other: Self) {
-        for (topic, values) in other.0 {
-            let mine = self.0.entry(topic).or_default();
-            for (value, sites) in values {
-                mine.entry(value).or_default().extend(sites);
-            }
-        }
-    }
-
-    /// Says of every site whether a release passes there, now that the jobs are known; where nobody knows, everywhere.
-    pub(super) fn mark(&mut self, jobs: &[Job]) {
-        let on_path: BTreeSet<&str> = jobs.iter().filter(|job| job.on_release_path).map(|job| job.id.as_str()).collect();
-        for values in self.0.values_mut() {
-            for sites in values.values_mut() {
-                let marked = std::mem::take(sites).into_iter().map(|mut site| {
-                    site.on_path =
-                        on_path.is_empty() || site.job.as_deref().is_none_or(|job| job.is_empty() || on_path.contains(job));
-                    site
-                });
-                *sites = marked.collect();
-            }
-        }
-    }
-
-    /// The facts of a topic, by value.
-    pub fn of(&self, topic: Topic) -> impl Iterator<Item = (&str, &BTreeSet<Site>)> {
-        self.0.get(&topic).into_iter().flatten().map(|(value, sites)| (value.as_str(), sites))
-    }
-
-    /// Whether there is a fact of this topic and value.
-    #[must_use]
-    pub fn has(&self, topic: Topic, value: &str) -> bool {
-        self.0.get(&topic).is_some_and(|values| values.contains_key(value))
     }
 }
 
@@ -243,6 +70,10 @@ pub struct Job {
     pub at: At,
     /// The jobs it waits for, by [`Job::id`].
     pub needs: Vec<String>,
+    /// The jobs whose files it is given; none if that is not told apart from those it waits for.
+    pub files_from: Option<Vec<String>>,
+    /// Its stage, where a forge orders jobs by them.
+    pub staged: Option<Staged>,
     /// The condition it runs under, as it is written.
     pub condition: Option<String>,
     /// What it calls, if it is a call.
@@ -253,42 +84,63 @@ pub struct Job {
     pub on_release_path: bool,
     /// Where it says that it may fail without failing the pipeline.
     pub may_fail: Option<At>,
+    /// The files and folders that it hands on to later jobs, as they are written; of a GitHub job its steps tell.
+    pub hands_on: Vec<(String, At)>,
     /// Its steps, those of local actions among them; of a GitLab job, its scripts as one step.
     pub steps: Vec<Step>,
 }
 
-/// A step of a job.
+/// How a job is ordered by its stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// Which of the pipelines that are read together it belongs to.
+    pub pipeline: usize,
+    /// Where its stage comes in their order.
+    pub stage: usize,
+    /// Whether it begins when all earlier stages have ended; else with what it says that it needs.
+    pub waits: bool,
+}
+
+/// Variables as they are written: name and value, in order.
+pub type Variables = Rc<[(Rc<str>, Rc<str>)]>;
+
+/// A step of a job. What many steps have in common they share.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Where it stands.
     pub at: At,
     /// The condition it runs under, as it is written.
-    pub condition: Option<(String, At)>,
+    pub condition: Option<(Rc<str>, At)>,
     /// Where it says that it may fail without failing the job.
     pub may_fail: Option<At>,
     /// The action of others that it uses, and the version.
     pub uses: Option<(String, String)>,
     /// Its inputs, as they are written.
-    pub with: Vec<(String, String)>,
-    /// The variables it sees, as they are written; the innermost first.
-    pub env: Vec<(String, String)>,
+    pub with: Variables,
+    /// The variables it sees, as they are written, map by map; the innermost first.
+    pub env: Vec<Variables>,
     /// The folder that its script runs in, as it is written; none if that is the repository's root.
     pub folder: Option<String>,
     /// The commands of its script.
-    pub commands: Vec<Words>,
+    pub commands: Rc<[Words]>,
 }
 
 impl Step {
     /// An input, as it is written.
     #[must_use]
     pub fn input(&self, name: &str) -> Option<&str> {
-        self.with.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.with.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
     }
 
     /// A variable, as it is written.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.variables().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The variables it sees, the innermost first.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.env.iter().flat_map(|map| map.iter()).map(|(name, value)| (&**name, &**value))
     }
 
     /// Whether it uses this action, or one below it.
@@ -305,7 +157,7 @@ pub struct Words {
     /// Where it begins.
     pub at: At,
     /// The program and its arguments.
-    pub words: Vec<String>,
+    pub words: Rc<[String]>,
 }
 
 /// A time at which a forge starts a pipeline by itself.
@@ -335,6 +187,8 @@ pub struct Open {
     pub at: At,
     /// What is not known, and who would know it.
     pub what: String,
+    /// Which facts it leaves out, and of which job, where that can be said.
+    pub of: Option<(Topic, Rc<str>)>,
 }
 
 /// Something that is wrong with a file. What else there is was read all the same.
@@ -346,6 +200,17 @@ pub struct Problem {
     pub what: String,
     /// Whether the file could not be read to its end.
     pub broken: bool,
+}
+
+/// Why a forge refuses a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// Where.
+    pub at: At,
+    /// What it does not take.
+    pub what: String,
+    /// Why that is not certain; none if it is.
+    pub doubt: Option<String>,
 }
 
 /// The build path of a repository's releases.
@@ -361,6 +226,8 @@ pub struct Pipeline {
     pub open: BTreeSet<Open>,
     /// What is wrong with the files.
     pub problems: BTreeSet<Problem>,
+    /// What of the releases' pipelines their forge refuses.
+    pub refused: BTreeSet<Refused>,
     /// How many files were looked at.
     pub files: usize,
     /// The times at which GitHub starts any of its workflows; GitLab keeps them outside of the repository.
@@ -375,12 +242,27 @@ impl Pipeline {
     /// The text of a file that was read.
     #[must_use]
     pub fn text(&self, file: &str) -> Option<&str> {
-        self.texts.iter().find(|known| known.path == file).map(|known| known.text.as_str())
+        self.texts.iter().find(|known| *known.path == *file).map(|known| known.text.as_str())
+    }
+
+    /// A line of a file that was read, counted from one.
+    #[must_use]
+    pub fn line(&self, file: &str, number: u32) -> Option<&str> {
+        let known = self.texts.iter().find(|known| *known.path == *file)?;
+        let line = known.line(usize::try_from(number).ok()?.checked_sub(1)?)?;
+        known.text.get(line).map(|text| text.trim_end_matches(['\n', '\r']))
     }
 
     /// Every file that was read, with its text.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.texts.iter().map(|file| (file.path.as_str(), file.text.as_str()))
+        self.texts.iter().map(|file| (&*file.path, file.text.as_str()))
+    }
+
+    /// The jobs on that path whose files may be part of what is released: those that publish or that nothing on the path waits
+    /// for, and those whose files they are given.
+    #[must_use]
+    pub fn makers(&self) -> Vec<&Job> {
+        self.releases.iter().flat_map(super::graph::makers).collect()
     }
 
     /// The jobs that a release passes through, each with what it belongs to.

@@ -1,5 +1,7 @@
 //! Calls of this program in the pipelines: whether anything gives back what a drill that was killed has cut.
 
+use std::rc::Rc;
+
 use super::{
     model::{At, OwnCall},
     source::Files,
@@ -27,7 +29,7 @@ pub(super) fn calls(files: &Files) -> Vec<OwnCall> {
                 if COMMANDS.contains(&word) {
                     let from_one = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
                     let (line, column) = (from_one(number), from_one(line[..start].chars().count()));
-                    let at = At { file: file.path.clone(), line, column };
+                    let at = At { file: Rc::clone(&file.path), line, column };
                     found.push(OwnCall { command: word.to_owned(), at });
                 }
             }

@@ -5,7 +5,7 @@
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     fs,
     io::Read as _,
     ops::Range,
@@ -26,13 +26,20 @@ const ALTOGETHER: u64 = 24 * 1024 * 1024;
 const VALUES: u64 = 800_000;
 /// What looking at them may come to: a value that is walked past counts one, as often as what it stands in is used.
 const WORK: u64 = 1_200_000;
+/// Columns are counted in characters up to here, in bytes behind it.
+pub const LONG_LINE: usize = 10_000;
 /// The most files that a folder is looked through for.
 const FILES: usize = 2_000;
+
+/// The work that so many bytes of a text come to, beside what has the text.
+pub(super) fn weight(bytes: usize) -> u64 {
+    u64::try_from(bytes / 64).unwrap_or(u64::MAX)
+}
 
 /// A file that was read.
 #[derive(Debug)]
 pub(super) struct File {
-    pub(super) path: String,
+    pub(super) path: Rc<str>,
     pub(super) text: String,
     pub(super) documents: Vec<Yaml>,
     lines: OnceCell<Vec<usize>>,
@@ -48,6 +55,8 @@ pub(super) struct Files {
     left: Cell<u64>,
     values: Cell<u64>,
     work: Cell<u64>,
+    /// Names that stand in many facts, each kept once.
+    names: RefCell<HashSet<Rc<str>>>,
 }
 
 impl Files {
@@ -60,6 +69,7 @@ impl Files {
             left: Cell::new(ALTOGETHER),
             values: Cell::new(VALUES),
             work: Cell::new(WORK),
+            names: RefCell::default(),
         }
     }
 
@@ -96,6 +106,17 @@ impl Files {
         left.inspect(|left| self.work.set(*left)).is_some()
     }
 
+    /// The same text, shared with whoever has it already.
+    pub(super) fn shared(&self, text: &str) -> Rc<str> {
+        let mut names = self.names.borrow_mut();
+        if let Some(known) = names.get(text) {
+            return Rc::clone(known);
+        }
+        let name: Rc<str> = text.into();
+        names.insert(Rc::clone(&name));
+        name
+    }
+
     /// Whether there is a file at this path within the root.
     pub(super) fn has(&self, path: &str) -> bool {
         clean(path).and_then(|path| self.inside(&path)).is_some_and(|path| path.is_file())
@@ -111,7 +132,7 @@ impl Files {
         let path = clean(path)?;
         let text = self.text(&path)?;
         let number = u32::try_from(self.by_number.borrow().len()).ok()?;
-        let file = Rc::new(File { path, text, documents: Vec::new(), lines: OnceCell::new() });
+        let file = Rc::new(File { path: path.into(), text, documents: Vec::new(), lines: OnceCell::new() });
         self.by_number.borrow_mut().push(Rc::clone(&file));
         Some((number, file))
     }
@@ -130,9 +151,13 @@ impl Files {
         let mut names: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| endings.iter().any(|ending| name.ends_with(ending)))
-            .take(FILES)
+            .take(FILES + 1)
             .collect();
         names.sort();
+        if names.len() > FILES {
+            names.pop();
+            self.tell(folder, &format!("the folder has more than {FILES} files: not all of them are read"));
+        }
         let at = |name: &String| if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
         names.iter().map(at).filter(|path| self.has(path)).collect()
     }
@@ -145,6 +170,8 @@ impl Files {
             for entry in entries.flatten() {
                 seen += 1;
                 if seen > 20 * FILES {
+                    let what = format!("there are more than {} files here: no more are looked through for includes", 20 * FILES);
+                    self.tell(if folder.is_empty() { "." } else { &folder }, &what);
                     return found;
                 }
                 let Ok(name) = entry.file_name().into_string() else { continue };
@@ -188,7 +215,7 @@ impl Files {
         let values = self.values.get();
         let found = yaml::read(&text, number, values);
         self.values.set(values.saturating_sub(found.size));
-        let file = Rc::new(File { path: path.to_owned(), text, documents: found.documents, lines: OnceCell::new() });
+        let file = Rc::new(File { path: path.into(), text, documents: found.documents, lines: OnceCell::new() });
         self.by_number.borrow_mut().push(Rc::clone(&file));
         if let Some(broken) = found.broken {
             self.problem(broken.place, format!("the file cannot be read from here on: {}", broken.reason), true);
@@ -217,7 +244,7 @@ impl Files {
     }
 
     fn tell(&self, path: &str, what: &str) {
-        let at = At { file: path.to_owned(), line: 1, column: 1 };
+        let at = At { file: path.into(), line: 1, column: 1 };
         self.problems.borrow_mut().insert(Problem { at, what: what.to_owned(), broken: true });
     }
 
@@ -227,12 +254,17 @@ impl Files {
         self.problems.borrow_mut().insert(Problem { at, what, broken });
     }
 
+    /// Remembers that reading ended at a place, though more stands there: no check of it is green.
+    pub(super) fn unfinished(&self, place: Place, what: String) {
+        self.problem(place, what, true);
+    }
+
     /// Line and column of a place.
     pub(super) fn at(&self, place: Place) -> At {
         let files = self.by_number.borrow();
         match usize::try_from(place.file).ok().and_then(|number| files.get(number)) {
             Some(file) => file.at(place.offset),
-            None => At { file: String::new(), line: 1, column: 1 },
+            None => At { file: Rc::default(), line: 1, column: 1 },
         }
     }
 
@@ -263,10 +295,12 @@ impl File {
         let line = self.line_of(offset);
         let start = self.line(line).map_or(0, |line| line.start);
         // Nobody counts the characters of a line that long.
-        let within = self.text.as_bytes().get(start..offset).unwrap_or_default();
-        let column = if within.len() > 10_000 { within.len() } else { String::from_utf8_lossy(within).chars().count() };
+        let column = match self.text.get(start..offset) {
+            Some(within) if offset - start <= LONG_LINE => within.chars().count(),
+            _ => offset - start,
+        };
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        At { file: self.path.clone(), line: number(line + 1), column: number(column + 1) }
+        At { file: Rc::clone(&self.path), line: number(line + 1), column: number(column + 1) }
     }
 }
 

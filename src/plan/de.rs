@@ -6,7 +6,10 @@ use std::fmt;
 
 use serde::{
     Deserialize,
-    de::{self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor},
+    de::{
+        self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected,
+        VariantAccess, Visitor,
+    },
 };
 
 use super::{
@@ -18,9 +21,35 @@ use super::{
 /// The name of the newtypes that take any scalar as it was written: `newtype_struct(SCALAR, …)`.
 pub(super) const SCALAR: &str = "$scalar";
 
+/// More flaws of one kind are not told at once: each costs one more reading.
+const MOST: usize = 20;
+
 /// Reads a value from the tree.
-pub(super) fn read<'t, T: Deserialize<'t>>(root: &'t Node) -> Result<T, Flaw> {
-    T::deserialize(root).map_err(|error| error.flaw(root.place))
+///
+/// # Errors
+/// Each unknown key, and the first of whatever else does not fit.
+pub(super) fn read<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Flaw>> {
+    let mut error = match T::deserialize(root) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let mut flaws = Vec::new();
+    let mut rest = root.clone();
+    loop {
+        let Error { kind: Kind::UnknownKey { .. }, place: Some(place), .. } = error else {
+            // What is missing may be there under one of the unknown keys.
+            if flaws.is_empty() || !matches!(error.kind, Kind::Missing(_)) {
+                flaws.push(error.flaw(root.place));
+            }
+            return Err(flaws);
+        };
+        flaws.push(error.flaw(root.place));
+        rest.remove_key_at(place);
+        error = match T::deserialize(&rest) {
+            Err(error) if flaws.len() < MOST => error,
+            _ => return Err(flaws),
+        };
+    }
 }
 
 /// The short form of something, or the long one.

@@ -131,6 +131,7 @@ fn read(text: &str, name: &str) -> Result<(Plan, Vec<Setting>), Invalid> {
         Ok(root) => root,
         Err(mut flaws) => {
             flaws.extend(token::flaws(text, None));
+            source.withhold_blocks();
             return Err(source.invalid(flaws));
         }
     };
@@ -141,7 +142,7 @@ fn read(text: &str, name: &str) -> Result<(Plan, Vec<Setting>), Invalid> {
             return Err(vec![yaml_error::empty()]);
         }
         resolve::version(&root).map_err(|flaw| vec![flaw])?;
-        let raw: RawPlan = de::read(&root).map_err(|flaw| vec![flaw])?;
+        let raw: RawPlan = de::read(&root)?;
         resolve::plan(&raw, &root)
     })();
     match plan {

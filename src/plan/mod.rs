@@ -36,6 +36,7 @@ mod resolve_release;
 mod resolve_runner;
 mod schema;
 mod settings;
+mod suspect;
 mod token;
 mod tree;
 mod unit;

@@ -172,6 +172,14 @@ pub(super) fn mirror_flaw(place: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether the address of an http server begins with a name. Without a password beside it that is a token, as a server
+/// takes it, and git would ask for the password of a person's.
+pub(super) fn has_login(address: &str) -> bool {
+    let (scheme, rest) = address.split_once("://").unwrap_or_default();
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") && host.contains('@')
+}
+
 /// Why this is no host, `packages.example` or `packages.example:8443`, with `*.` in front for all below it.
 pub(super) fn host_flaw(host: &str) -> Option<&'static str> {
     let bare = host.strip_prefix("*.").unwrap_or(host);

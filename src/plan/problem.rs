@@ -8,7 +8,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
 use super::{
-    token,
+    suspect, token,
     tree::{Node, Place},
 };
 use crate::record::Text;
@@ -171,7 +171,7 @@ impl<'t> Source<'t> {
         let line_starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let withheld = vec![false; line_starts.len()];
         let mut source = Self { name, text, line_starts, withheld };
-        for place in token::suspects(text) {
+        for place in suspect::suspects(text) {
             source.withhold(place);
         }
         source
@@ -179,7 +179,14 @@ impl<'t> Source<'t> {
 
     /// Withholds what the tree shows to be a secret, or where one may stand by mistake.
     pub(super) fn withhold_secrets(&mut self, root: &Node) {
-        for place in token::misplaced(root) {
+        for place in suspect::misplaced(root) {
+            self.withhold(place);
+        }
+    }
+
+    /// Withholds what may be a secret in a text that cannot be read.
+    pub(super) fn withhold_blocks(&mut self) {
+        for place in suspect::blocks(self.text) {
             self.withhold(place);
         }
     }

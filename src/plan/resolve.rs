@@ -83,6 +83,12 @@ fn source(checks: &mut Checks, at: &Cursor<'_>, raw: Option<&RawSource>) -> Sour
     let mirror = raw.and_then(|raw| raw.mirror.clone());
     if let Some(mirror) = &mirror {
         checks.form(&at.key("mirror"), "place of a git repository", names::mirror_flaw(mirror));
+        if names::has_login(mirror) {
+            let flaw =
+                checks.wrong(&at.key("mirror"), "has a login in its address, where a token may stand; a plan never holds one");
+            flaw.help = Some("name host and path alone: git asks your credential helpers for the login".into());
+            flaw.hidden = true;
+        }
     }
     let version = raw.and_then(|raw| raw.version.as_ref());
     let version = version.map_or(Version::Commit, |raw| version_source(checks, &at.key("version"), raw));

@@ -30,10 +30,20 @@ fn named(checks: &mut Checks, at: &Cursor<'_>, place: &str) -> History {
         let (bucket, prefix) = bucket(checks, at, place);
         return History::Store(Store { bucket, prefix, endpoint: None, region: None, addressing: None, key: None });
     }
-    if place.contains("://") {
-        checks.wrong(at, "is no place for records").help = Some("write a folder, `s3://bucket/prefix` or `none`".into());
+    if let Some(rest) = place.strip_prefix("s3:") {
+        let meant = rest.trim_start_matches('/');
+        checks.wrong(at, "is no place for records").help = Some(format!("did you mean `s3://{meant}`?"));
+    } else if place.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)) {
+        checks.wrong(at, "is no place for records").help =
+            Some("write a folder (one with such a name as `./name:`), `s3://bucket/prefix` or `none`".into());
     }
     History::Folder(PathBuf::from(place))
+}
+
+/// Whether an address may begin so, `file` or `s3+http`; a folder's name hardly does.
+fn is_scheme(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(allowed)
 }
 
 fn store(checks: &mut Checks, at: &Cursor<'_>, raw: &RawStore) -> History {

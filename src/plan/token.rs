@@ -1,10 +1,7 @@
-//! Finds what looks like a secret's value in a plan, so that it is refused and never shown.
-//!
-//! Two strengths: a *literal* has the unmistakable form of a token and is an error wherever it stands, in a comment
-//! too; a *suspect* is text in a place where people put passwords, and only keeps its line from being shown.
-//! Known limit: a password without any form, in a place meant for other text, looks like that other text.
+//! Finds *literals* in a plan: what has the unmistakable form of a token is an error wherever it stands, in a comment too.
+//! What only stands where people put passwords is a suspect (`suspect.rs`).
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use super::{
     problem::Flaw,
@@ -200,7 +197,7 @@ fn flaw(literal: &Literal) -> Flaw {
 }
 
 /// Calls with each scalar and key.
-fn visit(node: &Node, see: &mut dyn FnMut(&str, Place)) {
+pub(super) fn visit(node: &Node, see: &mut dyn FnMut(&str, Place)) {
     match &node.value {
         Value::Text(text) | Value::Plain(text) => see(text, node.place),
         Value::List(items) => items.iter().for_each(|item| visit(item, see)),
@@ -221,125 +218,4 @@ pub(super) fn is_name_like(text: &str) -> bool {
     let shape = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let named = text.contains('_') || WORDS.iter().any(|word| text.contains(word));
     shape && named && text.len() <= 64 && digits <= 4 && !text.starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// Words that end a key under which people put secrets.
-const SECRET_KEYS: &[&str] =
-    &["password", "passwd", "pwd", "passphrase", "token", "secret", "api_key", "apikey", "private_key", "access_key"];
-
-fn is_secret_key(key: &str) -> bool {
-    let key = key.to_ascii_lowercase().replace('-', "_");
-    SECRET_KEYS.iter().any(|word| key.ends_with(word))
-}
-
-/// Places whose lines are not shown, told from the text alone: literals, and what follows `password:` and the like.
-pub(super) fn suspects(text: &str) -> Vec<Place> {
-    let mut places: Vec<Place> = Vec::new();
-    for literal in literals(text) {
-        // What lies inside of a key in PEM form is withheld with it.
-        if places.last().is_none_or(|last| last.end <= literal.place.start) {
-            places.push(whole_literal(text, literal));
-        }
-    }
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if let Some(value) = suspect_value(line) {
-            let end = if value.starts_with(['|', '>']) { block_end(text, start, line) } else { start + line.len() - 1 };
-            places.push(Place { start, end });
-        }
-        start += line.len();
-    }
-    places
-}
-
-/// A key in PEM form goes on to its end line, or to the end of the text.
-fn whole_literal(text: &str, literal: Literal) -> Place {
-    let Place { start, mut end } = literal.place;
-    if text[start..].starts_with("-----BEGIN ") {
-        end = text[end..].find("-----END ").map_or(text.len(), |at| end + at);
-    }
-    Place { start, end }
-}
-
-/// What stands after a key that is made for secrets, unless it is written like a name or filled in by a shell.
-fn suspect_value(line: &str) -> Option<&str> {
-    line.match_indices([':', '=']).find_map(|(at, _)| {
-        let before = line[..at].trim_end().trim_end_matches(['"', '\'']);
-        let key = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).next().unwrap_or_default();
-        if !is_secret_key(key) {
-            return None;
-        }
-        let value = line[at + 1..].trim_start().trim_start_matches(['"', '\'']);
-        let first = value.split(|c: char| c.is_whitespace() || ",}]\"'#".contains(c)).next().unwrap_or_default();
-        let harmless = first.is_empty() || first.starts_with(['$', '{', '[', '*', '&']) || is_name_like(first);
-        (!harmless).then_some(value)
-    })
-}
-
-/// Where the block of lines that are indented deeper than this one ends.
-fn block_end(text: &str, start: usize, line: &str) -> usize {
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let own = indent(line);
-    let mut end = start + line.len();
-    for next in text[end..].split_inclusive('\n') {
-        if !next.trim().is_empty() && indent(next) <= own {
-            break;
-        }
-        end += next.len();
-    }
-    end.saturating_sub(1)
-}
-
-/// Places whose lines are not shown, told from what the plan says: where the name of a secret is expected and
-/// something else stands, whatever a malformed source under `secrets` holds, and literals.
-pub(super) fn misplaced(root: &Node) -> Vec<Place> {
-    let mut places = Vec::new();
-    let sources = root.entry("secrets").map(|entry| &entry.node.value);
-    let sources = if let Some(Value::Map(sources)) = sources { sources.as_slice() } else { &[] };
-    let declared = sources.iter().map(|source| source.key.as_str()).collect();
-    walk(root, &declared, &mut places);
-    for source in sources {
-        odd_source(&source.node, &mut places);
-    }
-    visit(root, &mut |text, place| {
-        if find(text).is_some() {
-            places.push(place);
-        }
-    });
-    places
-}
-
-fn walk(node: &Node, declared: &BTreeSet<&str>, places: &mut Vec<Place>) {
-    match &node.value {
-        Value::Map(entries) => {
-            for entry in entries {
-                let named =
-                    entry.node.scalar().is_some_and(|text| is_name_like(text) || text.starts_with('$') || declared.contains(text));
-                if is_secret_key(&entry.key) && !named && !matches!(entry.node.value, Value::Map(_)) {
-                    places.push(Place { start: entry.node.place.start, end: entry.node.end() });
-                }
-                walk(&entry.node, declared, places);
-            }
-        }
-        Value::List(items) => items.iter().for_each(|item| walk(item, declared, places)),
-        _ => {}
-    }
-}
-
-/// A source that is no map, or has other keys than a source has, may hold the secret itself.
-fn odd_source(source: &Node, places: &mut Vec<Place>) {
-    let Value::Map(entries) = &source.value else {
-        return places.push(Place { start: source.place.start, end: source.end() });
-    };
-    for entry in entries {
-        let odd = match entry.key.as_str() {
-            "env" => !entry.node.scalar().is_some_and(super::names::is_variable),
-            "file" => entry.node.scalar().is_none(),
-            "command" => !matches!(entry.node.value, Value::List(_)),
-            _ => true,
-        };
-        if odd {
-            places.push(Place { start: entry.key_place.start, end: entry.node.end() });
-        }
-    }
 }

@@ -21,14 +21,14 @@ pub(super) struct Place {
 }
 
 /// One value of the plan and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) place: Place,
     pub(super) value: Value,
 }
 
 /// What a node is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Value {
     Null,
     /// A number or a truth value, as it was written.
@@ -39,7 +39,7 @@ pub(super) enum Value {
 }
 
 /// A key and its value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) key_place: Place,
@@ -52,6 +52,24 @@ impl Node {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
             _ => None,
+        }
+    }
+
+    /// Leaves out the key that stands at a place, with its value.
+    pub(super) fn remove_key_at(&mut self, place: Place) {
+        match &mut self.value {
+            Value::Map(entries) => {
+                entries.retain(|entry| entry.key_place != place);
+                for entry in entries {
+                    entry.node.remove_key_at(place);
+                }
+            }
+            Value::List(items) => {
+                for item in items {
+                    item.remove_key_at(place);
+                }
+            }
+            Value::Null | Value::Plain(_) | Value::Text(_) => {}
         }
     }
 

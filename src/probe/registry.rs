@@ -100,7 +100,6 @@ pub async fn base_client(name: &str, keys: Keys<'_>) -> Result<(Client, ImageNam
 ///
 /// # Errors
 /// The finding that it is not, or that it could not be read.
-pub async fn base(name: &str, keys: Keys<'_>) -> Result<(), Finding> {
-    let (client, image) = base_client(name, keys).await?;
+pub async fn base(name: &str, client: &Client, image: &ImageName) -> Result<(), Finding> {
     client.has_image(&image.which).await.map_err(|error| registry::finding(&error, Phase::Probe, Role::Base(name)))
 }

@@ -64,9 +64,11 @@ pub struct PrimaryRecord {
     pub cut: Option<(Timestamp, CutFacts)>,
     /// The parts that were taken away, read back as such.
     pub taken: Vec<TakenRecord>,
+    /// The parts that somebody removed while they were away, and when that was seen.
+    pub gone: Vec<(Control, Timestamp)>,
     /// Runs that were cancelled; nobody can give them back.
     pub cancelled: Vec<Text>,
-    /// When all of it was given back and read back.
+    /// When nothing of it was away any more, read back.
     pub back: Option<Timestamp>,
     /// What happened meanwhile and started nothing.
     pub missed: Vec<Missed>,
@@ -87,13 +89,28 @@ pub struct TakenRecord {
 
 impl PrimaryRecord {
     pub(super) fn new(found: PrimaryFacts) -> Self {
-        Self { found, cut: None, taken: Vec::new(), cancelled: Vec::new(), back: None, missed: Vec::new(), asked: None }
+        Self {
+            found,
+            cut: None,
+            taken: Vec::new(),
+            gone: Vec::new(),
+            cancelled: Vec::new(),
+            back: None,
+            missed: Vec::new(),
+            asked: None,
+        }
     }
 
     pub(super) fn give_back(&mut self, control: &Control, at: Timestamp) {
         for taken in self.taken.iter_mut().filter(|taken| taken.control == *control) {
             taken.back = Some(at);
         }
+    }
+
+    /// When it was seen that somebody had removed this part, if somebody had.
+    #[must_use]
+    pub fn gone_at(&self, control: &Control) -> Option<Timestamp> {
+        self.gone.iter().find(|(gone, _)| gone == control).map(|(_, at)| *at)
     }
 
     /// How long each part was away that came back.

@@ -83,9 +83,14 @@ pub enum EventKind {
         /// Which.
         control: Control,
     },
+    /// A part of it is there no more: somebody removed it while it was away, so that nobody can give it back.
+    FoundGone {
+        /// Which.
+        control: Control,
+    },
     /// A part of it could not be given back.
     NotGivenBack(NotBack),
-    /// The primary path is as it was: nothing of it is away, and nothing says so any more.
+    /// Nothing of the primary path is away any more, and nothing says so: it is as it was, but for what somebody removed.
     CutEnded,
     /// Something happened while it was away, and started nothing.
     Missed(Missed),
@@ -205,9 +210,12 @@ impl EventKind {
     pub fn for_each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
         match self {
             Self::DrillStarted(facts) => {
-                each([&mut facts.release, &mut facts.plan, &mut facts.spare.name], visit);
-                if let Some(engine) = &mut facts.spare.engine {
-                    each([&mut engine.address, &mut engine.way], visit);
+                each([&mut facts.release, &mut facts.plan], visit);
+                for spare in std::iter::once(&mut facts.spare).chain(&mut facts.spares) {
+                    each(std::iter::once(&mut spare.name).chain(&mut spare.why), visit);
+                    if let Some(engine) = &mut spare.engine {
+                        each([&mut engine.address, &mut engine.way], visit);
+                    }
                 }
             }
             Self::PhaseStarted { .. }
@@ -222,7 +230,7 @@ impl EventKind {
                 found.parts.iter_mut().for_each(|part| part.for_each_text(visit));
             }
             Self::CutBegan(cut) => visit(&mut cut.who),
-            Self::TakenAway { control } | Self::GivenBack { control } => control.for_each_text(visit),
+            Self::TakenAway { control } | Self::GivenBack { control } | Self::FoundGone { control } => control.for_each_text(visit),
             Self::RunCancelled { run } => visit(run),
             Self::NotGivenBack(not) => each([&mut not.what, &mut not.reason, &mut not.by_hand], visit),
             Self::Missed(missed) => each([&mut missed.what, &mut missed.start], visit),

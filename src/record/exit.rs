@@ -16,7 +16,8 @@ pub enum Exit {
     CannotShip = 10,
     /// Degraded: shippable with named gaps; `clean`: leftovers remain.
     Degraded = 11,
-    /// Unknown: something needed for the answer could not be verified, or the drill refused to start.
+    /// Unknown: something needed for the answer could not be verified, or the drill refused to start;
+    /// `recover`: all is given back but what somebody has removed meanwhile.
     Unknown = 20,
     /// The primary path may still be cut: needs a person now. Outranks all others.
     MayStillBeCut = 30,

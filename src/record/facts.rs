@@ -24,6 +24,9 @@ pub struct DrillFacts {
     pub plan_digest: Digest,
     /// Where the release is built.
     pub spare: SpareFacts,
+    /// All spares of the plan, that one too; none in logs of versions that did not list them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spares: Vec<SpareFacts>,
     /// The time a hotfix may take, in milliseconds in the log.
     #[serde(rename = "target_ms", with = "millis")]
     pub target: Duration,
@@ -46,6 +49,9 @@ pub struct SpareFacts {
     pub kind: SpareKind,
     /// What it depends on.
     pub independence: Independence,
+    /// Why that is so, where its kind does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Text>,
     /// Where its engine is sought; none for a spare without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EnginePlace>,
@@ -82,6 +88,8 @@ pub enum Independence {
     OtherVendor,
     /// It depends on nobody else.
     NoVendor,
+    /// Nobody has said on what.
+    Unknown,
 }
 
 /// Whether the clean room could reach what the drill supposes to be out.

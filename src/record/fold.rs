@@ -8,9 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, NotBack,
-    Outcome, Phase, PrimaryRecord, PulledFacts, PushedFacts, Restored, RoomFacts, Rule, RunRecord, Signal, SourceFacts, StepEnd,
-    StepId, Stream, TagFacts, TakenRecord, Text, Verdict,
+    Artifact, BuiltFacts, CheckKind, Cleaning, ComparisonFacts, DrillFacts, Event, EventKind, Finding, LeftOut, Leftover, Mode,
+    NotBack, Outcome, Phase, PrimaryRecord, PulledFacts, PushedFacts, Restored, RoomFacts, Rule, RunRecord, Signal, SourceFacts,
+    StepEnd, StepId, Stream, TagFacts, TakenRecord, Text, Verdict,
 };
 
 /// Lines of output that the record keeps of each step: the last ones, where errors stand.
@@ -231,6 +231,7 @@ impl Record {
             | EventKind::TakenAway { .. }
             | EventKind::RunCancelled { .. }
             | EventKind::GivenBack { .. }
+            | EventKind::FoundGone { .. }
             | EventKind::NotGivenBack(_)
             | EventKind::CutEnded
             | EventKind::Missed(_)
@@ -283,8 +284,11 @@ impl Record {
     /// Draws the conclusions, once all events are in: findings in the order in which to fix them, time to ship, verdict.
     #[must_use]
     pub fn conclude(mut self) -> Self {
-        // A stable sort: within a severity, what showed itself first is nearest to the cause.
-        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        // A stable sort: within a severity, what showed itself first is nearest to the cause; but where there is no source,
+        // the tag, which is looked at earlier, cannot be placed for the same reason.
+        let has_source = !self.findings.iter().any(|f| matches!(f.rule, Rule::SourceUnavailable | Rule::SourceUnreachable));
+        let follows = |rule| !has_source && matches!(rule, Rule::TagRefused | Rule::TagUnreachable);
+        self.findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), follows(finding.rule)));
         let cutting = self.cutting();
         let shipped = self.shipped_at().and_then(|at| between(self.started, at));
         self.time_to_ship = shipped.map(|time| time.saturating_sub(cutting));
@@ -306,6 +310,9 @@ impl Record {
         // Whatever else is known of it: from the one on it may be cut, from the other on it is not.
         match kind {
             EventKind::CutBegan(_) => self.restored = Restored::No,
+            EventKind::CutEnded if self.primary.as_ref().is_some_and(|primary| !primary.gone.is_empty()) => {
+                self.restored = Restored::Gone;
+            }
             EventKind::CutEnded => self.restored = Restored::Yes,
             EventKind::NotGivenBack(not) => {
                 self.restored = Restored::No;
@@ -319,6 +326,7 @@ impl Record {
             EventKind::TakenAway { control } => primary.taken.push(TakenRecord { control, off: at, back: None }),
             EventKind::RunCancelled { run } => primary.cancelled.push(run),
             EventKind::GivenBack { control } => primary.give_back(&control, at),
+            EventKind::FoundGone { control } => primary.gone.push((control, at)),
             EventKind::CutEnded => primary.back = Some(at),
             EventKind::Missed(missed) => primary.missed.push(missed),
             EventKind::ForgeAsked { requests, remaining } => primary.asked = Some((requests, remaining)),
@@ -365,10 +373,10 @@ impl Record {
         let steps = self.steps.iter().filter(|s| s.step.phase.ships());
         let succeeded = steps.map(|s| &s.end).all(|end| end.as_ref().is_some_and(StepEnd::is_success));
         let came_back = self.published.iter().all(|p| p.pulled.as_ref().is_some_and(|back| back.digest == *p.pushed.as_pushed()));
-        // Where nothing was pushed, that must have been told.
+        // Where nothing was pushed, that must have been told; a rehearsal never ships.
         let is_told = |finding: &Finding| matches!(finding.rule, Rule::PushNotRehearsed | Rule::TargetNotVerified);
-        let is_published = !self.published.is_empty() || self.findings.iter().any(is_told);
-        if !succeeded || !came_back || !is_published {
+        let is_told = self.published.is_empty() && self.drill.mode == Mode::Drill && self.findings.iter().any(is_told);
+        if !succeeded || !came_back || (self.published.is_empty() && !is_told) {
             return None;
         }
         let shipping = || self.phases.iter().filter(|p| p.phase.ships());
@@ -376,7 +384,7 @@ impl Record {
         // A log that lacks lines is no proof, whatever the others say.
         let is_whole = Phase::SHIPPING.iter().all(|phase| shipping().any(|p| p.phase == *phase));
         let broken = shipping().any(|p| !matches!(p.outcome, Some(Outcome::Passed | Outcome::Skipped { .. })));
-        if broken || !is_whole || self.source.is_none() || !passed(Phase::Build) || !passed(Phase::Publish) {
+        if broken || !is_whole || self.source.is_none() || !passed(Phase::Build) || !(is_told || passed(Phase::Publish)) {
             return None;
         }
         shipping().filter_map(|p| p.ended).max()

@@ -146,6 +146,8 @@ rules! {
     CutFailed = "cut-failed", Unverified;
     /// The lease on the primary path was taken from the drill, or has run out.
     LeaseLost = "lease-lost", Unverified;
+    /// A part of the primary path was removed by somebody while it was cut: nobody can give it back.
+    PartGone = "part-gone", Unverified;
     /// Every runner with the spare's labels is offline.
     RunnerOffline = "runner-offline", Blocker;
     /// No runner has all of the spare's labels.

@@ -2,8 +2,11 @@
 //!
 //! Invariants: of each spare the last drill counts, whatever it was: one that was killed proves nothing, and does not
 //! leave an older yes standing; only a rehearsal that found nothing, and can prove no more than that, leaves the drill
-//! before it standing; a record that cannot be read may be of a later drill that said otherwise, so no yes stands before it; a proof of no known age is never fresh; spares are alternatives, so one that can ship
-//! is enough, and one without a proof hides no answer of another; without any proof the answer is *unknown*.
+//! before it standing; a yes of another plan is *degraded*, and takes nothing from what a drill of today's plan has
+//! said; a record that cannot be read may be of a later drill that said otherwise, so no yes stands before it; a proof
+//! of no known age is never fresh; one that took longer than today's plan lets a hotfix take is *degraded*, as its drill
+//! would be today; spares are alternatives, so one that can ship is enough, and one without a proof hides no answer of
+//! another; without any proof the answer is *unknown*.
 
 use std::time::Duration;
 
@@ -31,10 +34,23 @@ pub struct Demand {
     pub target: Duration,
 }
 
+impl Demand {
+    /// Whether a hotfix took longer than it may by today's plan.
+    #[must_use]
+    pub fn is_missed_by(&self, drill: &Brief) -> bool {
+        drill.time_to_ship.is_some_and(|took| took > self.target)
+    }
+
+    /// Whether a yes of this drill lacks something today: it is one of another plan, or took longer than it may by now.
+    fn has_gap(&self, drill: &Brief) -> bool {
+        drill.plan_digest != self.plan_digest || self.is_missed_by(drill)
+    }
+}
+
 /// Which plan a proof must be of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
-    /// Any of this release; that it is another one than today's is told.
+    /// Any of this release; one of another plan than today's has a gap.
     Any,
     /// Today's.
     Today,
@@ -78,6 +94,8 @@ pub struct Shelf {
     pub damaged: Vec<Damaged>,
     /// Records that wait on this machine to be brought to where they belong.
     pub waiting: usize,
+    /// Why the store could not be read, if so: then what waits on this machine is all that is known.
+    pub closed: Option<Text>,
     /// Records that were left out because reading all of them would take too long: older than any that was read.
     pub unread: usize,
 }
@@ -119,22 +137,38 @@ pub enum Grade {
 }
 
 impl Standing {
-    /// The drill that counts.
-    #[must_use]
-    pub fn last(&self) -> Option<&Brief> {
+    /// The last drill that says something, whatever plan it is of.
+    fn newest(&self) -> Option<&Brief> {
+        self.counted().next().or(self.drills.last())
+    }
+
+    /// All but rehearsals that found nothing, the last one first.
+    fn counted(&self) -> impl Iterator<Item = &Brief> {
         let counts = |drill: &&Brief| drill.mode == Mode::Drill || drill.verdict == Verdict::CannotShip;
-        self.drills.iter().rev().find(counts).or(self.drills.last())
+        self.drills.iter().rev().filter(counts)
+    }
+
+    /// The drill that counts: a yes of another plan takes nothing from what a drill of today's plan has said.
+    #[must_use]
+    pub fn last(&self, demand: &Demand) -> Option<&Brief> {
+        let is_todays = |drill: &&Brief| drill.plan_digest == demand.plan_digest;
+        let todays = self
+            .counted()
+            .find(|drill| is_todays(drill) || !drill.verdict.is_yes())
+            .filter(|_| self.counted().any(|drill| is_todays(&drill)));
+        todays.or_else(|| self.newest())
     }
 
     /// What its last drill is worth under this demand.
     #[must_use]
     pub fn grade(&self, demand: &Demand) -> Grade {
-        let Some(last) = self.last() else { return Grade::Missing };
+        let Some(last) = self.last(demand) else { return Grade::Missing };
         let age = demand.now.duration_since(last.started);
         match demand.max_age {
             _ if age < -CLOCKS_DIFFER => Grade::Undated,
             Some(most) if Duration::try_from(age).is_ok_and(|age| age > most) => Grade::Stale,
             _ if demand.of == Of::Today && last.plan_digest != demand.plan_digest => Grade::OfAnotherPlan,
+            Some(_) | None if last.verdict == Verdict::CanShip && demand.has_gap(last) => Grade::Counts(Verdict::Degraded),
             Some(_) | None => Grade::Counts(last.verdict),
         }
     }
@@ -142,7 +176,7 @@ impl Standing {
     /// The exit code that this spare alone would give.
     #[must_use]
     pub fn exit(&self, demand: &Demand) -> Exit {
-        if self.last().is_some_and(|last| last.restored == Restored::No) {
+        if self.newest().is_some_and(|last| last.restored == Restored::No) {
             return Exit::MayStillBeCut;
         }
         match self.grade(demand) {
@@ -198,7 +232,7 @@ impl Status {
     /// of and what they said, nobody knows.
     #[must_use]
     pub fn newer_damaged(&self) -> usize {
-        let last = self.best().and_then(Standing::last).map(|last| last.started);
+        let last = self.best().and_then(|best| best.last(&self.demand)).map(|last| last.started);
         self.shelf.damaged.iter().filter(|damaged| damaged.started().is_some_and(|at| last.is_some_and(|last| at > last))).count()
     }
 
@@ -209,6 +243,8 @@ impl Status {
         let cut = self.spares.iter().chain(&self.former).any(|standing| standing.exit(&self.demand) == Exit::MayStillBeCut);
         match self.best() {
             _ if cut => Exit::MayStillBeCut,
+            // Later drills, and those of other machines, may have said otherwise, a yes as well as a no.
+            _ if self.shelf.closed.is_some() => Exit::Unknown,
             None => Exit::Unknown,
             Some(best) if self.newer_damaged() == 0 => best.exit(&self.demand),
             // A no is no better for it.

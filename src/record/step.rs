@@ -15,12 +15,23 @@ pub struct StepId {
     pub number: usize,
 }
 
+impl StepId {
+    /// Whether it is no step of the plan, but the build of the Dockerfile's image.
+    #[must_use]
+    pub fn is_image(self) -> bool {
+        self.number == 0
+    }
+
+    /// What it is called where its phase is known.
+    #[must_use]
+    pub fn in_phase(self) -> String {
+        if self.is_image() { "image".to_owned() } else { format!("step {}", self.number) }
+    }
+}
+
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.number {
-            0 => write!(f, "{} image", self.phase),
-            number => write!(f, "{} step {number}", self.phase),
-        }
+        write!(f, "{} {}", self.phase, self.in_phase())
     }
 }
 

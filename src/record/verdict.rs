@@ -31,6 +31,12 @@ impl Verdict {
         }
     }
 
+    /// Whether a hotfix can ship, with gaps or without.
+    #[must_use]
+    pub fn is_yes(self) -> bool {
+        matches!(self, Self::CanShip | Self::Degraded)
+    }
+
     /// The word used in every machine-readable view.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -49,6 +55,8 @@ impl Verdict {
 pub enum Restored {
     /// It was cut and given back, and that was read back.
     Yes,
+    /// Nothing of it is cut any more, which was read back, but somebody removed a part of it meanwhile.
+    Gone,
     /// It was cut and may still be.
     No,
     /// The drill took nothing away outside.

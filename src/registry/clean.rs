@@ -38,19 +38,55 @@ enum Gone {
 #[derive(Debug)]
 struct Kept {
     reason: String,
-    /// Whether the login lacks the right to delete.
-    forbidden: bool,
+    why: Why,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The login lacks the right to delete.
+    Forbidden,
+    /// Nobody can ever find it but the registry.
+    Lost,
+    Other,
+}
+
+/// Whether what nobody can find any more is tried again the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    Kept,
+    GivenUp,
+}
+
+/// What came of one thing: what is told of it, and whether anybody could do more.
+#[derive(Debug)]
+struct Removal {
+    cleaning: Cleaning,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Gone(Gone),
+    Kept(Why),
 }
 
 impl From<&RegistryError> for Kept {
     fn from(error: &RegistryError) -> Self {
-        Self { reason: error.fault().to_string(), forbidden: matches!(error.fault(), Fault::Forbidden { .. }) }
+        let why = if matches!(error.fault(), Fault::Forbidden { .. }) { Why::Forbidden } else { Why::Other };
+        Self { reason: error.fault().to_string(), why }
     }
 }
 
 impl From<String> for Kept {
     fn from(reason: String) -> Self {
-        Self { reason, forbidden: false }
+        Self { reason, why: Why::Other }
+    }
+}
+
+impl Kept {
+    fn lost(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), why: Why::Lost }
     }
 }
 
@@ -58,11 +94,11 @@ impl Client {
     /// Removes everything that the ledger lists, side by side where the order does not matter. What is gone is struck
     /// out, so that cleaning again only tries the rest.
     pub async fn clean(&self, ledger: &Ledger) -> Vec<Cleaning> {
-        self.clean_but(ledger, &BTreeSet::new()).await
+        self.clean_but(ledger, &BTreeSet::new(), Lost::Kept).await
     }
 
     /// The same, but for what other drills have use for: that is told as left.
-    pub(super) async fn clean_but(&self, ledger: &Ledger, needed: &BTreeSet<Digest>) -> Vec<Cleaning> {
+    pub(super) async fn clean_but(&self, ledger: &Ledger, needed: &BTreeSet<Digest>, lost: Lost) -> Vec<Cleaning> {
         ledger.settled().await;
         let is_needed = |put: &Put| matches!(put, Put::Blob { digest, .. } | Put::Manifest(digest) if needed.contains(digest));
         let spared = |put| match put {
@@ -79,10 +115,11 @@ impl Client {
         let (tags, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(_, put)| matches!(put, Put::Tag(..)));
         for group in [manifests, tags, rest] {
             for (entry, removed) in join_all(group.into_iter().map(|(entry, put)| self.clean_one(entry, put))).await {
-                if removed.iter().all(|cleaning| matches!(cleaning, Cleaning::Gone { .. })) {
+                let is_done = |end| matches!(end, End::Gone(_)) || (lost == Lost::GivenUp && end == End::Kept(Why::Lost));
+                if removed.iter().all(|removal| is_done(removal.end)) {
                     ledger.strike(entry);
                 }
-                cleanings.extend(removed);
+                cleanings.extend(removed.into_iter().map(|removal| removal.cleaning));
             }
         }
         cleanings
@@ -108,15 +145,15 @@ impl Client {
         }
     }
 
-    async fn clean_one(&self, entry: Entry, put: Put) -> (Entry, Vec<Cleaning>) {
-        let cleanings = match put {
+    async fn clean_one(&self, entry: Entry, put: Put) -> (Entry, Vec<Removal>) {
+        let removals = match put {
             Put::Manifest(digest) => {
                 vec![self.cleaned(self.manifest_name(&digest), self.remove(&format!("manifests/{digest}")).await, BY_HAND)]
             }
             Put::Tag(tag, digest) => vec![self.remove_tag(&tag, &digest).await],
             Put::Blob { digest, upload } => self.remove_blob(&digest, upload.as_ref()).await,
             Put::Upload { location: None, blob } => {
-                let upload = self.cleaned(self.unknown_upload_name(), Err(NEVER_CAME.to_owned().into()), BY_TIME);
+                let upload = self.cleaned(self.unknown_upload_name(), Err(Kept::lost(NEVER_CAME)), BY_TIME);
                 match blob {
                     None => vec![upload],
                     // It may have been mounted instead.
@@ -124,26 +161,27 @@ impl Client {
                 }
             }
             Put::Upload { location: Some(location), blob: None } => vec![self.remove_upload(&location).await],
-            // While an upload was being ended, either may be there.
+            // While an upload was being ended, either may be there. What never was is not spoken of.
             Put::Upload { location: Some(location), blob: Some(digest) } => {
-                let (mut cleanings, upload) = futures_util::join!(self.remove_blob(&digest, None), self.remove_upload(&location));
-                cleanings.push(upload);
-                cleanings
+                let (mut removals, upload) = futures_util::join!(self.remove_blob(&digest, None), self.remove_upload(&location));
+                removals.push(upload);
+                removals.retain(|removal| removal.end != End::Gone(Gone::WasNotThere));
+                removals
             }
         };
-        (entry, cleanings)
+        (entry, removals)
     }
 
     /// Deletes a blob. If there is none, then the upload that should have become it is still open, whatever the
     /// registry said.
-    async fn remove_blob(&self, digest: &Digest, upload: Option<&Url>) -> Vec<Cleaning> {
+    async fn remove_blob(&self, digest: &Digest, upload: Option<&Url>) -> Vec<Removal> {
         let removed = self.remove(&format!("blobs/{digest}")).await;
         let upload = upload.filter(|_| matches!(removed, Ok(Gone::WasNotThere)));
-        let mut cleanings = vec![self.cleaned(self.blob_name(digest), removed, BY_GARBAGE)];
+        let mut removals = vec![self.cleaned(self.blob_name(digest), removed, BY_GARBAGE)];
         if let Some(location) = upload {
-            cleanings.push(self.remove_upload(location).await);
+            removals.push(self.remove_upload(location).await);
         }
-        cleanings
+        removals
     }
 
     /// Deletes what stands at a path of the repository, unless it is gone already.
@@ -153,13 +191,17 @@ impl Client {
     }
 
     /// Cancels an upload.
-    pub(super) async fn remove_upload(&self, location: &Url) -> Cleaning {
+    pub(super) async fn cancelled(&self, location: &Url) -> Cleaning {
+        self.remove_upload(location).await.cleaning
+    }
+
+    async fn remove_upload(&self, location: &Url) -> Removal {
         self.cleaned(self.upload_name(location), self.delete(location.clone()).await, BY_TIME)
     }
 
     /// A tag mostly goes with its manifest; where it stays, it is deleted itself. One that leads elsewhere by now is
     /// not ours to delete.
-    async fn remove_tag(&self, tag: &str, digest: &Digest) -> Cleaning {
+    async fn remove_tag(&self, tag: &str, digest: &Digest) -> Removal {
         let removed = match self.tag_target((Method::GET, tag), Scope::pull(self.repository())).await {
             Ok(None) => Ok(Gone::WasNotThere),
             Ok(Some(Some(other))) if other != digest.as_str() => Err(format!("it leads to another image by now: {other}").into()),
@@ -200,7 +242,7 @@ impl Client {
         match self.transport.read(&call).await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => match refused {
                 None => Ok(Gone::Deleted),
-                Some(_) if is_stale(self.transport.refused(&call, response).await.fault()) => Err(STALE.to_owned().into()),
+                Some(_) if is_stale(self.transport.refused(&call, response).await.fault()) => Err(Kept::lost(STALE)),
                 Some(_) => Ok(Gone::WasNotThere),
             },
             Ok(response) if response.status().is_success() => Err(refused.unwrap_or_else(|| LIED.to_owned().into())),
@@ -209,14 +251,15 @@ impl Client {
         }
     }
 
-    fn cleaned(&self, what: String, removed: Result<Gone, Kept>, remedy: &str) -> Cleaning {
+    fn cleaned(&self, what: String, removed: Result<Gone, Kept>, remedy: &str) -> Removal {
         match removed {
-            Ok(_) => Cleaning::Gone { what: what.into() },
-            Err(Kept { reason, forbidden }) => {
-                let grant = forbidden && remedy == BY_HAND;
+            Ok(gone) => Removal { cleaning: Cleaning::Gone { what: what.into() }, end: End::Gone(gone) },
+            Err(Kept { reason, why }) => {
+                let grant = why == Why::Forbidden && remedy == BY_HAND;
                 let grant = grant.then(|| format!("grant the login the right to delete in `{}`, or ", self.repository()));
                 let remedy = grant.unwrap_or_default() + remedy;
-                Cleaning::Left(Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() })
+                let left = Leftover { what: what.into(), reason: reason.into(), remedy: remedy.into() };
+                Removal { cleaning: Cleaning::Left(left), end: End::Kept(why) }
             }
         }
     }
@@ -265,6 +308,6 @@ const STALE: &str = "it took a part of what was sent, and the answer that would 
 const LIED: &str = "the registry said that it was deleted, but it is still there";
 
 fn not_known(refused: Option<Kept>, error: &RegistryError) -> Kept {
-    let Kept { reason, forbidden } = refused.unwrap_or_else(|| "the registry said that it was deleted".to_owned().into());
-    Kept { reason: format!("{reason}; whether it is gone could not be read back: {}", error.fault()), forbidden }
+    let Kept { reason, why } = refused.unwrap_or_else(|| "the registry said that it was deleted".to_owned().into());
+    Kept { reason: format!("{reason}; whether it is gone could not be read back: {}", error.fault()), why }
 }

@@ -9,7 +9,7 @@ use std::{
 use oci_spec::image::{ImageIndex, ImageIndexBuilder, ImageManifest, MediaType, SCHEMA_VERSION};
 
 use super::{
-    Fault,
+    Fault, LocalError,
     image::{Document, blob_of, descriptor},
     pull::MAX_DOCUMENT,
     upload::Blob,
@@ -80,6 +80,18 @@ impl Layout {
     pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         blob_path(&self.folder, digest)
     }
+}
+
+/// The configuration and the layers, the lowest first, of the one image of a layout: each with a name for people, where it
+/// lies, its length in bytes and its digest. Blocks.
+///
+/// # Errors
+/// The folder is no layout of one image.
+pub fn image_parts(folder: &Path) -> Result<Vec<(String, PathBuf, u64, Digest)>, LocalError> {
+    let layout = Layout::read(folder)?;
+    let name = |at| if at == 0 { "the configuration".to_owned() } else { format!("layer {at}") };
+    let part = |(at, blob): (usize, &Blob)| (name(at), layout.path(&blob.digest), blob.size, blob.digest.clone());
+    Ok(layout.blobs.iter().enumerate().map(part).collect())
 }
 
 pub(super) fn blob_path(folder: &Path, digest: &Digest) -> PathBuf {

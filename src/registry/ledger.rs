@@ -187,7 +187,12 @@ impl Put {
             Item::Blob { repository, digest } => Some((repository, Self::Blob { digest: digest.clone(), upload: None })),
             Item::Manifest { repository, digest } => Some((repository, Self::Manifest(digest.clone()))),
             Item::ImageTag { repository, tag, digest } => Some((repository, Self::Tag(tag.clone(), digest.clone()))),
-            Item::Folder { .. } | Item::Engine { .. } | Item::Lease { .. } | Item::Cut { .. } | Item::GitTag { .. } => None,
+            Item::Folder { .. }
+            | Item::Engine { .. }
+            | Item::Lease { .. }
+            | Item::Cut { .. }
+            | Item::Run { .. }
+            | Item::GitTag { .. } => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt as _, stream};
 use reqwest::{Method, StatusCode, header::LINK};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use super::{
     Client, Fault, RegistryError, Which,
     auth::Scope,
+    clean::Lost,
     image::Document,
     ledger::{Entry, Put},
     transport::Call,
@@ -28,12 +30,22 @@ pub(super) const TAG: &str = "canship-";
 /// How many other tags are looked at before a repository is taken for one that is not for drills alone.
 const MOST_TAGS: usize = 1000;
 
+/// So many tags are looked at side by side.
+const AT_ONCE: usize = 8;
+
 /// The longest page of a list of tags.
 const LONGEST_PAGE: usize = 8 * 1024 * 1024;
 
 /// What an earlier drill's journal speaks of, in the ledger of this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inherited(Entry);
+
+/// What tags of a repository lead to.
+#[derive(Debug, Default)]
+struct Shared {
+    by_others: BTreeSet<Digest>,
+    by_drills: BTreeSet<Digest>,
+}
 
 /// The tag that a drill pushes under.
 #[must_use]
@@ -92,14 +104,32 @@ impl Client {
         Ok(())
     }
 
-    /// Removes all that was taken over and that no other tag leads to.
+    /// Removes all that was taken over and that no other tag leads to. What nobody can find any more is told, and given up.
     pub async fn clean_left(&self) -> Vec<Cleaning> {
-        let needed = match self.strike_shared(|tag| !is_of_drill(tag)).await {
-            Ok(()) => self.shared(is_of_drill).await,
+        let tags = self.tags_beside().await;
+        self.clean_unless(tags, Lost::GivenUp).await
+    }
+
+    /// Removes what this client has pushed, but for what another drill has pushed as well: it may still live. What somebody
+    /// else's tag leads to by now is theirs.
+    pub async fn clean_own(&self) -> Vec<Cleaning> {
+        self.ledger.settled().await;
+        // A registry that tells nobody what it has is cleaned all the same: what was pushed was not there before.
+        let tags = self.tags_beside().await.or_else(|error| if is_untold(error.fault()) { Ok(Vec::new()) } else { Err(error) });
+        self.clean_unless(tags, Lost::Kept).await
+    }
+
+    /// Removes what is in the ledger, unless one of these tags or of those that come meanwhile leads there.
+    async fn clean_unless(&self, tags: Result<Vec<String>, RegistryError>, lost: Lost) -> Vec<Cleaning> {
+        let shared = match tags {
+            Ok(tags) => self.shared(tags).await,
             Err(error) => Err(error),
         };
-        match needed {
-            Ok(needed) => self.clean_but(&self.ledger(), &needed).await,
+        match shared {
+            Ok(shared) => {
+                self.strike(&shared.by_others);
+                self.clean_but(&self.ledger(), &shared.by_drills, lost).await
+            }
             Err(error) => {
                 let reason = format!("what else needs it could not be read: {}", error.fault());
                 self.left(&self.ledger(), &reason).into_iter().map(Cleaning::Left).collect()
@@ -107,36 +137,51 @@ impl Client {
         }
     }
 
-    /// Removes what this client has pushed, but for what another drill has pushed as well: it may still live.
-    pub async fn clean_own(&self) -> Vec<Cleaning> {
-        self.ledger.settled().await;
-        // A registry that does not tell what it has is cleaned all the same: what was pushed was not there before.
-        let needed = self.shared(is_of_drill).await.unwrap_or_default();
-        self.clean_but(&self.ledger(), &needed).await
-    }
-
-    /// Strikes out what any other tag leads to, of those that `counts`.
-    async fn strike_shared(&self, counts: impl Fn(&str) -> bool) -> Result<(), RegistryError> {
-        let (ledger, shared) = (self.ledger(), self.shared(counts).await?);
-        for (entry, put) in &ledger.entries() {
-            if put.digest().is_some_and(|digest| shared.contains(digest)) {
+    /// Strikes out what is somebody else's.
+    fn strike(&self, others: &BTreeSet<Digest>) {
+        let ledger = self.ledger();
+        for (entry, put) in ledger.entries() {
+            if put.digest().is_some_and(|digest| others.contains(digest)) {
                 match put {
-                    Put::Upload { location, .. } => ledger.change(*entry, Put::Upload { location: location.clone(), blob: None }),
-                    _ => ledger.strike(*entry),
+                    Put::Upload { location, .. } => ledger.change(entry, Put::Upload { location, blob: None }),
+                    _ => ledger.strike(entry),
                 }
             }
         }
-        Ok(())
     }
 
-    /// What any other tag leads to, of those that `counts`; nothing if nothing of ours could be.
-    async fn shared(&self, counts: impl Fn(&str) -> bool) -> Result<BTreeSet<Digest>, RegistryError> {
+    /// The tags that may lead to something in the ledger; none if nothing in it can be led to.
+    async fn tags_beside(&self) -> Result<Vec<String>, RegistryError> {
+        let is_led_to = self.ledger().entries().iter().any(|(_, put)| put.digest().is_some());
+        if is_led_to { self.tags().await } else { Ok(Vec::new()) }
+    }
+
+    /// What these tags lead to, but our own. Reading takes its time: they are listed anew until none has come meanwhile.
+    async fn shared(&self, mut tags: Vec<String>) -> Result<Shared, RegistryError> {
         let entries = self.ledger().entries();
-        if entries.iter().all(|(_, put)| put.digest().is_none()) {
-            return Ok(BTreeSet::new());
+        let (mut shared, mut seen) = (Shared::default(), BTreeSet::new());
+        let is_own = |tag: &String| entries.iter().any(|(_, put)| matches!(put, Put::Tag(own, _) if own == tag));
+        loop {
+            tags.retain(|tag| !is_own(tag) && seen.insert(tag.clone()));
+            if tags.is_empty() {
+                return Ok(shared);
+            }
+            if seen.len() > MOST_TAGS {
+                let what = format!("the repository has {} other tags, too many to look at each", seen.len());
+                let fault = Fault::Refused { status: None, words: what.into() };
+                return Err(RegistryError::new(self.repository(), "looking for what is shared", fault));
+            }
+            let read = |tag: String| async move { (is_of_drill(&tag), self.closure(&tag).await) };
+            let mut closures = stream::iter(tags).map(read).buffer_unordered(AT_ONCE);
+            while let Some((is_of_drill, closure)) = closures.next().await {
+                let Some((digest, named)) = closure? else { continue };
+                let led_to = if is_of_drill { &mut shared.by_drills } else { &mut shared.by_others };
+                led_to.insert(digest);
+                led_to.extend(named.iter().filter_map(|put| put.digest().cloned()));
+            }
+            drop(closures);
+            tags = self.tags().await?;
         }
-        let own = |tag: &str| entries.iter().any(|(_, put)| matches!(put, Put::Tag(own, _) if own == tag));
-        self.led_to(|tag| !own(tag) && counts(tag)).await
     }
 
     /// What is there of what was taken over, without removing it.
@@ -149,28 +194,6 @@ impl Client {
         let entries = self.ledger.entries();
         // A ledger without a copy on the disk takes everything.
         entries.iter().find(|(_, known)| *known == put).map(|(entry, _)| *entry).or_else(|| self.ledger.add(put).ok())
-    }
-
-    /// The digests of all that these tags lead to.
-    async fn led_to(&self, counts: impl Fn(&str) -> bool) -> Result<BTreeSet<Digest>, RegistryError> {
-        let tags = self.tags().await?;
-        let others: Vec<_> = tags.iter().filter(|tag| counts(tag)).collect();
-        if others.len() > MOST_TAGS {
-            let what = format!("the repository has {} other tags, too many to look at each", others.len());
-            return Err(RegistryError::new(
-                self.repository(),
-                "looking for what is shared",
-                Fault::Refused { status: None, words: what.into() },
-            ));
-        }
-        let mut shared = BTreeSet::new();
-        for tag in others {
-            if let Some((digest, named)) = self.closure(tag).await? {
-                shared.insert(digest);
-                shared.extend(named.iter().filter_map(|put| put.digest().cloned()));
-            }
-        }
-        Ok(shared)
     }
 
     /// The manifest that a tag leads to, and it with all that it names, nested ones too; none if there is no such tag.
@@ -230,6 +253,15 @@ impl Client {
             let following = url.join(&next).ok().filter(|next| self.transport.is_ours(next) && *next != url);
             url = following.ok_or_else(|| self.transport.failed(&call, Fault::protocol("its list of tags goes on nowhere")))?;
         }
+    }
+}
+
+/// Whether the registry answers whoever asks for its tags that it does not tell them.
+fn is_untold(fault: &Fault) -> bool {
+    match fault {
+        Fault::Unauthorized { .. } | Fault::Forbidden { .. } | Fault::NotFound { .. } => true,
+        Fault::Refused { status, .. } => status.is_some_and(|status| (400..500).contains(&status) || status == 501),
+        _ => false,
     }
 }
 

@@ -250,7 +250,7 @@ impl Client {
 
     /// Cancels an upload that is not needed; what is left of it if that did not work.
     pub(super) async fn cancel(&self, upload: Upload) -> Option<Leftover> {
-        match self.remove_upload(&upload.location).await {
+        match self.cancelled(&upload.location).await {
             Cleaning::Gone { .. } => {
                 self.ledger.strike(upload.entry);
                 None

@@ -8,7 +8,7 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{lines::defuse, words};
+use super::{lines::defuse, spares, words};
 use crate::record::{
     CheckRecord, ComparisonFacts, ComparisonResult, Exit, Finding, Outcome, PhaseRecord, PublishRecord, Record, Severity, StepEnd,
     StepRecord, Text, Verdict,
@@ -72,6 +72,7 @@ fn verdict(record: &Record, accept: Verdict) -> TestSuite {
         ("release", words::release(record)),
         ("commit", record.source.as_ref().map(|source| source.commit.one_line()).unwrap_or_default()),
         ("spare", record.drill.spare.name.one_line()),
+        ("spares", spares::of_plan(&record.drill).unwrap_or_default()),
         ("mode", words::mode(record.drill.mode).to_owned()),
         ("verdict", record.verdict.word().to_owned()),
         ("exit-code", exit.code().to_string()),

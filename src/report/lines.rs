@@ -105,8 +105,9 @@ impl Lines {
     /// An empty line and a heading.
     pub(super) fn heading(&mut self, text: &str) {
         self.out.push('\n');
-        self.out.push_str(&self.layout.colour.paint(BOLD, text));
-        self.out.push('\n');
+        for piece in wrap(text, self.layout.width) {
+            self.line(&self.layout.colour.paint(BOLD, &piece));
+        }
     }
 
     /// The labels, then the text, which continues under its own beginning.
@@ -163,12 +164,19 @@ fn shows_nothing(c: char) -> bool {
     c.is_whitespace() || c == '\u{ad}' || c.width().is_none_or(|width| width == 0)
 }
 
+/// What a number of one is not torn from.
+const UNITS: [&str; 9] = ["ms", "s", "m", "h", "d", "%", "B", "MiB", "GiB"];
+
 /// The words of the text in lines of at most `width` columns.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        // A number stays with its unit.
+        let unit = words.peek().filter(|next| word.ends_with(|c: char| c.is_ascii_digit()) && UNITS.contains(next));
+        let needs = word.width() + unit.map_or(0, |unit| 1 + unit.width());
+        if !line.is_empty() && line.width() + 1 + needs > width {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
@@ -187,22 +195,30 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines.iter().map(|line| defuse(line)).collect()
 }
 
-/// The line in pieces of at most `width` columns, white space kept; at least one piece.
+/// The line in pieces of at most `width` columns, parted behind a blank where there is one; at least one piece.
 fn split(line: &str, width: usize) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut used = 0;
-    for c in line.chars() {
-        let wide = c.width().unwrap_or(0);
-        if used + wide > width {
-            pieces.push(String::new());
-            used = 0;
-        }
-        used += wide;
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(c);
-        }
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while let Some(over) = over(rest, width) {
+        // What stands before the first word is no place to part.
+        let from = rest.len() - rest.trim_start().len();
+        let blank = rest[..over].rfind(' ').filter(|at| *at > from).map(|at| at + 1);
+        let (piece, after) = rest.split_at(blank.unwrap_or(over));
+        pieces.push(piece.to_owned());
+        rest = after;
     }
+    pieces.push(rest.to_owned());
     pieces
+}
+
+/// Where the first character starts that does not fit into so many columns, which is never the very first.
+fn over(line: &str, width: usize) -> Option<usize> {
+    let mut used = 0;
+    let mut wide = line.char_indices().map(|(at, c)| {
+        used += c.width().unwrap_or(0);
+        (at, used)
+    });
+    wide.find(|(at, used)| *at > 0 && *used > width).map(|(at, _)| at)
 }
 
 #[cfg(test)]
@@ -217,6 +233,16 @@ mod tests {
         assert_eq!(wrap("a 123456789", 4), ["a", "1234", "5678", "9"]);
         assert_eq!(wrap("発射 準備", 5), ["発射", "準備"]);
         assert_eq!(wrap("  ", 5), Vec::<String>::new());
+        assert_eq!(wrap("took 4 m 59 s", 6), ["took", "4 m", "59 s"]);
+    }
+
+    #[test]
+    fn what_is_quoted_is_parted_behind_a_blank_if_there_is_one() {
+        assert_eq!(split("one two three", 8), ["one two ", "three"]);
+        assert_eq!(split("  123456789 a", 6), ["  1234", "56789 ", "a"]);
+        assert_eq!(split("発射準備", 5), ["発射", "準備"]);
+        assert_eq!(split("発", 1), ["発"]);
+        assert_eq!(split("", 5), [""]);
     }
 
     #[test]
@@ -235,8 +261,9 @@ mod tests {
     }
 
     proptest! {
+        // No character is wider than three columns, and one that is wider than a line has one of its own.
         #[test]
-        fn no_line_is_wider_than_asked_for(text in "(\\PC{0,30} ?){0,9}", width in 2_usize..60) {
+        fn no_line_is_wider_than_asked_for(text in "(\\PC{0,30} ?){0,9}", width in 3_usize..60) {
             for line in wrap(&text, width) {
                 // Taking the power from a command adds one column.
                 prop_assert!(line.replace('\u{200a}', "").width() <= width, "{line:?}");

@@ -4,7 +4,7 @@ use super::{
     md::{block, code, prose},
     primary,
     proofs::proofs,
-    run, words,
+    run, spares, words,
 };
 use crate::record::{Exit, Finding, Measure, Mode, NotBack, PhaseRecord, Record, StepRecord, Text, Verdict};
 
@@ -39,7 +39,10 @@ fn facts(record: &Record, accept: Verdict) -> String {
     if let Some(source) = &record.source {
         rows.push(("commit", format!("{} from {}", code(source.commit.as_str()), prose(&words::origin(source)))));
     }
-    rows.push(("spare", format!("{} ({})", code(drill.spare.name.as_str()), prose(&words::spare(&drill.spare, drill.seal)))));
+    rows.push(("spare", format!("{} ({})", code(drill.spare.name.as_str()), prose(&spares::drilled(&drill.spare, drill.seal)))));
+    if let Some(spares) = spares::of_plan(drill) {
+        rows.push(("of the plan", prose(&spares)));
+    }
     if let Some(nonce) = &drill.nonce {
         rows.push(("asked for", prose(&words::asked_for(nonce))));
     }

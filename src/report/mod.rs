@@ -18,6 +18,7 @@ mod primary;
 mod proofs;
 mod rule;
 mod run;
+mod spares;
 mod status;
 pub mod terminal;
 mod text;

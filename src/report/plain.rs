@@ -6,12 +6,15 @@ use jiff::Timestamp;
 
 use super::{
     lines::{BOLD, Colour, DIM, outcome_style, severity_style},
-    words,
+    spares, words,
 };
 use crate::record::{
     Bytes, CheckKind, Cleaning, DrillFacts, Event, EventKind, Finding, Measure, Mode, Outcome, Phase, PulledFacts, PushedFacts,
     ReachedFacts, RoomFacts, SourceFacts, StepEnd, StepId, Text,
 };
+
+/// Bytes; what moves less is done before anybody wonders.
+const FIRST_MOVED: u64 = 16 << 20;
 
 /// Tells events one by one; remembers only when what is still open began.
 #[derive(Debug)]
@@ -20,11 +23,13 @@ pub(super) struct Narrator {
     phases: BTreeMap<Phase, Timestamp>,
     steps: BTreeMap<StepId, Timestamp>,
     checks: BTreeMap<(CheckKind, Text), Timestamp>,
+    /// From how many bytes on what moves is told again.
+    next: BTreeMap<(Phase, Text), u64>,
 }
 
 impl Narrator {
     pub(super) fn new(colour: Colour) -> Self {
-        Self { colour, phases: BTreeMap::new(), steps: BTreeMap::new(), checks: BTreeMap::new() }
+        Self { colour, phases: BTreeMap::new(), steps: BTreeMap::new(), checks: BTreeMap::new(), next: BTreeMap::new() }
     }
 
     /// The lines for one event, without their ends; none begins with what came from outside.
@@ -57,7 +62,8 @@ impl Narrator {
             EventKind::Interrupted { signal } => {
                 vec![self.colour.paint(BOLD, &format!("{}: ending, and giving everything back", words::signal(*signal)))]
             }
-            EventKind::Progress { .. } | EventKind::Limited { .. } | EventKind::DrillFinished => Vec::new(),
+            EventKind::Progress { phase, what, done, .. } => self.moved(*phase, what, *done),
+            EventKind::Limited { .. } | EventKind::DrillFinished => Vec::new(),
             fact => told(fact).map(|line| format!("  {line}")).into_iter().collect(),
         }
     }
@@ -69,7 +75,7 @@ impl Narrator {
             drill.drill,
             drill.release.one_line(),
             drill.spare.name.one_line(),
-            words::spare(&drill.spare, drill.seal),
+            spares::drilled(&drill.spare, drill.seal),
             Measure(drill.target)
         );
         let rehearsal = (drill.mode == Mode::Rehearsal).then(|| format!("  {}", words::REHEARSAL));
@@ -103,6 +109,17 @@ impl Narrator {
             Some(took) => format!("{word} {took}"),
             None => word,
         }
+    }
+
+    /// What moves much is told whenever it has doubled: nothing is drawn here that would show that it goes on.
+    fn moved(&mut self, phase: Phase, what: &Text, done: u64) -> Vec<String> {
+        let next = self.next.entry((phase, what.clone())).or_insert(FIRST_MOVED);
+        if done < *next {
+            return Vec::new();
+        }
+        let told = *next << (done / *next).ilog2();
+        *next = told.saturating_mul(2);
+        vec![format!("  {}: over {} …", what.one_line().trim_end_matches(':'), Bytes(told))]
     }
 
     fn output(&self, line: &Text) -> Vec<String> {
@@ -165,6 +182,9 @@ fn told(kind: &EventKind) -> Option<String> {
         EventKind::TakenAway { control } => format!("off, read back: {}", Text::new(&control.to_string()).one_line()),
         EventKind::RunCancelled { run } => format!("cancelled: {}", run.one_line()),
         EventKind::GivenBack { control } => format!("given back, read back: {}", Text::new(&control.to_string()).one_line()),
+        EventKind::FoundGone { control } => {
+            format!("GONE, removed by somebody while it was cut: {}", Text::new(&control.to_string()).one_line())
+        }
         EventKind::NotGivenBack(not) => format!("NOT GIVEN BACK: {}: {}", not.what.one_line(), not.reason.one_line()),
         EventKind::CutEnded => "the primary path is as it was".to_owned(),
         EventKind::Missed(missed) => format!("meanwhile, starting nothing: {}", missed.what.one_line()),

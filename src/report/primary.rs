@@ -23,6 +23,7 @@ fn headline(primary: &PrimaryRecord) -> String {
     let place = primary.found.place.to_string();
     let Some((at, CutFacts { who, until })) = &primary.cut else { return format!("{place}: not cut") };
     let end = match primary.back {
+        Some(back) if !primary.gone.is_empty() => format!("given back at {} but for what is gone", words::time(back)),
         Some(back) => format!("given back at {}", words::time(back)),
         None => format!("given back at {} at the latest, if its watchdog lives", words::time(*until)),
     };
@@ -32,6 +33,9 @@ fn headline(primary: &PrimaryRecord) -> String {
 fn of_part(PartFacts { control, state, left }: &PartFacts, primary: &PrimaryRecord) -> String {
     if let Some(reason) = left {
         return format!("{control}: left as it was (`{}`), {}", control.word(state), reason.one_line());
+    }
+    if let Some(at) = primary.gone_at(control) {
+        return format!("{control}: REMOVED by somebody while it was away, seen at {}: nobody can give it back", words::time(at));
     }
     match primary.taken.iter().find(|taken| taken.control == *control) {
         None => format!("{control}: `{}`, not taken away", control.word(state)),

@@ -105,11 +105,11 @@ impl Bars {
             }
             EventKind::StepOutput { step, line, .. } => {
                 let last = line.as_str().lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-                self.say(step.phase, &format!("step {} │ {}", step.number, last.trim()));
+                self.say(step.phase, &format!("{} │ {}", step.in_phase(), last.trim()));
                 return Ok(());
             }
             EventKind::StepStarted { step, command } => {
-                self.say(step.phase, &format!("step {}: {}", step.number, command.one_line()));
+                self.say(step.phase, &format!("{}: {}", step.in_phase(), command.one_line()));
                 return Ok(());
             }
             EventKind::CheckStarted { check, subject } => {

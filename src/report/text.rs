@@ -9,7 +9,7 @@ use super::{
     lines::{BOLD, Layout, Lines, PLAIN, outcome_style, severity_style, verdict_style},
     primary,
     proofs::proofs,
-    run, words,
+    run, spares, words,
 };
 use crate::record::{
     Exit, Finding, Measure, Mode, Outcome, Phase, PhaseRecord, Record, Restored, StepEnd, StepRecord, Text, Verdict,
@@ -43,7 +43,10 @@ fn answer(lines: &mut Lines, record: &Record) {
     lines.hanging(&[(verdict_style(record.verdict), words::verdict(record.verdict)), (PLAIN, ": ")], &what);
     lines.hanging(&[(PLAIN, "time to ship: ")], &words::time_to_ship(record));
     let drill = &record.drill;
-    lines.hanging(&[(PLAIN, "spare: ")], &words::spare(&drill.spare, drill.seal));
+    lines.hanging(&[(PLAIN, "spare: ")], &spares::drilled(&drill.spare, drill.seal));
+    if let Some(spares) = spares::of_plan(drill) {
+        lines.hanging(&[(PLAIN, "the plan has ")], &spares);
+    }
     if let Some(nonce) = &drill.nonce {
         lines.hanging(&[(PLAIN, "asked for: ")], &words::asked_for(nonce));
     }
@@ -149,16 +152,24 @@ impl Part {
         Some(Self { name: step.step.to_string(), outcome, took: step.took()?, what })
     }
 
-    /// Before the first step of a phase, and after its last.
+    /// Before the first step of a phase, and after its last. The image of a Dockerfile is built without a room.
     fn around_steps(phase: &PhaseRecord, steps: &[StepRecord]) -> Vec<Self> {
         let of_it = || steps.iter().filter(|step| step.step.phase == phase.phase);
-        let part = |from: Option<Timestamp>, to: Option<Timestamp>, what: &str| {
+        let part = |name: &str, from: Option<Timestamp>, to: Option<Timestamp>, what: &str| {
             let took = Duration::try_from(to?.duration_since(from?)).ok()?;
-            Some(Self { name: format!("{} room", phase.phase), outcome: Outcome::Passed, took, what: what.to_owned() })
+            Some(Self { name: format!("{} {name}", phase.phase), outcome: Outcome::Passed, took, what: what.to_owned() })
         };
-        let before = of_it().next().and_then(|first| part(phase.started, Some(first.started), "opened and filled"));
-        let after = of_it().next_back().and_then(|last| part(last.ended, phase.ended, "artifacts taken out"));
-        before.into_iter().chain(after.filter(|_| phase.phase == Phase::Build)).collect()
+        let image_ended = of_it().find(|step| step.step.is_image()).map(|image| image.ended);
+        let first = of_it().find(|step| !step.step.is_image());
+        let before =
+            first.and_then(|first| part("room", image_ended.unwrap_or(phase.started), Some(first.started), "opened and filled"));
+        let after = of_it().next_back().filter(|_| phase.phase == Phase::Build).and_then(|last| {
+            let is_image = last.step.is_image();
+            let (name, what) =
+                if is_image { ("image", "taken out of the engine and searched") } else { ("room", "artifacts taken out") };
+            part(name, last.ended, phase.ended, what)
+        });
+        before.into_iter().chain(after).collect()
     }
 }
 
@@ -249,7 +260,9 @@ fn leftovers(lines: &mut Lines, record: &Record) {
     } else if record.finished {
         lines.hanging(&[(PLAIN, "  leftovers: ")], "none");
     } else {
-        lines.hanging(&[(PLAIN, "  leftovers: ")], "not known: if the drill runs no more, `canship clean` removes what it left");
+        let plan = words::plan_option(&record.drill.plan);
+        let what = format!("not known: if the drill runs no more, `canship clean{plan}` removes what it left");
+        lines.hanging(&[(PLAIN, "  leftovers: ")], &what);
     }
     for leftover in &record.leftovers {
         lines.hanging(&[(PLAIN, "    - ")], &format!("{}: {}", leftover.what.one_line(), leftover.reason.one_line()));

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::record::{
-    Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, EnginePlace, Exit, Finding, Grade,
-    ImageFacts, Independence, LeftOut, Measure, Mode, Nonce, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Seal,
-    Severity, Signal, SourceFacts, SpareFacts, SpareKind, Status, StepEnd, StepRecord, Text, Verdict,
+    Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, Exit, Finding, Grade, ImageFacts,
+    LeftOut, Measure, Mode, Nonce, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Severity, Signal, SourceFacts,
+    Status, StepEnd, StepRecord, Text, Verdict, shell_word,
 };
 
 /// The verdict as a headline.
@@ -34,7 +34,7 @@ pub(super) fn exit(exit: Exit, verdict: Verdict) -> &'static str {
         Exit::Failed => "canship itself failed",
         Exit::Invalid => "the command line or the plan is invalid",
         Exit::CannotShip => "cannot ship",
-        Exit::Degraded => "degraded: can ship, with the gaps above",
+        Exit::Degraded => "degraded: can ship, with named gaps",
         Exit::Unknown => "unknown: something needed for the answer could not be verified",
         Exit::MayStillBeCut => "the primary path may still be cut, a person is needed now",
         Exit::Interrupted => "interrupted by SIGINT",
@@ -45,6 +45,7 @@ pub(super) fn exit(exit: Exit, verdict: Verdict) -> &'static str {
 pub(super) fn primary_path(restored: Restored) -> &'static str {
     match restored {
         Restored::Yes => "was cut and is given back, which was read back",
+        Restored::Gone => "is cut no more, but somebody REMOVED a part of it meanwhile",
         Restored::No => "MAY STILL BE CUT: run `canship recover` now",
         Restored::NothingWasCut => "nothing was cut",
     }
@@ -85,30 +86,6 @@ pub(super) fn step_end(end: Option<&StepEnd>) -> String {
 /// What stands in place of the lines that nobody kept.
 pub(super) fn left_out(left_out: LeftOut) -> String {
     format!("… {} lines ({}) left out …", left_out.lines, Bytes(left_out.bytes))
-}
-
-/// A spare: what it is, what it depends on, whether the network was cut.
-pub(super) fn spare(spare: &SpareFacts, seal: Seal) -> String {
-    let kind = match spare.kind {
-        SpareKind::Container => "container",
-        SpareKind::Runner => "runner",
-        SpareKind::Host => "host",
-    };
-    let depends = match spare.independence {
-        Independence::SameControlPlane => "controlled by the forge it should replace",
-        Independence::OtherVendor => "depends on another vendor",
-        Independence::NoVendor => "depends on no vendor",
-    };
-    let network = match seal {
-        Seal::Open => "network not sealed",
-    };
-    let engine = spare.engine.as_ref().map(|place| format!(" on the engine at {}", engine_place(place))).unwrap_or_default();
-    format!("{kind}{engine}, {depends}, {network}")
-}
-
-/// Where an engine is sought, and why there.
-fn engine_place(place: &EnginePlace) -> String {
-    format!("`{}` ({})", place.address.one_line(), place.way.one_line())
 }
 
 pub(super) fn engine(engine: &EngineFacts) -> String {
@@ -325,6 +302,7 @@ pub(super) fn clip(line: &str) -> String {
 /// The answer of a status: the verdict of the spare that it comes from, if its proof counts.
 pub(super) fn standing_verdict(status: &Status) -> Verdict {
     match status.best().map(|best| best.grade(&status.demand)) {
+        _ if status.shelf.closed.is_some() => Verdict::Unknown,
         Some(Grade::Counts(Verdict::CannotShip)) => Verdict::CannotShip,
         Some(Grade::Counts(verdict)) if status.newer_damaged() == 0 => verdict,
         _ => Verdict::Unknown,
@@ -335,6 +313,7 @@ pub(super) fn standing_verdict(status: &Status) -> Verdict {
 pub(super) fn exit_of_status(status: &Status) -> &'static str {
     let grade = status.best().map(|best| best.grade(&status.demand));
     match (status.exit(), grade) {
+        (Exit::Unknown, _) if status.shelf.closed.is_some() => "unknown: the history cannot be read",
         (Exit::Unknown, None | Some(Grade::Missing)) => "unknown: there is no proof",
         (Exit::Unknown, Some(Grade::Stale)) => "unknown: the proof is stale",
         (Exit::Unknown, Some(Grade::OfAnotherPlan)) => "unknown: the proof is of another plan",
@@ -343,6 +322,14 @@ pub(super) fn exit_of_status(status: &Status) -> &'static str {
         (Exit::Unknown, Some(Grade::Counts(_))) => "unknown: the last drill gave no answer",
         (Exit::Degraded, _) => "degraded: can ship, with named gaps",
         (other, _) => exit(other, standing_verdict(status)),
+    }
+}
+
+/// The option that names the plan, where it is another than what a command reads by itself.
+pub(super) fn plan_option(plan: &Text) -> String {
+    match plan.one_line() {
+        plan if plan == "canship.yaml" => String::new(),
+        plan => format!(" --plan {}", shell_word(&plan)),
     }
 }
 

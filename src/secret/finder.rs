@@ -142,15 +142,17 @@ impl fmt::Debug for Finder {
     }
 }
 
-/// Where a text may begin, told by four bytes at a time out of hashed sets, which may hold too much and never too little.
+/// Where a text may begin, told by a few bytes at a time out of hashed sets, which may hold too much and never too little.
 ///
 /// Looked at is only every `stride`th place: whatever text lies over it has there one of the four bytes that texts have
-/// within their first `stride` places. Only then the places before are looked at one by one.
+/// within their first `stride` places. Only then the places before are looked at one by one, with more bytes each: to walk
+/// there in vain costs as much as hundreds of bytes that are passed over.
 struct Heads {
-    /// The first four bytes of every text.
-    begins: Grams,
     /// Four bytes of every text at each of its first `stride` places.
     near: Grams,
+    /// The first bytes of every text, as many as `begin` leaves of eight.
+    begins: Grams,
+    begin: u64,
     /// No text is too short to have that many places.
     stride: usize,
 }
@@ -158,64 +160,75 @@ struct Heads {
 /// The longest stride: with more, the set of what is near fills up faster than it saves.
 const LONGEST_STRIDE: usize = 4;
 
+/// The most bytes that the beginning of a text is told by.
+const BEGIN: usize = size_of::<u64>();
+
 impl Heads {
     fn new<'t>(texts: impl Iterator<Item = &'t [u8]> + Clone) -> Self {
         let shortest = texts.clone().map(<[u8]>::len).min().unwrap_or(SHORTEST);
         let stride = (shortest + 1).saturating_sub(SHORTEST).clamp(1, LONGEST_STRIDE);
-        let (mut begins, mut near) = (Grams::new(), Grams::new());
+        let mut first = [0; BEGIN];
+        first[..shortest.min(BEGIN)].fill(0xff);
+        let (mut near, mut begins, begin) = (Grams::new(), Grams::new(), u64::from_le_bytes(first));
         for text in texts {
-            let mut grams = text.array_windows().take(stride);
-            grams.clone().take(1).for_each(|gram| begins.add(*gram));
-            grams.by_ref().for_each(|gram| near.add(*gram));
+            text.array_windows().take(stride).for_each(|gram| near.add(four(*gram)));
+            let mut first = [0; BEGIN];
+            first[..text.len().min(BEGIN)].copy_from_slice(&text[..text.len().min(BEGIN)]);
+            begins.add(u64::from_le_bytes(first) & begin);
         }
-        Self { begins, near, stride }
+        Self { near, begins, begin, stride }
     }
 
-    /// The first place in `text` where a text may begin; its last three bytes always may.
+    /// The first place in `text` where a text may begin; at the end, where bytes are lacking, it always may.
     fn next(&self, text: &[u8]) -> usize {
         let mut at = 0;
         while let Some(gram) = text.get(at + self.stride - 1..).and_then(<[u8]>::first_chunk) {
-            if self.near.has(*gram)
-                && let Some(begin) = self.first(&text[at..at + self.stride + SHORTEST - 1])
+            if self.near.has(four(*gram))
+                && let Some(begin) = (at..at + self.stride).find(|begin| self.may_begin(&text[*begin..]))
             {
-                return at + begin;
+                return begin;
             }
             at += self.stride;
         }
-        let rest = text.get(at..).unwrap_or_default();
-        at + self.first(rest).unwrap_or(rest.len().saturating_sub(SHORTEST - 1))
+        (at..text.len()).find(|begin| self.may_begin(&text[*begin..])).unwrap_or(text.len())
     }
 
-    fn first(&self, text: &[u8]) -> Option<usize> {
-        text.array_windows().position(|gram| self.begins.has(*gram))
+    fn may_begin(&self, text: &[u8]) -> bool {
+        text.first_chunk().is_none_or(|first| self.begins.has(u64::from_le_bytes(*first) & self.begin))
     }
 }
 
-/// A hashed set of four bytes each.
+fn four(gram: [u8; SHORTEST]) -> u64 {
+    u32::from_le_bytes(gram).into()
+}
+
+/// A hashed set of bytes.
 struct Grams(Vec<u64>);
 
-/// 2^20 bits, 128 KiB: stays in the processor's second cache. 50 secrets in all their forms are 25 000 texts, which fill a
-/// thirtieth of it; each that is taken for a text in vain costs as much as a hundred bytes that are not.
-const BITS: u32 = 20;
+/// 2^14 words, 128 KiB: stays in the processor's second cache. 50 secrets in all their forms are 60 000 texts; it takes one
+/// in a hundred others for one of them.
+const WORD_BITS: u32 = 14;
 
 impl Grams {
     fn new() -> Self {
-        Self(vec![0; 1 << (BITS - 6)])
+        Self(vec![0; 1 << WORD_BITS])
     }
 
-    fn add(&mut self, gram: [u8; SHORTEST]) {
-        let (word, bit) = Self::place(gram);
-        self.0[word] |= bit;
+    fn add(&mut self, gram: u64) {
+        let (word, bits) = Self::place(gram);
+        self.0[word] |= bits;
     }
 
-    fn has(&self, gram: [u8; SHORTEST]) -> bool {
-        let (word, bit) = Self::place(gram);
-        self.0[word] & bit != 0
+    fn has(&self, gram: u64) -> bool {
+        let (word, bits) = Self::place(gram);
+        self.0[word] & bits == bits
     }
 
-    fn place(gram: [u8; SHORTEST]) -> (usize, u64) {
-        // Multiplicative hashing with 2^32 divided by the golden ratio: Knuth, volume 3, section 6.4.
-        let hash = u32::from_ne_bytes(gram).wrapping_mul(0x9e37_79b1) >> (32 - BITS);
-        ((hash >> 6) as usize, 1 << (hash & 63))
+    /// A word, and two bits of it: a Bloom filter that looks at one place only (Putze, Sanders, Singler: Cache-, Hash- and
+    /// Space-Efficient Bloom Filters, 2007), hashed by multiplication (Knuth, volume 3, section 6.4).
+    fn place(gram: u64) -> (usize, u64) {
+        let hash = gram.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let bit = |from: u32| 1 << (hash >> (64 - WORD_BITS - from) & 63);
+        ((hash >> (64 - WORD_BITS)) as usize, bit(6) | bit(12))
     }
 }

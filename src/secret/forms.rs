@@ -199,9 +199,11 @@ impl Of<'_> {
         }
     }
 
-    /// Whether pieces of it are nobody else's: it is one value without a pattern, not a text with values and names in it.
+    /// Whether pieces of it are nobody else's: it is one value without a pattern, not a text with values and names in it. A
+    /// password may well have a blank or a quote.
     fn is_nobody_elses(&self, part: &str) -> bool {
-        let is_text = part.contains(|c: char| c.is_whitespace() || c == '"') || part.contains("://");
+        let has_words = part.split_whitespace().count() > 3 || part.matches('"').count() > 2;
+        let is_text = has_words || part.contains('\n') || part.contains("://");
         self.kind == Kind::Telling && !is_text && parts::is_patternless(part)
     }
 

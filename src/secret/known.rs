@@ -5,13 +5,13 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{Scrubber, Secret};
+use super::{Scrubber, Search, Secret};
 use crate::record::Text;
 
 /// Every secret that this process has come to know. Clones share it.
 ///
-/// What programs print in masses passes the scrubber of the plan's secrets; whatever else is told passes [`Known`], which
-/// also knows logins of Docker's, tokens of token services, passwords in addresses, and keys of stores.
+/// What programs print in masses passes the scrubber of the plan's secrets; whatever else is told passes [`Known`], and what is
+/// released is searched for all of it: it also knows logins of Docker's, tokens of token services, passwords in addresses, and keys of stores.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Arc<RwLock<Inner>>);
 
@@ -51,14 +51,21 @@ impl Known {
         scrubber
     }
 
+    /// Looks for any of them in what is to be published.
+    #[must_use]
+    pub fn search(&self) -> Search {
+        Search::new(self.scrubbers())
+    }
+
+    fn scrubbers(&self) -> impl Iterator<Item = Arc<Scrubber>> + use<> {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        [inner.plan.clone(), inner.others_scrubber.clone()].into_iter().flatten()
+    }
+
     /// The text without any of them.
     #[must_use]
     pub fn scrub<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let scrubbers = {
-            let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            [inner.plan.clone(), inner.others_scrubber.clone()]
-        };
-        scrubbers.iter().flatten().fold(Cow::Borrowed(text), |text, scrubber| match text {
+        self.scrubbers().fold(Cow::Borrowed(text), |text, scrubber| match text {
             Cow::Borrowed(text) => scrubber.scrub(text),
             Cow::Owned(text) => Cow::Owned(scrubber.scrub(&text).into_owned()),
         })

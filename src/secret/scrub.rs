@@ -1,11 +1,11 @@
 //! Keeps secrets out of streams and texts.
 
-use std::{borrow::Cow, mem, sync::Arc};
+use std::{borrow::Cow, mem};
 
 use secrecy::zeroize::Zeroizing;
 
 use super::{
-    Search, Secret,
+    Secret,
     finder::{Finder, Occurrence, State},
     forms::{self, Effort, Forms, Kind},
 };
@@ -88,15 +88,8 @@ impl Scrubber {
 
 impl Scrubber {
     /// Whether there is no secret that a stream could hold.
-    #[must_use]
-    pub fn seeks_nothing(&self) -> bool {
+    pub(super) fn seeks_nothing(&self) -> bool {
         matches!(self.0, Sought::Nothing)
-    }
-
-    /// Looks for secrets in a stream that comes in chunks, and changes nothing.
-    #[must_use]
-    pub fn search(self: &Arc<Self>) -> Search {
-        Search::new(Arc::clone(self))
     }
 
     pub(super) fn sought(&self) -> &Sought {

@@ -11,11 +11,15 @@ use super::{
 };
 
 /// Whether a stream holds a secret; one that is not [`super::Secret::is_telling`] is not looked for.
+#[derive(Debug, Default)]
+pub struct Search(Vec<Through>);
+
+/// The search with one scrubber.
 ///
 /// Looked for twice: in the stream as it is, and in the stream with its lines joined, since tools break what they encode into
 /// lines of any length, and others indent those.
 #[derive(Debug)]
-pub struct Search {
+struct Through {
     scrubber: Arc<Scrubber>,
     as_it_is: Track,
     joined: Track,
@@ -33,12 +37,38 @@ struct Track {
 }
 
 impl Search {
-    pub(super) fn new(scrubber: Arc<Scrubber>) -> Self {
-        Self { scrubber, as_it_is: Track::new(), joined: Track::new(), indented: false, found: false }
+    /// Looks for what these know.
+    pub(super) fn new(scrubbers: impl IntoIterator<Item = Arc<Scrubber>>) -> Self {
+        let through = |scrubber: Arc<Scrubber>| Through {
+            scrubber,
+            as_it_is: Track::new(),
+            joined: Track::new(),
+            indented: false,
+            found: false,
+        };
+        Self(scrubbers.into_iter().filter(|scrubber| !scrubber.seeks_nothing()).map(through).collect())
     }
 
     /// Takes the next chunk; an empty one ends a stream, and the next begins another.
     pub fn push(&mut self, chunk: &[u8]) {
+        self.0.iter_mut().for_each(|through| through.push(chunk));
+    }
+
+    /// Whether there was one.
+    #[must_use]
+    pub fn has_found(&self) -> bool {
+        self.0.iter().any(|through| through.found)
+    }
+
+    /// Whether there is no secret that could be found.
+    #[must_use]
+    pub fn seeks_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Through {
+    fn push(&mut self, chunk: &[u8]) {
         let finder = match self.scrubber.sought() {
             Sought::Forms(finder) if !self.found => finder,
             // More than can be sought: nothing is known to be free of it.
@@ -61,12 +91,6 @@ impl Search {
             }
             self.indented = ends || (self.indented && text.is_empty());
         }
-    }
-
-    /// Whether there was one.
-    #[must_use]
-    pub fn has_found(&self) -> bool {
-        self.found
     }
 }
 
@@ -109,7 +133,7 @@ mod tests {
     fn a_search_finds_a_secret_across_chunks_but_not_across_streams() {
         let scrubber = Arc::new(knows(&["hunter2-hunter2"]));
         let search = |chunks: &[&str]| {
-            let mut search = scrubber.search();
+            let mut search = Search::new([Arc::clone(&scrubber)]);
             for chunk in chunks {
                 search.push(chunk.as_bytes());
             }
@@ -132,12 +156,22 @@ mod tests {
                     let lines: Vec<_> = encoded.as_bytes().chunks(columns).map(String::from_utf8_lossy).collect();
                     let text = format!("key: |\n  {}\n", lines.join(between));
                     for at in 0..text.len() {
-                        let mut search = scrubber.search();
+                        let mut search = Search::new([Arc::clone(&scrubber)]);
                         text.as_bytes().chunks(at + 1).for_each(|chunk| search.push(chunk));
                         assert!(search.has_found(), "{text} in chunks of {}", at + 1);
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_dump_of_a_password_with_a_blank_and_a_quote_is_found() {
+        let secret = "Kq8-Zr72_xWm \"P4vT9yBn3LsDf6";
+        let scrubber = Arc::new(knows(&[secret]));
+        let dump = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+        let mut search = Search::new([scrubber]);
+        search.push(dump.as_bytes());
+        assert!(search.has_found(), "{dump}");
     }
 }

@@ -27,10 +27,10 @@ const COMMAND_TIME: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum Missing {
     /// It is there, but empty or only white space.
-    #[error("{0} is empty; put the value there")]
+    #[error("{0} is empty")]
     Empty(Place),
     /// There is no such variable or file.
-    #[error("{0} is not there; put the value there or correct `secrets` in the plan")]
+    #[error("{0} is not there")]
     Absent(Place),
     /// It is no text.
     #[error("{0} is not UTF-8 text; encode the value, for example in base64, and decode it in the step")]
@@ -234,10 +234,7 @@ mod tests {
     #[tokio::test]
     async fn a_variable_that_is_not_set_is_named() {
         let said = read(&SecretSource::Env("CANSHIP_TEST_NOT_SET".into()), Path::new("/")).await.unwrap_err().to_string();
-        assert_eq!(
-            said,
-            "the environment variable `CANSHIP_TEST_NOT_SET` is not there; put the value there or correct `secrets` in the plan"
-        );
+        assert_eq!(said, "the environment variable `CANSHIP_TEST_NOT_SET` is not there");
     }
 
     #[tokio::test]

@@ -1,44 +1,74 @@
 //! How far a mirror is behind its origin, and whether it has what the origin has not.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    time::Duration,
+};
 
-use super::{Git, Note, SourceError, fetch::At, git::Talk, login::Way, refs::Named, remote::Remote};
+use super::{Git, Note, SourceError, fetch::At, git::Talk, left, login::Way, refs::Named, remote::Remote};
 use crate::record::Text;
 
 /// How long the origin may be silent. A drill supposes that it is out, and when it really is, the release must not
 /// wait for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// All tags, as a pattern.
+const TAGS: &str = "refs/tags/*";
+
 /// Counts the commits that the origin has for the ref and the mirror lacks; that the mirror has some that the origin
-/// lacks is a note. Neither the origin nor the clone is changed: what must be fetched to count goes into a store of its
-/// own below `into`. If it cannot be counted, that is a note.
-pub(super) async fn count(at: &At<'_>, origin: Option<&Remote>, into: &Path) -> Result<(Option<u64>, Option<Note>), SourceError> {
+/// lacks is a note, and so is that it lacks tags of the origin's. Neither the origin nor the clone is changed: what must
+/// be fetched to count goes into a store of its own below `into`. If it cannot be counted, that is a note.
+pub(super) async fn count(
+    at: &At<'_>,
+    (mirror, origin): (&Talk, Option<&Remote>),
+    into: &Path,
+) -> Result<(Option<u64>, Vec<Note>), SourceError> {
     let Named::Ref(name) = at.named else {
-        return Ok((Some(0), None)); // The mirror has the very commit.
+        return Ok((Some(0), Vec::new())); // The mirror has the very commit.
     };
     let Some(origin) = origin else {
         let words = Text::from("the plan lies in no repository");
-        return Ok((None, Some(Note::OriginSilent { words })));
+        return Ok((None, vec![Note::OriginSilent { words }]));
     };
     let talk = at.git.within(PATIENCE).for_remote(origin, Way::Fetch).await?;
+    if talk.place == mirror.place {
+        return Ok((None, vec![Note::OriginIsMirror]));
+    }
     let counted = async {
-        let Some(tip) = commit_at(&talk, at.clone, origin, name).await? else {
-            return Ok((None, Some(Note::OriginLacksRef)));
+        let peeled = format!("{name}^{{}}");
+        let refs = rows(&talk, at.clone, origin, &[name, &peeled, TAGS]).await?;
+        let of = |name: &str| refs.iter().find(|(_, known)| known == name).map(|(object, _)| object.clone());
+        let Some(tip) = of(&peeled).or_else(|| of(name)) else {
+            return Ok((None, vec![Note::OriginLacksRef]));
         };
+        let lacking = lacking_tags(at, &refs).await?;
         let (ahead, behind) = apart(&talk, at, origin, &tip, into).await?;
-        Ok((Some(behind), (ahead > 0).then_some(Note::MirrorAhead { commits: ahead })))
+        let ahead = (ahead > 0).then_some(Note::MirrorAhead { commits: ahead });
+        Ok((Some(behind), ahead.into_iter().chain(lacking).collect()))
     };
     counted.await.or_else(|error: SourceError| {
         let words = error.words().cloned().unwrap_or_else(|| Text::new(&error.to_string()));
-        Ok((None, Some(Note::OriginSilent { words })))
+        Ok((None, vec![Note::OriginSilent { words }]))
     })
 }
 
-/// The commit that a ref of the remote leads to.
-async fn commit_at(talk: &Talk, clone: &Path, remote: &Remote, name: &str) -> Result<Option<String>, SourceError> {
-    let peeled = format!("{name}^{{}}");
-    let refs = listed(talk, clone, remote, &[name, &peeled]).await?;
-    Ok(refs.iter().find(|(_, name)| *name == peeled).or(refs.first()).map(|(object, _)| object.clone()))
+/// Tags of the origin, of whose `refs` these are, that the mirror lacks or has on another commit: a version may be taken from
+/// the newest tag.
+async fn lacking_tags(at: &At<'_>, refs: &[(String, String)]) -> Result<Option<Note>, SourceError> {
+    let format = "--format=%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)%09%(refname)";
+    let ours = at.git.ask(at.clone, &["for-each-ref", format, "refs/tags/"]).await?;
+    let ours: HashSet<_> = ours.lines().filter_map(|line| line.split_once('\t')).collect();
+    let mut theirs: BTreeMap<&str, &str> = BTreeMap::new();
+    // What an annotated tag leads to is listed behind it.
+    for (object, name) in refs.iter().filter(|(_, name)| name.starts_with("refs/tags/")) {
+        theirs.insert(name.strip_suffix("^{}").unwrap_or(name), object);
+    }
+    let lacks = |(name, object): &(&str, &str)| !ours.contains(&(*object, *name));
+    let tags = theirs.into_iter().filter(lacks).filter_map(|(name, _)| name.strip_prefix("refs/tags/"));
+    // Tags of drills come and go.
+    let lacking: Vec<_> = tags.filter(|tag| !tag.starts_with(left::NAMES)).collect();
+    Ok(lacking.last().map(|last| Note::MirrorLacksTags { count: lacking.len(), last: Text::new(last) }))
 }
 
 /// The refs of the remote that have one of these very names, with the object that each leads to.
@@ -48,11 +78,18 @@ pub(super) async fn listed(
     remote: &Remote,
     names: &[&str],
 ) -> Result<Vec<(String, String)>, SourceError> {
-    let arguments: Vec<_> = ["ls-remote", "--", &talk.url].iter().chain(names).copied().collect();
+    let mut refs = rows(talk, clone, remote, names).await?;
+    refs.retain(|(_, name)| names.contains(&name.as_str()));
+    Ok(refs)
+}
+
+/// The refs of the remote that git matches with these patterns, with the object that each leads to.
+async fn rows(talk: &Talk, clone: &Path, remote: &Remote, patterns: &[&str]) -> Result<Vec<(String, String)>, SourceError> {
+    let arguments: Vec<_> = ["ls-remote", "--", &talk.url].iter().chain(patterns).copied().collect();
     let listed = talk.git.run(clone, &arguments).await?.remote(remote)?;
-    let listed = String::from_utf8_lossy(&listed).into_owned();
+    let listed = String::from_utf8_lossy(&listed);
     let refs = listed.lines().filter_map(|line| line.split_once('\t'));
-    Ok(refs.filter(|(_, name)| names.contains(name)).map(|(object, name)| (object.to_owned(), name.to_owned())).collect())
+    Ok(refs.map(|(object, name)| (object.to_owned(), name.to_owned())).collect())
 }
 
 /// How many commits only the mirror has, and how many only the origin.

@@ -47,6 +47,14 @@ pub enum SourceError {
         /// Git's or the server's words.
         words: Text,
     },
+    /// Git works on no repository of another user that it was not told to trust.
+    #[error("git does not use `{url}`, which belongs to another user: {words}")]
+    NotOwn {
+        /// The repository.
+        url: Text,
+        /// Git's words.
+        words: Text,
+    },
     /// The server understood and said no: a hook, a protected tag, a rule.
     #[error("`{url}` refuses the push: {words}")]
     Refused {
@@ -169,7 +177,9 @@ impl SourceError {
         let lower = words.as_str().to_lowercase();
         let says = |any: &[&str]| any.iter().any(|part| lower.contains(part));
         let (url, words) = (url.clone(), words.clone());
-        if says(UNAUTHORIZED) {
+        if says(&["dubious ownership"]) {
+            Self::NotOwn { url, words }
+        } else if says(UNAUTHORIZED) {
             Self::Unauthorized { url, words }
         } else if says(NOT_FOUND) {
             Self::NotFound { url, words }
@@ -180,12 +190,22 @@ impl SourceError {
         }
     }
 
+    /// The command by which git would trust a repository of another user, as it names it itself.
+    #[must_use]
+    pub fn trusting(&self) -> Option<&str> {
+        let words = self.words()?.as_str();
+        let command =
+            words.lines().map(str::trim).find(|line| line.starts_with("git config ") && line.contains(" safe.directory "));
+        command.filter(|_| words.contains("dubious ownership"))
+    }
+
     /// What git or the server said, for a finding's evidence.
     #[must_use]
     pub fn words(&self) -> Option<&Text> {
         match self {
             Self::NotARepository { words, .. }
             | Self::NotFound { words, .. }
+            | Self::NotOwn { words, .. }
             | Self::Unauthorized { words, .. }
             | Self::Refused { words, .. }
             | Self::Unreachable { words, .. }
@@ -207,6 +227,7 @@ mod tests {
         let kind = |words: &str| match SourceError::of_remote("fetch", &"u".into(), &words.into()) {
             SourceError::Unauthorized { .. } => "unauthorized",
             SourceError::NotFound { .. } => "not found",
+            SourceError::NotOwn { .. } => "not own",
             SourceError::Unreachable { .. } => "unreachable",
             _ => "failed",
         };
@@ -221,6 +242,7 @@ mod tests {
             ("ssh: Could not resolve hostname h: Name or service not known", "unreachable"),
             ("fatal: unable to access 'http://h/': Failed to connect to h port 1: Connection refused", "unreachable"),
             ("fatal: unable to access 'https://h/': The requested URL returned error: 503", "unreachable"),
+            ("fatal: detected dubious ownership in repository at '/x'\nfatal: Could not read from remote repository.", "not own"),
             ("fatal: protocol error: bad pack header", "failed"),
         ] {
             assert_eq!(kind(words), expected, "{words}");

@@ -76,13 +76,13 @@ pub async fn fetch(plan: &FetchPlan<'_>, into: &Path) -> Result<Checkout, Source
             let at = At { git: &git, clone: &clone, named: &named, commit: &commit };
             // Without an origin, the repository that the plan lies in is where work comes together.
             let compared = origin.clone().or_else(|| home.as_ref().ok().map(|home| Remote::at(&home.top)));
-            if from == Origin::Mirror { behind::count(&at, compared.as_ref(), into).await } else { Ok((None, None)) }
+            if from == Origin::Mirror { behind::count(&at, (&talk, compared.as_ref()), into).await } else { Ok((None, Vec::new())) }
         },
         look_around(&git, &clone, &commit, (&home, plan.reference, from)),
         submodule::fetch_all(&git, &remote, (&clone, &commit), into),
     );
-    let (modules, (behind, silent)) = (modules?, behind?);
-    let notes = silent.into_iter().chain(seen?).chain(modules.notes).collect();
+    let (modules, (behind, compared)) = (modules?, behind?);
+    let notes = compared.into_iter().chain(seen?).chain(modules.notes).collect();
     let facts = SourceFacts {
         from,
         url: remote.shown(),

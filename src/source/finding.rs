@@ -9,6 +9,9 @@ use crate::{
 /// The finding that the source is not to be had, with what to do about it.
 #[must_use]
 pub fn finding(error: &SourceError) -> Finding {
+    if let Some(command) = error.trusting() {
+        return not_own(Rule::SourceUnavailable, Phase::Fetch, format!("the source cannot be fetched: {error}"), command);
+    }
     let (rule, advice) = match error {
         SourceError::Obstructed { obstacle, words, .. } => {
             let summary = format!("the source cannot be fetched: {error}");
@@ -22,7 +25,7 @@ pub fn finding(error: &SourceError) -> Finding {
             (Rule::SourceUnavailable, "correct the address, or make the mirror; some servers answer so where a right is missing")
         }
         SourceError::NoSuchRef { .. } => (Rule::SourceUnavailable, "correct `source.ref`, or push it there"),
-        SourceError::Unauthorized { .. } => {
+        SourceError::Unauthorized { .. } | SourceError::NotOwn { .. } => {
             (Rule::SourceUnavailable, "give whoever runs this spare a key or credential helper that may read there")
         }
         SourceError::Unreachable { .. } | SourceError::Timeout { .. } | SourceError::Unanswered { .. } => (
@@ -39,6 +42,9 @@ pub fn finding(error: &SourceError) -> Finding {
 /// The finding that the tag does not get to its place, with what to do about it.
 #[must_use]
 pub fn tag_finding(error: &SourceError, phase: Phase) -> Finding {
+    if let Some(command) = error.trusting() {
+        return not_own(Rule::TagRefused, phase, format!("the tag cannot be placed: {error}"), command);
+    }
     let (rule, advice) = match error {
         SourceError::Obstructed { obstacle, words, .. } => {
             return obstructed(obstacle, phase, format!("the tag cannot be placed: {error}")).with_evidence(words.clone());
@@ -47,7 +53,7 @@ pub fn tag_finding(error: &SourceError, phase: Phase) -> Finding {
             Rule::TagRefused,
             "grant whoever releases from this spare the right to create tags there, or set `tag_at:` to where it has it",
         ),
-        SourceError::Unauthorized { .. } => {
+        SourceError::Unauthorized { .. } | SourceError::NotOwn { .. } => {
             (Rule::TagRefused, "give whoever runs this spare a key or credential helper that may push there")
         }
         SourceError::NotFound { .. } | SourceError::NoPlace(_) => {
@@ -56,12 +62,17 @@ pub fn tag_finding(error: &SourceError, phase: Phase) -> Finding {
         SourceError::Unreachable { .. } | SourceError::Timeout { .. } | SourceError::Unanswered { .. } => {
             (Rule::TagUnreachable, "look at this network's way there, then drill again")
         }
-        SourceError::GitMissing(_)
-        | SourceError::NotARepository { .. }
-        | SourceError::NoSuchRef { .. }
-        | SourceError::Failed { .. } => (Rule::TagUnreachable, "run the git command by hand to see more, then drill again"),
+        SourceError::GitMissing(_) => (Rule::TagRefused, "install git on this machine"),
+        SourceError::NotARepository { .. } | SourceError::NoSuchRef { .. } | SourceError::Failed { .. } => {
+            (Rule::TagUnreachable, "run the git command by hand to see more, then drill again")
+        }
     };
     Finding::new(rule, phase, format!("the tag cannot be placed: {error}"), advice)
+}
+
+/// A repository of another user, with the way out that git names.
+fn not_own(rule: Rule, phase: Phase, summary: String, command: &str) -> Finding {
+    Finding::new(rule, phase, summary, format!("if you trust who owns it, run as the user of this spare: `{command}`"))
 }
 
 fn obstructed(obstacle: &Obstacle, phase: Phase, summary: String) -> Finding {
@@ -91,6 +102,17 @@ impl Note {
                 Rule::MirrorUnverified,
                 "how far the mirror is behind is not known: the origin has no such ref".to_owned(),
                 "correct `source.ref`",
+            ),
+            Self::OriginIsMirror => found(
+                Rule::MirrorUnverified,
+                "how far the mirror is behind is not known: `origin` of the plan's repository leads to the mirror itself"
+                    .to_owned(),
+                "drill from a clone of the real origin, or let `origin` lead there (`git remote set-url origin …`)",
+            ),
+            Self::MirrorLacksTags { count, last } => found(
+                Rule::MirrorBehind,
+                format!("tags of the origin that the mirror lacks, or has on another commit: {count} (`{last}` is one)"),
+                "mirror tags too, on every push: a version or a release may be taken from them",
             ),
             Self::MirrorAhead { commits } => found(
                 Rule::MirrorAhead,

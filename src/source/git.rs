@@ -189,11 +189,12 @@ impl Git {
         // Before it is sent anywhere: a server may repeat it.
         self.known.add(&remote.secrets());
         if !self.has_access() {
-            return Ok(Talk { git: self.clone(), url: remote.url().to_owned() });
+            return Ok(Talk { git: self.clone(), url: remote.url().to_owned(), place: remote.place() });
         }
-        let of_access = r"^(core\.sshcommand|url\..*\.(push)?insteadof)$";
+        let of_access = r"^(core\.sshcommand|url\..*\.(push)?insteadof|http\.(.*\.)?(extraheader|proxy))$";
         let set = self.run(Path::new("/"), &["config", "--null", "--get-regexp", of_access]).await?;
         let set = settings(&set.out);
+        self.known.add(&login::secrets(&set));
         let (mut git, mut url) = (self.clone(), remote.url().to_owned());
         // Where git would go. If no login is in that, it finds the way by itself.
         let address = login::rewritten(remote.address(), way, &set).unwrap_or_else(|| remote.address().to_owned());
@@ -211,7 +212,7 @@ impl Git {
         if !is_set && !has("GIT_SSH_COMMAND") && !has("GIT_SSH") {
             git = git.with_variable("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
         }
-        Ok(Talk { git, url })
+        Ok(Talk { git, url, place: target.place() })
     }
 
     /// The command, ready to start, working in `folder`.
@@ -275,6 +276,8 @@ pub(super) struct Talk {
     pub(super) git: Git,
     /// The repository, as an argument: without credentials.
     pub(super) url: String,
+    /// Where git ends up, by the user's rules too: the same of two addresses of one repository, as far as that shows.
+    pub(super) place: String,
 }
 
 /// Settings as `git config --null` prints them: name, line end, value, each ended by a null byte.

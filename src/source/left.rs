@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What the tag of a drill begins with; the drill's id follows.
-const NAMES: &str = "canship-drill/";
+pub(super) const NAMES: &str = "canship-drill/";
 
 /// Tags that are removed in one call.
 const AT_ONCE: usize = 200;

@@ -5,9 +5,12 @@
 //! (`url.<base>.insteadOf`), has a password in it: a credential helper tells it, whose script holds nothing but the names of
 //! variables.
 
+use std::path::Path;
+
 use percent_encoding::percent_decode_str;
 
-use super::remote::redact;
+use super::remote::{Remote, redact};
+use crate::secret::Secret;
 
 /// Prints the login from the environment. No value is an argument here either, whatever of it the shell has built in.
 const HELPER: &str = "!f() { env | sed -n 's/^CANSHIP_LOGIN_//p'; }; f";
@@ -44,6 +47,21 @@ pub(super) fn rewritten(address: &str, way: Way, configuration: &[(String, Strin
     };
     let pushed = if way == Way::Push { by("pushinsteadof") } else { None };
     pushed.or_else(|| by("insteadof"))
+}
+
+/// What is secret of these settings: what headers hold that are sent along (as checkouts of CI keep their token), and logins
+/// of proxies. A server may repeat it.
+pub(super) fn secrets(configuration: &[(String, String)]) -> Vec<Secret> {
+    let of_setting = |(name, value): &(String, String)| match name.rsplit('.').next() {
+        Some("extraheader") => {
+            let value = value.split_once(':').map_or(value.as_str(), |(_, value)| value).trim();
+            let word = value.split_whitespace().next_back().unwrap_or_default();
+            [value, word].map(|text| Secret::new(text.to_owned())).into()
+        }
+        Some("proxy") => Remote::new(value, Path::new("/")).secrets(),
+        _ => Vec::new(),
+    };
+    configuration.iter().flat_map(of_setting).collect()
 }
 
 /// What git needs to talk to `address`.

@@ -12,6 +12,15 @@ pub enum Note {
     },
     /// The origin has no such ref, so how far the mirror is behind cannot be counted.
     OriginLacksRef,
+    /// The origin is the mirror itself, so nothing says how far that is behind.
+    OriginIsMirror,
+    /// The origin has tags that the mirror lacks, or has on something else.
+    MirrorLacksTags {
+        /// How many.
+        count: usize,
+        /// The last of them by name.
+        last: Text,
+    },
     /// The mirror has commits of the ref that the origin lacks: what is released is not what was reviewed there.
     MirrorAhead {
         /// How many.

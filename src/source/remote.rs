@@ -41,6 +41,21 @@ impl Remote {
         is_path(&self.clean) || self.clean.starts_with("file://")
     }
 
+    /// The same for all addresses of one repository that can be told to be that: a path without links, or an address without
+    /// login, `.git` and slash at its end.
+    pub(super) fn place(&self) -> String {
+        let path = self.clean.strip_prefix("file://").unwrap_or(&self.clean);
+        if self.is_local() {
+            let path = Path::new(path);
+            // A working copy and its `.git` are one.
+            let inside = path.join(".git");
+            let path = if inside.is_dir() { &inside } else { path };
+            return path.canonicalize().unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned();
+        }
+        let address = path.trim_end_matches('/');
+        address.strip_suffix(".git").unwrap_or(address).to_owned()
+    }
+
     /// With the login that it has.
     pub(super) fn address(&self) -> &str {
         self.full.as_deref().unwrap_or(&self.clean)

@@ -129,13 +129,14 @@ impl DrillTag {
         Item::GitTag { url: self.remote.url().to_owned(), name: self.name.clone(), object: self.object.clone() }
     }
 
-    /// Whether the source has a tag of the release's name already: then this release could not be tagged so.
+    /// Whether the source has a tag of the release's name already, on another commit: then this one could not be released so.
     ///
     /// # Errors
     /// Git fails.
     pub async fn is_taken(&self) -> Result<bool, SourceError> {
-        let name = format!("refs/tags/{}", self.release_tag);
-        Ok(self.git.run(&self.clone, &["rev-parse", "--verify", "--quiet", &name]).await?.success)
+        let name = format!("refs/tags/{}^{{commit}}", self.release_tag);
+        let found = self.git.run(&self.clone, &["rev-parse", "--verify", "--quiet", &name]).await?;
+        Ok(found.success && found.text() != self.commit)
     }
 
     /// Pushes it under the drill's name. One ref only, so there is nothing that could be left half done.

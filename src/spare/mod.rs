@@ -113,6 +113,12 @@ pub trait Images: Send + Sync {
     /// The name of the drill's image for the plan's purpose.
     fn name(&self, plan: &RoomPlan) -> String;
 
+    /// How a person's own client is called for where images are built.
+    ///
+    /// # Errors
+    /// Nobody answers there.
+    async fn client(&self) -> Result<String, SpareError>;
+
     /// What it is labelled with.
     fn labels(&self, plan: &RoomPlan) -> Vec<(String, String)>;
 
@@ -260,6 +266,14 @@ pub enum SpareError {
         what: String,
         /// The engine's or system's words.
         reason: String,
+    },
+    /// This machine refused what was asked of it.
+    #[error("{what}: {reason}")]
+    Machine {
+        /// What was tried, on what.
+        what: String,
+        /// The system's words.
+        reason: std::io::Error,
     },
     /// The room was ended by a limit before this could be done.
     #[error("the room has ended: {reason}")]

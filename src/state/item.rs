@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    record::{Control, Digest, Place},
+    record::{Control, Digest, Nonce, Place},
     secret::Known,
 };
 
@@ -43,9 +43,24 @@ pub enum Item {
         control: Control,
         /// A command for `sh` that turns it on, with the token in `$CANSHIP_TOKEN`.
         by_hand: String,
-        /// Until then the call that turns it off may take effect; none once that was answered.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// Until then the call that turns it off may take effect; none once that was answered. That it is missing says
+        /// neither: such a line is not ours.
+        #[serde(deserialize_with = "given")]
         until: Option<Timestamp>,
+    },
+    /// A run on a spare runner that the drill asks for.
+    Run {
+        /// Where.
+        place: Place,
+        /// The workflow's file on GitHub, the job on GitLab.
+        workflow: String,
+        /// By which it is known.
+        nonce: Nonce,
+        /// Its number; none until the forge has said it.
+        #[serde(deserialize_with = "given")]
+        run: Option<u64>,
+        /// Until then it may appear, if it has no number.
+        until: Timestamp,
     },
     /// The drill's tag at a git server.
     GitTag {
@@ -92,6 +107,11 @@ pub enum Item {
     },
 }
 
+/// What must be there, if only as `null`.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
 impl Item {
     /// Leaves out what a server has said, if there is a secret in it. All else stays as it is: the plan and canship itself
     /// have named it, and whoever cleans needs every letter.
@@ -109,7 +129,12 @@ impl Item {
             | Self::Blob { repository, .. }
             | Self::Manifest { repository, .. }
             | Self::ImageTag { repository, .. } => Some(repository),
-            Self::Folder { .. } | Self::Engine { .. } | Self::Lease { .. } | Self::Cut { .. } | Self::GitTag { .. } => None,
+            Self::Folder { .. }
+            | Self::Engine { .. }
+            | Self::Lease { .. }
+            | Self::Cut { .. }
+            | Self::Run { .. }
+            | Self::GitTag { .. } => None,
         }
     }
 }

@@ -115,11 +115,11 @@ fn text_shows_the_line_and_no_escape_and_no_token() {
 
 #[test]
 fn the_gate_says_from_which_severity_on_it_ends_with_10() {
-    let quiet: super::World<'_> = &[("README.md", "x\n")];
+    let wrong_folder: super::World<'_> = &[("README.md", "x\n")];
     let warns: super::World<'_> = &[(".github/workflows/ci.yml", "on: push\njobs: {a: {runs-on: x, steps: [{run: make}]}}\n")];
     let errs: super::World<'_> = &[WORKFLOW];
     for (world, gate, code) in [
-        (quiet, "note", 0),
+        (wrong_folder, "error", 10),
         (warns, "error", 0),
         (warns, "warning", 10),
         (warns, "note", 10),
@@ -161,4 +161,13 @@ fn every_rule_is_explained_and_one_that_is_none_is_told_with_the_nearest() {
     assert!(ran.stderr.contains("did you mean `not-pinned`"), "{}", ran.stderr);
     let ran = Canship::new(&["explain", "over-targets"]).run_as_is();
     assert!(ran.stderr.contains("did you mean `over-target`"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_annotation_of_a_question_ends_with_its_mark_alone() {
+    let plan = "release: a\nbuild: {image: rust, run: [make], artifacts: [x]}\npublish: [{oci: ghcr.io/a/b}]\n# QUESTION: how long may it take?\n";
+    let ran = run(repository(&[WORKFLOW, ("canship.yaml", plan)]).path(), &["--format", "github", "--gate", "never"]);
+    let lines: Vec<&str> = ran.stdout.lines().filter(|line| line.contains("how long may it take?")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("how long may it take? "), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("?.") && !ran.stdout.contains(".."), "{}", ran.stdout);
 }

@@ -147,11 +147,24 @@ fn gitlab_projects_get_a_plan_too() {
         "  image: docker.io/library/golang:1.25 ",
         "    - go build -o dist/api ./cmd/api ",
         "  - oci: registry.gitlab.com/acme/tools/api ",
-        "  DEPLOY_KEY: { env: DEPLOY_KEY }",
+        "# QUESTION: the pipelines use secrets that no step or target above names: `DEPLOY_KEY` (.gitlab-ci.yml:7)",
         "primary: { gitlab: { project: acme/tools/api } }",
     ] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
+}
+
+#[test]
+fn the_one_secret_that_a_script_reads_to_publish_is_its_token() {
+    let text = written(&[
+        (".git/config", "[remote \"origin\"]\n\turl = https://gitlab.com/acme/api.git\n"),
+        (
+            ".gitlab-ci.yml",
+            "publish:\n  rules: [{if: $CI_COMMIT_TAG}]\n  script:\n    - echo //registry.npmjs.org/:_authToken=$NPM_TOKEN > .npmrc\n    - npm publish\nother:\n  rules: [{if: $CI_COMMIT_TAG}]\n  script: [docker push a/b, ./sign $SIGNING_KEY]\n",
+        ),
+        ("package.json", "{\"name\": \"api\", \"version\": \"1.0.0\"}\n"),
+    ]);
+    assert!(text.contains("  - { npm: api, token: NPM_TOKEN } ") && !text.contains("publish to npm?"), "{text}");
 }
 
 #[test]
@@ -201,4 +214,248 @@ fn where_nothing_says_what_is_pushed_the_registries_are_named() {
     let workflow = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - uses: docker/login-action@v3\n      with: {registry: quay.io, username: a, password: '${{ secrets.B }}'}\n    - run: ./publish.sh\n";
     let text = written(&[CONFIG, (".github/workflows/release.yml", workflow)]);
     assert!(text.contains("where must a release land? The pipelines name `quay.io`, and not what is pushed there:"), "{text}");
+}
+
+#[test]
+fn a_step_is_given_the_secrets_that_its_pipeline_gives_it_and_others_are_asked_for() {
+    let workflow = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - run: make release\n      env: {SIGN_KEY: '${{ secrets.ACME_KEY }}', MODE: fast}\n    - run: echo \"$PASSWORD\" | docker login quay.io -u bot --password-stdin\n      env: {PASSWORD: '${{ secrets.QUAY_TOKEN }}'}\n    - run: docker push quay.io/acme/api:v1\n    - run: ./notify\n      env: {HOOK: '${{ secrets.SLACK_HOOK }}'}\n";
+    let text = written(&[CONFIG, (".github/workflows/release.yml", workflow)]);
+    for line in [
+        "    - { run: make release, secrets: [SIGN_KEY] } ",
+        "    login: { username: bot, password: QUAY_TOKEN } ",
+        "  SIGN_KEY: { env: ACME_KEY } ",
+        "  QUAY_TOKEN: { env: QUAY_TOKEN } ",
+        "no step or target above names: `SLACK_HOOK` (.github/workflows/release.yml:12, as `HOOK`). ",
+    ] {
+        assert!(text.contains(line), "`{line}` is not in\n{text}");
+    }
+    assert!(!text.contains("  SLACK_HOOK:") && !text.contains("which user is that"), "{text}");
+    assert!(plan::parse(&text, "canship.yaml").is_ok(), "{text}");
+}
+
+/// Runs a program on a terminal of its own: types the next answer at each prompt, ends the input where none is left, and shows
+/// what the terminal showed.
+const TERMINAL: &str = r#"
+import os, pty, sys
+answers = sys.argv[1].split("|")
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+shown = b""
+while True:
+    try:
+        read = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not read:
+        break
+    shown += read
+    if shown.endswith(b"] "):
+        os.write(terminal, answers.pop(0).encode() + b"\n" if answers else b"\x04")
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+/// `init` on a terminal, with these answers.
+fn asked(folder: &Path, answers: &str) -> support::run::Ran {
+    let terminal = ["python3", "-c", TERMINAL, answers].map(str::to_owned).to_vec();
+    support::Canship::new(&["init"]).wrapped(terminal).argument(folder).run_as_is()
+}
+
+#[test]
+fn at_a_terminal_a_person_is_asked_and_again_where_an_answer_fits_no_plan() {
+    let plain = ("Makefile", "all:\n");
+    let folder = repository(&[CONFIG, plain]);
+    let answers = "acme api|soon|45m|10m|ssh://git@spare.example/acme/api.git|not an image|docker.io/library/debian:13";
+    let ran = asked(folder.path(), answers);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    let text = fs::read_to_string(folder.path().join("canship.yaml")).unwrap();
+    for line in [
+        "release: acme api ",
+        "target: \"45m\" ",
+        "  mirror: ssh://git@spare.example/acme/api.git ",
+        "  image: docker.io/library/debian:13 ",
+    ] {
+        assert!(
+            text.lines().any(|found| found.starts_with(line) && found.ends_with("# as you said")),
+            "`{line}` is not in\n{text}"
+        );
+    }
+    // The question stands before the answer, on its line.
+    let shown = ran.stdout.replace('\r', "");
+    assert!(shown.contains("what is it called that is released? [Api] acme api\n"), "{shown}");
+    for question in [
+        "how long may a hotfix take, from the decision until users can have it? [30m] ",
+        "where is a copy of this repository that does not need the forge? [leave it open] ",
+        "in which image is it built? [docker.io/library/debian:stable] ",
+    ] {
+        assert_eq!(shown.matches(question).count(), 2, "{question}: {shown}");
+    }
+    assert!(shown.contains("that fits no plan: `10m` is no address, and there is no folder of that name"), "{shown}");
+    assert!(shown.contains("not an image\nthat fits no plan: ") && shown.contains("is written"), "{shown}");
+}
+
+#[test]
+fn at_a_terminal_whoever_leaves_leaves_the_rest_open() {
+    let folder = repository(&[CONFIG, ("Makefile", "all:\n")]);
+    let ran = asked(folder.path(), "acme");
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    let text = fs::read_to_string(folder.path().join("canship.yaml")).unwrap();
+    assert!(text.contains("release: acme ") && text.contains("# QUESTION: where is a copy of this repository"), "{text}");
+}
+
+#[test]
+fn a_secret_that_a_local_action_hands_on_is_the_one_that_its_caller_gives() {
+    let text = written(&[
+        CONFIG,
+        (
+            ".github/workflows/release.yml",
+            "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - uses: ./login\n      with: {token: '${{ secrets.QUAY }}'}\n    - run: docker push quay.io/acme/api:v1\n",
+        ),
+        (
+            "login/action.yml",
+            "inputs: {token: {}}\nruns:\n  using: composite\n  steps:\n  - uses: docker/login-action@v3\n    with: {registry: quay.io, username: bot, password: '${{ inputs.token }}'}\n",
+        ),
+    ]);
+    assert!(text.contains("login: { username: bot, password: QUAY }") && text.contains("  QUAY: { env: QUAY } "), "{text}");
+}
+
+#[test]
+fn what_an_earlier_stage_makes_is_how_a_gitlab_release_is_built() {
+    let ci = "build:\n  stage: build\n  image: golang:1.24\n  script: [go build -o dist/app .]\n  artifacts:\n    paths: [dist/app]\n\
+              release:\n  stage: deploy\n  image: registry.gitlab.com/gitlab-org/release-cli\n  rules: [{if: $CI_COMMIT_TAG}]\n  script: [curl --upload-file dist/app https://files.example/]\n  release: {tag_name: $CI_COMMIT_TAG, description: x}\n";
+    let text = written(&[(".gitlab-ci.yml", ci), ("go.mod", "module example.com/app\n")]);
+    for line in ["  image: golang:1.24 ", "    - go build -o dist/app . ", "  artifacts: [dist/app] "] {
+        assert!(text.lines().any(|text| text.starts_with(line)), "`{line}` is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_job_whose_files_a_gitlab_release_is_not_given_is_not_how_it_is_built() {
+    let ci = |more: &str| {
+        format!(
+            "lib:\n  stage: build\n  script: [make lib]\n  artifacts:\n    paths: [lib.a]\nrelease:\n  stage: deploy\n{more}  rules: [{{if: $CI_COMMIT_TAG}}]\n  script: [cargo build --release, curl --upload-file target/release/app https://files.example/]\n"
+        )
+    };
+    let of =
+        |more: &str| written(&[(".gitlab-ci.yml", &ci(more)), ("Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.0.0\"\n")]);
+    assert!(of("").contains("    - make lib "), "{}", of(""));
+    for kept_out in ["  dependencies: []\n", "  needs: [{job: lib, artifacts: false}]\n"] {
+        let text = of(kept_out);
+        assert!(text.contains("    - cargo build --release ") && !text.contains("make lib") && !text.contains("lib.a"), "{text}");
+    }
+}
+
+#[test]
+fn an_image_is_named_whatever_pushes_it() {
+    let pushed_by = |script: &str, more: &str| {
+        let workflow = format!(
+            "on: {{push: {{tags: ['v*']}}}}\njobs:\n  ship:\n    runs-on: x\n    env: {{KO_DOCKER_REPO: ghcr.io/acme/ko}}\n    steps:\n    - run: {script}\n{more}"
+        );
+        written(&[CONFIG, (".github/workflows/r.yml", &workflow)])
+    };
+    for (script, name) in [
+        ("oras push --artifact-type a/b ghcr.io/acme/bundle:1 ./x.tar:application/x-tar", "ghcr.io/acme/bundle"),
+        ("oras cp ghcr.io/acme/staging:1 quay.io/acme/bundle:1", "quay.io/acme/bundle"),
+        ("skopeo copy --all docker://ghcr.io/acme/staging:1 docker://quay.io/acme/api:1", "quay.io/acme/api"),
+        ("skopeo copy --dest-creds a:b oci:out docker://quay.io/acme/api:1", "quay.io/acme/api"),
+        ("regctl image copy ghcr.io/acme/staging:1 quay.io/acme/api:1", "quay.io/acme/api"),
+        ("crane push image.tar quay.io/acme/api:1", "quay.io/acme/api"),
+        ("crane tag quay.io/acme/api:1 latest", "quay.io/acme/api"),
+        ("ko build --bare ./cmd/api", "ghcr.io/acme/ko"),
+        ("ko build -B ./cmd/api", "ghcr.io/acme/ko/api"),
+        ("helm push dist/k8s-api-1.2.3.tgz oci://ghcr.io/acme/charts", "ghcr.io/acme/charts/k8s-api"),
+        ("podman push localhost/api docker://quay.io/acme/api:1", "quay.io/acme/api"),
+        ("docker buildx build --push -t quay.io/acme/api:1 .", "quay.io/acme/api"),
+        ("/kaniko/executor --context . --destination=quay.io/acme/api:1", "quay.io/acme/api"),
+        ("flux push artifact oci://ghcr.io/acme/manifests:1 --path .", "ghcr.io/acme/manifests"),
+    ] {
+        let text = pushed_by(script, "");
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("  - oci: ")).collect();
+        assert!(lines.len() == 1 && lines[0].starts_with(&format!("  - oci: {name} ")), "{script}: {lines:?}");
+        assert!(!text.contains("is that its name?") && !text.contains("which other images"), "{script}: {text}");
+    }
+    for local in ["oras attach ghcr.io/acme/a:1 x", "skopeo copy docker://ghcr.io/acme/a:1 dir:out", "ko build --local ./cmd/api"] {
+        let text = pushed_by(local, "    - run: docker push quay.io/acme/api\n");
+        assert!(!text.contains("  - oci: ghcr.io/"), "{local}: {text}");
+    }
+}
+
+#[test]
+fn what_of_an_image_s_name_is_not_known_is_asked_for() {
+    let of = |script: &str| {
+        let workflow = format!(
+            "on: {{push: {{tags: ['v*']}}}}\njobs: {{ship: {{runs-on: x, steps: [{{run: \"{script}\"}}, {{run: docker push quay.io/acme/tool:1}}]}}}}\n"
+        );
+        written(&[CONFIG, (".github/workflows/r.yml", &workflow)])
+    };
+    for (script, name) in [
+        ("docker push ghcr.io/acme/$NAME:1", "ghcr.io/acme/Api"),
+        ("docker push ghcr.io/$OWNER/server", "ghcr.io/Acme/server"),
+        ("docker push ghcr.io/$IMAGE", "ghcr.io/Acme/Api"),
+        ("helm push out/*.tgz oci://ghcr.io/acme/charts", "ghcr.io/acme/charts/Api"),
+    ] {
+        let text = of(script);
+        assert!(text.contains(&format!("  - oci: {} ", name.to_ascii_lowercase())), "{script}: {text}");
+        assert!(text.contains("is that its name? .github/workflows/r.yml:2 says a part of it only while it runs"), "{text}");
+    }
+    assert!(of("docker push $IMAGE").contains("which other images belong to a release? One is pushed under a name"));
+    assert!(of("helm push a-1.0.0.tgz oci://ghcr.io/acme/charts").contains("who packs and pushes the Helm chart"));
+}
+
+#[test]
+fn what_runs_before_an_image_is_built_is_asked_for() {
+    let steps = |first: &str| {
+        format!(
+            "on: {{push: {{tags: ['v*']}}}}\njobs:\n  ship:\n    runs-on: ubuntu-latest\n    steps:\n    - uses: actions/checkout@v4\n{first}    - uses: docker/build-push-action@v6\n      with: {{push: true, tags: 'quay.io/acme/api:v1'}}\n"
+        )
+    };
+    let asked = |first: &str| {
+        let workflow = steps(first);
+        let text = written(&[(".github/workflows/r.yml", &workflow), ("Dockerfile", "FROM scratch\nCOPY dist/app.py /\n")]);
+        assert!(text.contains("  dockerfile: Dockerfile "), "{text}");
+        text.lines().find(|line| line.contains("does the Dockerfile build everything itself?")).map(str::to_owned)
+    };
+    let told = asked("    - run: mkdir -p dist && cp app.py dist/\n").unwrap();
+    assert!(told.contains("`mkdir -p dist` (.github/workflows/r.yml:7)") && told.contains("`cp app.py dist/`"), "{told}");
+    assert_eq!(asked("    - run: echo building\n"), None);
+    assert_eq!(asked(""), None);
+}
+
+#[test]
+fn a_folder_without_pipelines_is_read_for_what_it_says_itself() {
+    let text = written(&[("Dockerfile", "FROM scratch\n"), ("VERSION", "1.2.3\n")]);
+    assert!(
+        text.lines().any(|line| line.starts_with("  dockerfile: Dockerfile ") && line.ends_with("no pipeline says otherwise")),
+        "{text}"
+    );
+    assert!(text.lines().any(|line| line.starts_with("  version: { file: VERSION } ")), "{text}");
+    let bare = written(&[("README.md", "x")]);
+    for text in [&text, &bare] {
+        assert!(!text.contains("The pipelines do") && !text.contains("The jobs run on"), "{text}");
+    }
+    assert!(bare.contains("There are no pipelines here"), "{bare}");
+}
+
+#[test]
+fn a_placeholder_is_told_as_one_when_the_questions_are_gone() {
+    let workflow = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: ubuntu-latest\n    steps:\n    - uses: docker/login-action@v3\n      with: {registry: ghcr.io, username: '${{ github.actor }}', password: '${{ secrets.GITHUB_TOKEN }}'}\n    - uses: docker/build-push-action@v6\n      with: {push: true, tags: '${{ steps.meta.outputs.tags }}'}\n";
+    let folder = repository(&[(".github/workflows/r.yml", workflow), ("Dockerfile", "FROM scratch\n")]);
+    assert_eq!(init(folder.path(), &["--yes"]).code, Some(0));
+    let plan = folder.path().join("canship.yaml");
+    let text = fs::read_to_string(&plan).unwrap();
+    let kept = text.lines().filter(|line| !line.contains("QUESTION")).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
+    fs::write(&plan, &kept).unwrap();
+    let checked = super::run(folder.path(), &["--format", "json"]);
+    let value: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let told: Vec<&str> = value["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["rule"] == "plan-unfinished")
+        .map(|one| one["message"].as_str().unwrap())
+        .collect();
+    for path in ["`publish[0].oci`", "`publish[0].login.username`"] {
+        assert!(told.iter().any(|told| told.contains(path)), "{path} is not in {told:?}\n{kept}");
+    }
 }

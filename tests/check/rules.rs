@@ -69,6 +69,90 @@ pub(crate) const CASES: &[Case] = &[
         ),
     },
     Case {
+        rule: "announced-early",
+        severity: Warning,
+        fires: on_tag!(
+            "  build: {runs-on: x, steps: [{run: make}]}\n  a: {needs: build, runs-on: x, steps: [{run: gh release create v1}]}\n  b: {needs: build, runs-on: x, steps: [{run: cargo publish}]}\n"
+        ),
+        silent: on_tag!(
+            "  a: {needs: mid, runs-on: x, steps: [{run: gh release create v1}]}\n  mid: {needs: b, runs-on: x, steps: [{run: make}]}\n  b: {runs-on: x, steps: [{run: cargo publish}]}\n"
+        ),
+    },
+    // What is called is over when its caller's followers begin.
+    Case {
+        rule: "announced-early",
+        severity: Warning,
+        fires: &[
+            (
+                ".github/workflows/release.yml",
+                "on: {push: {tags: ['v*']}}\njobs:\n  call: {uses: ./.github/workflows/packages.yml}\n  a: {runs-on: x, steps: [{run: gh release create v1}]}\n",
+            ),
+            (".github/workflows/packages.yml", "on: {workflow_call: }\njobs: {b: {runs-on: x, steps: [{run: cargo publish}]}}\n"),
+        ],
+        silent: &[
+            (
+                ".github/workflows/release.yml",
+                "on: {push: {tags: ['v*']}}\njobs:\n  call: {uses: ./.github/workflows/packages.yml}\n  a: {needs: call, runs-on: x, steps: [{run: gh release create v1}]}\n",
+            ),
+            (".github/workflows/packages.yml", "on: {workflow_call: }\njobs: {b: {runs-on: x, steps: [{run: cargo publish}]}}\n"),
+        ],
+    },
+    // GitLab's stages order what `needs` does not.
+    Case {
+        rule: "announced-early",
+        severity: Warning,
+        fires: &[(
+            ".gitlab-ci.yml",
+            "push: {stage: deploy, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\nrelease: {stage: deploy, script: [make], release: {tag_name: v1}, rules: [{if: $CI_COMMIT_TAG}]}\n",
+        )],
+        silent: &[(
+            ".gitlab-ci.yml",
+            "push: {stage: build, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\nrelease: {stage: deploy, script: [make], release: {tag_name: v1}, rules: [{if: $CI_COMMIT_TAG}]}\n",
+        )],
+    },
+    Case {
+        rule: "announced-early",
+        severity: Warning,
+        fires: &[(
+            ".gitlab-ci.yml",
+            "release: {stage: build, script: [make], release: {tag_name: v1}, rules: [{if: $CI_COMMIT_TAG}]}\npush: {stage: deploy, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+        )],
+        silent: &[(
+            ".gitlab-ci.yml",
+            "release: {stage: deploy, needs: [push], script: [make], release: {tag_name: v1}, rules: [{if: $CI_COMMIT_TAG}]}\npush: {stage: deploy, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+        )],
+    },
+    Case {
+        rule: "build-differs",
+        severity: Warning,
+        fires: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - run: cp app.py dist/\n    - uses: docker/build-push-action@v6\n      with: {push: true, tags: 'ghcr.io/a/b:1'}\n",
+            "release: a\nbuild: {dockerfile: Dockerfile}\npublish: [{oci: ghcr.io/a/b}]\n"
+        ),
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - run: echo cp\n    - uses: docker/build-push-action@v6\n      with: {push: true, tags: 'ghcr.io/a/b:1'}\n    - run: cp app.py dist/\n",
+            "release: a\nbuild: {dockerfile: Dockerfile}\npublish: [{oci: ghcr.io/a/b}]\n"
+        ),
+    },
+    Case {
+        rule: "build-differs",
+        severity: Warning,
+        fires: &[
+            (
+                ".gitlab-ci.yml",
+                "make: {stage: build, script: [make], artifacts: {paths: [dist]}}\npush: {stage: deploy, script: [docker build -t a/b ., docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+            ),
+            ("canship.yaml", "release: a\nbuild: {dockerfile: Dockerfile}\npublish: [{oci: ghcr.io/a/b}]\n"),
+        ],
+        silent: &[
+            (
+                ".gitlab-ci.yml",
+                "make: {stage: build, script: [make], artifacts: {paths: [dist]}}\npush: {stage: deploy, dependencies: [], script: [docker build -t a/b ., docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+            ),
+            ("canship.yaml", "release: a\nbuild: {dockerfile: Dockerfile}\npublish: [{oci: ghcr.io/a/b}]\n"),
+        ],
+    },
+    Case {
         rule: "build-differs",
         severity: Warning,
         fires: on_tag!(
@@ -108,6 +192,45 @@ pub(crate) const CASES: &[Case] = &[
         severity: Error,
         fires: &[(".github/workflows/release.yml", "on: push\njobs: [\n")],
         silent: on_tag!("  a: {runs-on: x, steps: [{run: cargo publish}]}\n"),
+    },
+    Case {
+        rule: "forge-refuses",
+        severity: Error,
+        fires: &[(
+            ".gitlab-ci.yml",
+            "stages: [build, ship]\npush: {stage: release, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+        )],
+        silent: &[(
+            ".gitlab-ci.yml",
+            "stages: [build, ship]\npush: {stage: ship, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\nend: {stage: .post, needs: [{job: lint, optional: true}, push], script: [true]}\n",
+        )],
+    },
+    Case {
+        rule: "forge-refuses",
+        severity: Warning,
+        fires: &[(
+            ".gitlab-ci.yml",
+            "include: {project: a/b, file: ci.yml}\npush: {stage: ship, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+        )],
+        silent: &[(".gitlab-ci.yml", "push: {stage: deploy, script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n")],
+    },
+    Case {
+        rule: "forge-refuses",
+        severity: Error,
+        fires: on_tag!("  a: {needs: b, runs-on: x, steps: [{run: cargo publish}]}\n"),
+        silent: on_tag!("  a: {needs: [B], runs-on: x, steps: [{run: cargo publish}]}\n  b: {runs-on: x, steps: [{run: make}]}\n"),
+    },
+    Case {
+        rule: "forge-refuses",
+        severity: Error,
+        fires: &[(
+            ".gitlab-ci.yml",
+            "a: {needs: [b], script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\nb: {needs: [a], script: [make]}\n",
+        )],
+        silent: &[(
+            ".gitlab-ci.yml",
+            "a: {needs: [b], script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\nb: {needs: [], script: [make]}\n",
+        )],
     },
     Case {
         rule: "image-differs",
@@ -184,6 +307,7 @@ pub(crate) const CASES: &[Case] = &[
         fires: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n"),
         silent: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n", plan!()),
     },
+    Case { rule: "no-spare", severity: Error, fires: &[("README.md", "nothing here\n")], silent: &[("canship.yaml", plan!())] },
     Case {
         rule: "not-pinned",
         severity: Warning,
@@ -254,10 +378,55 @@ pub(crate) const CASES: &[Case] = &[
         ),
     },
     Case {
+        rule: "plan-unfinished",
+        severity: Error,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            "release: a\nbuild: {image: rust, run: [make], artifacts: [x]}\npublish: [{oci: registry.example/team/a}]\n"
+        ),
+        silent: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n", plan!()),
+    },
+    Case {
+        rule: "plan-unfinished",
+        severity: Warning,
+        fires: on_tag!(
+            "  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!("# QUESTION: how long may a hotfix take?\n")
+        ),
+        silent: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n", plan!("# No QUESTION: all is decided.\n")),
+    },
+    Case {
         rule: "registry-not-covered",
         severity: Error,
         fires: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}, {run: docker push quay.io/a/b}]}\n", plan!()),
         silent: on_tag!("  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n", plan!()),
+    },
+    Case {
+        rule: "registry-unknown",
+        severity: Warning,
+        fires: on_tag!("  a: {runs-on: x, steps: [{run: docker push $REGISTRY/a}]}\n", plan!()),
+        silent: on_tag!("  a: {runs-on: x, env: {REGISTRY: ghcr.io}, steps: [{run: docker push $REGISTRY/a}]}\n", plan!()),
+    },
+    Case {
+        rule: "registry-unknown",
+        severity: Warning,
+        fires: &[(".gitlab-ci.yml", "push: {script: [docker push $REGISTRY/a], rules: [{if: $CI_COMMIT_TAG}]}\n")],
+        silent: &[(
+            ".gitlab-ci.yml",
+            "variables: {REGISTRY: quay.io}\npush: {script: [docker push $REGISTRY/a, docker push $CI_REGISTRY_IMAGE], rules: [{if: $CI_COMMIT_TAG}]}\n",
+        )],
+    },
+    Case {
+        rule: "registry-unknown",
+        severity: Warning,
+        fires: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - uses: docker/login-action@v3\n      with: {registry: '${{ vars.REGISTRY }}'}\n    - uses: docker/build-push-action@v6\n      with: {push: true, tags: '${{ steps.meta.outputs.tags }}'}\n",
+            plan!()
+        ),
+        silent: on_tag!(
+            "  a:\n    runs-on: x\n    steps:\n    - uses: docker/login-action@v3\n      with: {registry: ghcr.io}\n    - uses: docker/build-push-action@v6\n      with: {push: true, tags: '${{ steps.meta.outputs.tags }}'}\n",
+            plan!()
+        ),
     },
     Case {
         rule: "runner-version-pinned",

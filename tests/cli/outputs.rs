@@ -69,6 +69,45 @@ fn a_release_that_ships_has_shipped_also_if_nobody_reads_it() {
 }
 
 #[test]
+fn a_yes_that_nobody_can_be_shown_says_last_that_it_ends_with_1_and_why() {
+    let canship = Canship::new(&["demo", "--host", "-q", "--events", "/dev/full", "--json", "report.json", "demo"]);
+    let ran = canship.run_as_is();
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(last.starts_with("error: exit code 1: the drill can ship, but ") && last.contains("/dev/full"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_report_is_there_whole_or_not_at_all() {
+    let project = project();
+    let canship = Canship::drill(&project).argument("--json").argument("report.json").argument("--junit").argument("/dev/full");
+    let report = canship.folder().join("report.json");
+    fs::write(&report, "of another drill").unwrap();
+    let ran = canship.run_as_is();
+    assert!(ran.stderr.contains("error: report `/dev/full` could not be written: No space left"), "{}", ran.stderr);
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    assert_eq!(json["exit_code"], 20);
+    // One that does not start leaves no report of another drill to be taken for its own, and no file of its own.
+    let canship = Canship::drill(&project).argument("--json").argument("report.json").variable("TMPDIR", "/nowhere");
+    fs::write(canship.folder().join("report.json"), "of another drill").unwrap();
+    canship.run_as_is();
+    let left: Vec<_> = fs::read_dir(canship.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("report") && !name.to_string_lossy().starts_with(".canship-")));
+}
+
+#[test]
+fn a_drill_that_does_not_start_ends_with_20_and_says_what_to_do() {
+    let project = project();
+    let ran = Canship::drill(&project).variable("TMPDIR", "/nowhere/at/all").run_as_is();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(20), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing was changed") && ran.stderr.contains("fix: make the folder"), "{}", ran.stderr);
+    fs::write(project.path().join(".canship"), "in the way").unwrap();
+    let ran = Canship::drill(&project).run_as_is();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(20), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing was changed") && ran.stderr.contains("fix: make it writable"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_full_disk_under_standard_output_is_an_error() {
     let output = Canship::new(&["schema"]).command().stdout(File::create("/dev/full").unwrap()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -90,6 +129,22 @@ fn a_report_that_cannot_be_written_is_told_before_anything_is_done() {
     let ran = Canship::drill(&project).variable("GITHUB_STEP_SUMMARY", "nowhere/summary").run_as_is();
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("nowhere/summary") && !ran.stderr.contains("probe"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_is_written_for_one_thing_and_never_in_place_of_the_plan() {
+    let project = project();
+    let plan = project.plan_file().to_str().unwrap().to_owned();
+    let before = fs::read_to_string(&plan).unwrap();
+    for (options, named) in
+        [(["--events", "one", "--json", "./one"], "`./one`"), (["--junit", "two", "--markdown", &plan], &*format!("`{plan}`"))]
+    {
+        let drill = options.iter().fold(Canship::drill(&project), Canship::argument);
+        let ran = drill.run_as_is();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains(named) && ran.stderr.contains("a file of its own"), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read_to_string(&plan).unwrap(), before);
 }
 
 #[test]
@@ -120,7 +175,7 @@ fn is_coloured(text: &str) -> bool {
 }
 
 #[test]
-fn a_terminal_has_colours_and_bars_and_no_color_takes_the_colours() {
+fn a_terminal_has_colours_and_bars_no_color_takes_the_colours_and_a_dumb_one_has_neither() {
     let project = project();
     let drill = || Canship::drill(&project).variable("TERM", "xterm-256color");
     let wrong = || Canship::new(&["plan", "--plan", "nowhere.yaml"]).variable("TERM", "xterm-256color");
@@ -132,4 +187,7 @@ fn a_terminal_has_colours_and_bars_and_no_color_takes_the_colours() {
     assert!(drilled.contains("\u{1b}[2K"), "bars are no colours: {drilled:?}");
     assert!(refused.contains("No such file") && !is_coloured(&refused), "{refused:?}");
     assert!(is_coloured(&wrong().variable("NO_COLOR", "").on_terminal()), "an empty variable says nothing");
+    let (drilled, refused) = (drill().variable("TERM", "dumb").on_terminal(), wrong().variable("TERM", "dumb").on_terminal());
+    assert!(drilled.contains("registry-unavailable") && !drilled.contains('\u{1b}'), "{drilled:?}");
+    assert!(refused.contains("No such file") && !refused.contains('\u{1b}'), "{refused:?}");
 }

@@ -1,12 +1,20 @@
 //! Never left cut: the real binary against the simulators, killed, interrupted and lied to at every single call.
 
 #[cfg(test)]
+mod attacked;
+#[cfg(test)]
 mod drills;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
-mod rig;
+mod meanwhile;
 #[cfg(test)]
+mod named;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
+mod rescue;
+#[cfg(test)]
+mod rig;
 #[path = "../support/forge/mod.rs"]
-#[expect(dead_code, reason = "the tests of the simulators and of spare runners use the rest")]
 mod simulator;

@@ -1,8 +1,9 @@
 //! The matrix: for every call of a drill that cuts and every line of its journal, on both forges, everything that can
 //! happen there.
 //!
-//! A recording run counts the calls, and looks at the journal when each of them has come: what was written since the call
-//! before has its cases too. A call or a line that does not come in its case fails the suite.
+//! A recording run names the calls, and looks at the journal when each of them has come: what was written since the call
+//! before has its cases too. A call or a line that does not come in its case fails the suite. A call is found again by what
+//! it is, and a line by the call that comes alone before it: what goes out side by side comes in no order.
 
 use std::{
     collections::VecDeque,
@@ -14,9 +15,10 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
-    rig::{Forge, Machine, Ran, Rig, end, run, signal},
+    named::Named,
+    recording::{Recorded, record},
+    rig::{Forge, Machine, Ran, Rig, Then, end, run, signal},
     simulator::{
-        call::When,
         github::GitHub,
         gitlab::GitLab,
         stop::Moment,
@@ -24,8 +26,8 @@ use super::{
     },
 };
 
-/// So many cases go on side by side.
-const AT_ONCE: usize = 8;
+/// So many cases go on side by side for each processor: they mostly wait.
+const AT_ONCE: usize = 6;
 
 /// So much of a line gets onto a disk that is full, or before a kill in its midst.
 const TORN: u64 = 20;
@@ -54,21 +56,10 @@ enum Happens {
     Closed,
 }
 
-/// Who gives back what a killed drill has taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    /// Its watchdog.
-    Watchdog,
-    /// `recover` on the same machine: the watchdog is killed too.
-    Recover,
-    /// `recover` on another machine: all local files are gone as well.
-    Elsewhere,
-}
-
 const ALL: [Then; 3] = [Then::Watchdog, Then::Recover, Then::Elsewhere];
 
 /// Every way in which a call goes wrong.
-fn faults() -> Vec<Trouble> {
+pub(super) fn faults() -> Vec<Trouble> {
     vec![
         Trouble::LostAnswer,
         Trouble::Fault(502),
@@ -92,108 +83,45 @@ fn faults() -> Vec<Trouble> {
     ]
 }
 
-fn is_all() -> bool {
+pub(super) fn is_all() -> bool {
     std::env::var_os("CANSHIP_CRASH").is_some_and(|which| which == "all")
 }
 
-/// What a drill does that nothing happens to.
-struct Recording {
-    calls: usize,
-    /// By call: the offsets at which the lines begin that are written after it and before the next, from the journal's end
-    /// when it came.
-    written: Vec<Vec<u64>>,
-    /// By call: whether it changes anything.
-    changes: Vec<bool>,
+/// Every case of every call.
+fn cases(recording: &[Recorded]) -> VecDeque<(Named, Happens)> {
+    let named = |(number, recorded): (usize, &Recorded)| {
+        let cases = cases_of(number, recorded).into_iter();
+        cases.map(|happens| (recorded.call.clone(), happens)).collect::<Vec<_>>()
+    };
+    recording.iter().enumerate().flat_map(named).collect()
 }
 
-impl Recording {
-    /// Holds each call for as long as it takes to look at the journal.
-    fn make<F: Forge>() -> Self {
-        let changes: Vec<_> = {
-            let rig = Rig::<F>::new();
-            let ran = run(rig.drill());
-            assert_eq!(ran.code, 20, "{}\n{}", ran.stderr, ran.stdout);
-            rig.forge.calls().iter().map(super::simulator::call::Call::is_change).collect()
-        };
-        let calls = changes.len();
-        let rig = Rig::<F>::new();
-        let stops: Vec<_> = (1..=calls).map(|call| rig.forge.stop(When::call(call), Moment::Before)).collect();
-        let mut drill = rig.drill().spawn().unwrap();
-        let mut journals = Vec::new();
-        for stop in stops {
-            assert!(stop.reached_by(&mut drill).is_some(), "call {} came once and not twice", journals.len() + 1);
-            journals.push(rig.machine.journal());
-            stop.go_on();
-        }
-        assert_eq!(end(drill).code, 20);
-        let mut written: Vec<_> = journals.windows(2).map(|pair| lines(&pair[0], &pair[1])).collect();
-        let last = journals.last().unwrap();
-        assert!(of_a_cut(last).is_empty(), "all is noted as back before the last call, which asks what was missed: {last}");
-        written.push(Vec::new());
-        Self { calls, written, changes }
+/// Every case of a call; the number tells which fault is its turn.
+fn cases_of(number: usize, recorded: &Recorded) -> Vec<Happens> {
+    let (lines, faults) = (&recorded.written, faults());
+    let mut cases = Vec::new();
+    for then in ALL {
+        cases.extend([Moment::Before, Moment::After].map(|moment| Happens::Killed(moment, then)));
+        cases.extend(lines.iter().map(|line| Happens::KilledWriting(*line, then)));
     }
-
-    /// Every case of every call.
-    fn cases(&self) -> VecDeque<(usize, Happens)> {
-        (1..=self.calls).flat_map(|call| self.cases_of(call).into_iter().map(move |happens| (call, happens))).collect()
+    if recorded.call.is_change {
+        cases.extend(ALL.map(Happens::KilledLate));
+        cases.extend([Happens::SignalLate, Happens::Trouble(Trouble::Late(LATE))]);
     }
-
-    fn cases_of(&self, call: usize) -> Vec<Happens> {
-        let (lines, faults) = (&self.written[call - 1], faults());
-        let mut cases = Vec::new();
-        for then in ALL {
-            cases.extend([Moment::Before, Moment::After].map(|moment| Happens::Killed(moment, then)));
-            cases.extend(lines.iter().map(|line| Happens::KilledWriting(*line, then)));
-        }
-        if self.changes[call - 1] {
-            cases.extend(ALL.map(Happens::KilledLate));
-            cases.extend([Happens::SignalLate, Happens::Trouble(Trouble::Late(LATE))]);
-        }
-        if !is_all() {
-            cases.push(Happens::Trouble(faults[call % faults.len()].clone()));
-            return cases;
-        }
-        for line in lines {
-            cases.extend([Happens::Full(*line), Happens::Full(line + TORN)]);
-            cases.extend(ALL.map(|then| Happens::KilledWriting(line + TORN, then)));
-        }
-        cases.extend(faults.into_iter().map(Happens::Trouble));
-        let twice: [&[Signal]; 2] = [&[Signal::INT, Signal::INT], &[Signal::TERM, Signal::TERM]];
-        let once: [&[Signal]; 2] = [&[Signal::INT], &[Signal::TERM]];
-        cases.extend(once.into_iter().chain(twice).map(Happens::Signals));
-        cases.push(Happens::Closed);
-        cases
+    if !is_all() {
+        cases.push(Happens::Trouble(faults[number % faults.len()].clone()));
+        return cases;
     }
-}
-
-/// Where the lines of a cut begin that were added to a journal; what else a drill notes comes when it comes.
-fn lines(from: &str, to: &str) -> Vec<u64> {
-    let added = to.strip_prefix(from).unwrap_or_else(|| panic!("a journal only grows:\n{from}\n{to}"));
-    let ours: Vec<u64> = of_a_cut(to).into_iter().chain(of_a_cut(from)).collect();
-    let mut starts = Vec::new();
-    let mut start = 0;
-    for line in added.lines() {
-        let json: serde_json::Value = serde_json::from_str(line).unwrap();
-        let entry = json["put"]["entry"].as_u64().or_else(|| json["gone"]["entry"].as_u64());
-        if entry.is_some_and(|entry| ours.contains(&entry)) {
-            starts.push(start);
-        }
-        start += u64::try_from(line.len()).unwrap() + 1;
+    for line in lines {
+        cases.extend([Happens::Full(*line), Happens::Full(line + TORN)]);
+        cases.extend(ALL.map(|then| Happens::KilledWriting(line + TORN, then)));
     }
-    starts
-}
-
-/// The entries of a journal that speak of a lease or of a part that is cut, and are not gone.
-fn of_a_cut(journal: &str) -> Vec<u64> {
-    let mut open = Vec::new();
-    for line in journal.lines().skip(1) {
-        let json: serde_json::Value = serde_json::from_str(line).unwrap();
-        if ["cut", "lease"].contains(&json["put"]["item"]["kind"].as_str().unwrap_or_default()) {
-            open.extend(json["put"]["entry"].as_u64());
-        }
-        open.retain(|entry| json["gone"]["entry"].as_u64() != Some(*entry));
-    }
-    open
+    cases.extend(faults.into_iter().map(Happens::Trouble));
+    let twice: [&[Signal]; 2] = [&[Signal::INT, Signal::INT], &[Signal::TERM, Signal::TERM]];
+    let once: [&[Signal]; 2] = [&[Signal::INT], &[Signal::TERM]];
+    cases.extend(once.into_iter().chain(twice).map(Happens::Signals));
+    cases.push(Happens::Closed);
+    cases
 }
 
 /// How long the path was away in a case, and how long after the drill's death if its watchdog lived.
@@ -203,13 +131,13 @@ struct Away {
     after_death: Option<Duration>,
 }
 
-fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
+fn try_case<F: Forge>(call: &Named, happens: &Happens) -> Option<Away> {
     let rig = Rig::<F>::new();
     let mut died = None;
     match happens {
         Happens::Killed(moment, then) => died = killed(&rig, (call, *moment), *then),
         Happens::KilledLate(then) => {
-            rig.forge.trouble(When::call(call), Trouble::Slow(LATE));
+            rig.forge.trouble(call.when(), Trouble::Slow(LATE));
             died = killed(&rig, (call, Moment::Before), *then);
             if *then == Then::Elsewhere {
                 // Where all local files are gone, nobody knows of a lease that was only asked for: the next `recover` finds it.
@@ -218,28 +146,28 @@ fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
             }
         }
         Happens::SignalLate => {
-            rig.forge.trouble(When::call(call), Trouble::Slow(LATE + Duration::from_secs(1)));
-            let (drill, stop) = held(&rig, rig.drill(), (call, Moment::Before));
+            rig.forge.trouble(call.when(), Trouble::Slow(LATE + Duration::from_secs(1)));
+            let (drill, stop) = rig.held(rig.drill(), (call.when(), Moment::Before));
             signal(&drill, Signal::TERM);
             stop.go_on();
             settle(&rig, &end(drill));
         }
         Happens::KilledWriting(more, then) => died = killed_writing(&rig, (call, *more), *then),
         Happens::Full(more) => {
-            let (drill, stop) = held(&rig, rig.drill_that_sees_a_full_disk(), (call, Moment::Before));
+            let (drill, stop) = rig.held(rig.drill_that_sees_a_full_disk(), (call.when(), Moment::Before));
             limit(&rig.machine, &drill, *more);
             stop.go_on();
             settle(&rig, &end(drill));
         }
         Happens::Trouble(trouble) => {
-            rig.forge.trouble(When::call(call), trouble.clone());
+            rig.forge.trouble(call.when(), trouble.clone());
             let ran = run(rig.drill());
-            assert!(rig.forge.calls().len() >= call, "no such call came: {}", ran.stdout);
+            assert!(call.is_among(&rig.forge.calls()), "no such call came: {}", ran.stdout);
             rig.forge.calm();
             settle(&rig, &ran);
         }
         Happens::Signals(signals) => {
-            let (drill, stop) = held(&rig, rig.drill(), (call, Moment::Before));
+            let (drill, stop) = rig.held(rig.drill(), (call.when(), Moment::Before));
             for one in *signals {
                 signal(&drill, *one);
             }
@@ -247,7 +175,7 @@ fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
             settle(&rig, &end(drill));
         }
         Happens::Closed => {
-            let (mut drill, stop) = held(&rig, rig.drill(), (call, Moment::Before));
+            let (mut drill, stop) = rig.held(rig.drill_at_a_terminal(), (call.when(), Moment::Before));
             drop((drill.stdout.take(), drill.stderr.take()));
             signal(&drill, Signal::HUP);
             stop.go_on();
@@ -261,37 +189,17 @@ fn try_case<F: Forge>(call: usize, happens: &Happens) -> Option<Away> {
     away(&rig, died)
 }
 
-/// A drill whose call is held.
-fn held<F: Forge>(
-    rig: &Rig<F>,
-    mut drill: std::process::Command,
-    (call, moment): (usize, Moment),
-) -> (Child, super::simulator::stop::Stop) {
-    let stop = rig.forge.stop(When::call(call), moment);
-    let mut drill = drill.spawn().unwrap();
-    assert!(stop.reached_by(&mut drill).is_some(), "no such call came: {:?}", end(drill));
-    (drill, stop)
-}
-
 /// Kills a drill at a call; gives when, if its watchdog is to give back.
-fn killed<F: Forge>(rig: &Rig<F>, at: (usize, Moment), then: Then) -> Option<Instant> {
-    let (drill, stop) = held(rig, rig.drill(), at);
-    if then != Then::Watchdog {
-        // Stopped first, so that the watchdog goes before it can see that the drill is dead.
-        signal(&drill, Signal::STOP);
-        rig.machine.kill_watchdogs();
-    }
-    signal(&drill, Signal::KILL);
-    let died = Instant::now();
-    stop.go_on();
-    assert_eq!(end(drill).code, -9);
+fn killed<F: Forge>(rig: &Rig<F>, (call, moment): (&Named, Moment), then: Then) -> Option<Instant> {
+    let (drill, stop) = rig.held(rig.drill(), (call.when(), moment));
+    let died = rig.die(drill, &stop, then);
     given_back(rig, then);
     (then == Then::Watchdog).then_some(died)
 }
 
 /// Kills a drill in the midst of what it writes down after a call; the system does it, at the very byte.
-fn killed_writing<F: Forge>(rig: &Rig<F>, (call, more): (usize, u64), then: Then) -> Option<Instant> {
-    let (drill, stop) = held(rig, rig.drill(), (call, Moment::Before));
+fn killed_writing<F: Forge>(rig: &Rig<F>, (call, more): (&Named, u64), then: Then) -> Option<Instant> {
+    let (drill, stop) = rig.held(rig.drill(), (call.when(), Moment::Before));
     limit(&rig.machine, &drill, more);
     if then != Then::Watchdog {
         rig.machine.signal_watchdogs(Signal::STOP);
@@ -366,44 +274,69 @@ fn away<F: Forge>(rig: &Rig<F>, died: Option<Instant>) -> Option<Away> {
 }
 
 fn every_case_gives_back<F: Forge>() {
-    let recording = Recording::make::<F>();
-    let all = recording.cases();
+    let recording = record::<F>();
+    let all = cases(&recording);
     let (count, started) = (all.len(), Instant::now());
-    let (queue, failed, times) = (Mutex::new(all), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (times, failed) = side_by_side(all, |(call, happens)| try_case::<F>(call, happens));
+    let times: Vec<_> = times.into_iter().filter_map(|(case, away)| Some((case, away?))).collect();
+    report(&recording, count, (&times, started.elapsed()));
+    assert!(failed.is_empty(), "{} of {count} cases left it cut:\n{}", failed.len(), failed.join("\n\n"));
+}
+
+/// Tries all cases, some at a time; gives what came of them, and those that failed with why.
+pub(super) fn side_by_side<C, T>(cases: VecDeque<C>, try_one: impl Fn(&C) -> T + Sync) -> (Vec<(String, T)>, Vec<String>)
+where
+    C: std::fmt::Debug + Send,
+    T: Send,
+{
+    let (queue, failed, done) = (Mutex::new(cases), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let work = || {
         loop {
-            let Some((call, happens)) = queue.lock().unwrap().pop_front() else { return };
-            match std::panic::catch_unwind(|| try_case::<F>(call, &happens)) {
-                Ok(away) => times.lock().unwrap().extend(away),
+            let Some(case) = queue.lock().unwrap().pop_front() else { return };
+            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| try_one(&case))) {
+                Ok(result) => done.lock().unwrap().push((format!("{case:?}"), result)),
                 Err(why) => {
                     let why = why.downcast_ref::<String>().cloned().unwrap_or_else(|| "?".to_owned());
-                    failed.lock().unwrap().push(format!("call {call}, {happens:?}: {why}"));
+                    failed.lock().unwrap().push(format!("{case:?}: {why}"));
                 }
             }
         }
     };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..AT_ONCE * processors {
             scope.spawn(work);
         }
     });
-    let failed = failed.into_inner().unwrap();
-    report(&recording, count, (&times.into_inner().unwrap(), started.elapsed()));
-    assert!(failed.is_empty(), "{} of {count} cases left it cut:\n{}", failed.len(), failed.join("\n\n"));
+    (done.into_inner().unwrap(), failed.into_inner().unwrap())
 }
 
 #[expect(clippy::print_stderr, reason = "the figures are what the matrix is run for")]
-fn report(recording: &Recording, count: usize, (times, took): (&[Away], Duration)) {
-    let mut all: Vec<_> = times.iter().map(|away| away.time).collect();
-    all.sort();
-    let (median, longest) = (all.get(all.len() / 2).copied(), all.last().copied());
-    let after_death = times.iter().filter_map(|away| away.after_death).max();
-    let [median, longest, after_death] = [median, longest, after_death].map(Option::unwrap_or_default);
-    let (calls, lines) = (recording.calls, recording.written.iter().flatten().count());
-    eprintln!(
-        "{count} cases of {calls} calls and {lines} lines of the journal in {took:.0?}; the path was away for {median:.1?} \
-         (median), {longest:.1?} (longest); a watchdog gave it back {after_death:.1?} after its drill's death (longest)"
-    );
+fn report(recording: &[Recorded], count: usize, (times, took): (&[(String, Away)], Duration)) {
+    let (calls, lines) = (recording.len(), recording.iter().map(|recorded| recorded.written.len()).sum::<usize>());
+    let which = times.iter().max_by_key(|(_, away)| away.time).map_or("", |(case, _)| case.as_str());
+    let away: Vec<_> = times.iter().map(|(_, away)| *away).collect();
+    let figures = figures(&away);
+    eprintln!("{count} cases of {calls} calls and {lines} lines of the journal in {took:.0?}; {figures}; longest: {which}");
+    let mut all = ALTOGETHER.lock().unwrap();
+    all.0 += count;
+    all.1.extend(away);
+    eprintln!("altogether {} cases of drills; {}", all.0, self::figures(&all.1));
+}
+
+/// How many cases of drills were tried so far, on either forge, and how long the path was away in them.
+static ALTOGETHER: Mutex<(usize, Vec<Away>)> = Mutex::new((0, Vec::new()));
+
+fn figures(all: &[Away]) -> String {
+    let of = |times: Vec<Duration>| {
+        let mut times = times;
+        times.sort_unstable();
+        let [median, longest] = [times.get(times.len() / 2), times.last()].map(|time| time.copied().unwrap_or_default());
+        format!("{median:.1?} (median), {longest:.1?} (longest)")
+    };
+    let after: Vec<_> = all.iter().filter_map(|away| away.after_death).collect();
+    let (killed, away) = (after.len(), of(all.iter().map(|away| away.time).collect()));
+    format!("the path was away for {away}; after the death of {killed} drills their watchdogs gave it back in {}", of(after))
 }
 
 #[test]

@@ -7,11 +7,20 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
+    time::Instant,
 };
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use crate::simulator::{github::GitHub, gitlab::GitLab, server::Simulator, state::differences, world::World};
+use crate::simulator::{
+    call::When,
+    github::GitHub,
+    gitlab::GitLab,
+    server::Simulator,
+    state::differences,
+    stop::{Moment, Stop},
+    world::World,
+};
 
 /// The variable that the plan's token comes from.
 const VARIABLE: &str = "FORGE_TOKEN";
@@ -25,8 +34,14 @@ pub(crate) trait Forge: World + Sized {
     fn primary(url: &str) -> String;
     /// The arguments that name the place without a plan.
     fn named() -> [&'static str; 2];
+    /// The call of a usual drill that turns the last part off.
+    fn last_off() -> When;
     /// So much later that the forge takes requests again.
     fn later(&mut self);
+    /// Somebody renames it to `acme/next`.
+    fn rename(&mut self);
+    /// Somebody archives it, or unarchives it.
+    fn archived(&mut self) -> &mut bool;
 }
 
 impl Forge for GitHub {
@@ -50,8 +65,20 @@ impl Forge for GitHub {
         ["--github", "acme/api"]
     }
 
+    fn last_off() -> When {
+        When::route("PUT", "/disable").nth(2)
+    }
+
     fn later(&mut self) {
         self.limits.used = 0;
+    }
+
+    fn rename(&mut self) {
+        self.rename("next");
+    }
+
+    fn archived(&mut self) -> &mut bool {
+        &mut self.is_archived
     }
 }
 
@@ -59,7 +86,7 @@ impl Forge for GitLab {
     const TOKEN: &'static str = crate::simulator::gitlab::TOKEN;
 
     fn usual() -> Self {
-        Self::new("acme/api").runner("builder", &["release"])
+        Self::new("acme/api").runner("builder", &["release"]).schedule("nightly", "release-captain", true)
     }
 
     fn primary(url: &str) -> String {
@@ -70,8 +97,21 @@ impl Forge for GitLab {
         ["--gitlab", "acme/api"]
     }
 
+    fn last_off() -> When {
+        // The proof of the way back puts the schedule once before.
+        When::route("PUT", "/pipeline_schedules/").nth(2)
+    }
+
     fn later(&mut self) {
         self.limits.used = 0;
+    }
+
+    fn rename(&mut self) {
+        self.rename("acme/next");
+    }
+
+    fn archived(&mut self) -> &mut bool {
+        &mut self.is_archived
     }
 }
 
@@ -86,6 +126,17 @@ pub(crate) struct Rig<F: Forge> {
 /// A home, a state folder and a folder for temporary files.
 pub(crate) struct Machine {
     folder: tempfile::TempDir,
+}
+
+/// Who gives back what a killed drill has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Its watchdog.
+    Watchdog,
+    /// `recover` on the same machine: the watchdog is killed too.
+    Recover,
+    /// `recover` on another machine: all local files are gone as well.
+    Elsewhere,
 }
 
 /// How a call ended.
@@ -223,9 +274,18 @@ impl<F: Forge> Rig<F> {
 
     /// The same drill, to which a file that may not grow is an error, as a full disk is: else it would be its death.
     pub(crate) fn drill_that_sees_a_full_disk(&self) -> Command {
+        self.drill_through_env("--ignore-signal=XFSZ")
+    }
+
+    /// The same drill, which a terminal that hangs up ends, also where whoever started the tests outlives theirs.
+    pub(crate) fn drill_at_a_terminal(&self) -> Command {
+        self.drill_through_env("--default-signal=HUP")
+    }
+
+    fn drill_through_env(&self, option: &str) -> Command {
         let drill = self.drill();
         let mut command = Command::new("env");
-        command.arg("--ignore-signal=XFSZ").arg(drill.get_program()).args(drill.get_args());
+        command.arg(option).arg(drill.get_program()).args(drill.get_args());
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.envs(drill.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(folder) = drill.get_current_dir() {
@@ -263,6 +323,47 @@ impl<F: Forge> Rig<F> {
         command
     }
 
+    /// A drill of which such a call is held.
+    #[track_caller]
+    pub(crate) fn held(&self, mut drill: Command, (when, moment): (When, Moment)) -> (Child, Stop) {
+        let stop = self.forge.stop(when, moment);
+        let mut drill = drill.spawn().unwrap();
+        assert!(stop.reached_by(&mut drill).is_some(), "no such call came: {:?}", end(drill));
+        (drill, stop)
+    }
+
+    /// A drill whose last call that turns something off is held, after its effect.
+    pub(crate) fn all_off(&self) -> (Child, Stop) {
+        self.held(self.drill(), (F::last_off(), Moment::After))
+    }
+
+    /// Whoever has a call held dies, and the drill's watchdog too if somebody else is to give back. Gives when.
+    pub(crate) fn die(&self, child: Child, held: &Stop, then: Then) -> Instant {
+        if then != Then::Watchdog {
+            // Stopped first, so that the watchdog goes before it can see that the drill is dead.
+            signal(&child, Signal::STOP);
+            self.machine.kill_watchdogs();
+        }
+        signal(&child, Signal::KILL);
+        let died = Instant::now();
+        held.go_on();
+        assert_eq!(end(child).code, -9);
+        died
+    }
+
+    /// A drill that died when everything was off, and its watchdog with it.
+    pub(crate) fn cut_and_dead() -> Self {
+        let rig = Self::new();
+        rig.cut_and_die();
+        rig
+    }
+
+    /// The same of a rig that is there.
+    pub(crate) fn cut_and_die(&self) {
+        let (drill, stop) = self.all_off();
+        self.die(drill, &stop, Then::Recover);
+    }
+
     /// What is not as it was before.
     pub(crate) fn wrong(&self) -> Vec<String> {
         differences(&self.before, &self.forge.state())
@@ -275,10 +376,11 @@ impl<F: Forge> Rig<F> {
         assert!(wrong.is_empty(), "{about}: {}\n{}", wrong.join("\n"), self.machine.log());
     }
 
-    /// Runs the commands that were printed, as a person does.
+    /// Runs the commands that were printed, or told to a log, as a person does: one after the other.
     pub(crate) fn by_hand(printed: &str) -> usize {
-        let commands: Vec<_> =
-            printed.lines().filter_map(|line| line.strip_prefix("    ").filter(|line| line.contains(" | curl "))).collect();
+        let command = |line: &'_ str| line.strip_prefix("    ").or_else(|| line.strip_prefix("by hand: ")).map(str::len);
+        let commands = printed.lines().filter_map(|line| command(line).map(|length| &line[line.len() - length..]));
+        let commands: Vec<_> = commands.filter(|command| command.contains(" | curl ")).collect();
         for command in &commands {
             let mut sh = Command::new("sh");
             sh.arg("-c").arg(command).env_clear().env("CANSHIP_TOKEN", F::TOKEN);

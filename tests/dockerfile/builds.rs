@@ -26,6 +26,10 @@ fn the_image_of_a_dockerfile_is_published_and_what_comes_back_is_run() {
         let ran = drill(&project).ends(0, "can-ship");
         assert_eq!(ran.json["image"]["builder"], engine.builder, "{engine:?}");
         assert_eq!(ran.json["steps"][0]["number"], 0);
+        let command = ran.json["steps"][0]["command"].as_str().unwrap();
+        assert!(command.starts_with(engine.client), "as a person builds there: {command}");
+        let arguments = "build -f Dockerfile --target release --build-arg 'GREETING=hello there' .";
+        assert!(command.ends_with(arguments), "{command}");
         assert_eq!(ran.json["published"][0]["pulled_digest"], ran.json["published"][0]["pushed_digest"]);
         assert!(ran.log.contains("tool 1.2.3"), "the smoke step printed it");
         assert_eq!(ran.json["leftovers"].as_array().unwrap().len(), 0, "{}", ran.stdout);
@@ -137,12 +141,23 @@ fn images_of_the_user_stay_as_they_are() {
 
 #[test]
 fn a_comparison_that_an_image_does_not_get_is_no_yes() {
-    let primary = "primary:\n  artifacts:\n    - { image: \"127.0.0.1:9/acme/tool:v{version}\" }\n";
-    for (more, option, code, verdict, rule) in
-        [("", "--twice", 20, "unknown", "not-reproducible"), (primary, "--quiet", 11, "degraded", "release-not-compared")]
-    {
-        let project = project(&Plan { more: more.to_owned(), ..docker().plan() }, "COPY tool.sh /");
-        let ran = Canship::drill(&project).argument(option).run().ends(code, verdict);
-        assert!(ran.stdout.contains(rule) && ran.stdout.contains("not the image of a Dockerfile"), "{}", ran.stdout);
+    let more = "primary:\n  artifacts:\n    - { image: \"127.0.0.1:9/acme/tool:v{version}\" }\n".to_owned();
+    let project = project(&Plan { more, ..docker().plan() }, "COPY tool.sh /");
+    let ran = drill(&project).ends(11, "degraded");
+    assert!(ran.stdout.contains("release-not-compared") && ran.stdout.contains("not the image of a Dockerfile"), "{}", ran.stdout);
+}
+
+#[test]
+fn an_image_is_built_twice_and_what_differs_in_it_is_named() {
+    for engine in engines() {
+        for (instruction, code, verdict, words) in [
+            ("COPY tool.sh /", 0, "can-ship", "\"result\":\"same\""),
+            ("COPY tool.sh /\nRUN cat /proc/sys/kernel/random/uuid > /stamp", 11, "degraded", "`stamp`"),
+        ] {
+            let project = project(&engine.plan(), instruction);
+            let ran = Canship::drill(&project).argument("--twice").run().ends(code, verdict);
+            assert!(ran.json.to_string().contains(words), "{engine:?}: {}", ran.json);
+            engine.has_nothing_of(&ran.drill());
+        }
     }
 }

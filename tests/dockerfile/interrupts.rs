@@ -13,6 +13,7 @@ use crate::{
     support::{
         Canship,
         project::{Plan, unique},
+        run::Ran,
     },
 };
 
@@ -94,21 +95,47 @@ fn a_build_ends_when_its_drill_is_killed_and_all_that_is_left_is_labelled() {
     }
 }
 
+/// A drill that was killed once its image was built and `then` was done with it: its id, and how its leftovers are cleaned.
+fn killed_with_image(engine: &Engine, then: &dyn Fn(&str)) -> (String, impl Fn() -> Ran + use<>) {
+    let project = project(&engine.plan(), "COPY tool.sh /");
+    let state = tempfile::tempdir().unwrap();
+    let mut running = Canship::drill(&project).variable("XDG_STATE_HOME", state.path()).start();
+    running.await_event(|event| event["event"] == "image-built");
+    let drill = running.drill().to_owned();
+    then(&drill);
+    running.signal(Signal::KILL);
+    running.finish();
+    let clean = move || {
+        let clean = Canship::new(&["clean", "--plan"]).argument(project.plan_file());
+        clean.variable("XDG_STATE_HOME", state.path()).run_as_is()
+    };
+    (drill, clean)
+}
+
 #[test]
 fn the_image_of_a_drill_that_was_killed_after_its_build_is_removed_by_cleaning() {
     for engine in engines() {
-        let project = project(&engine.plan(), "COPY tool.sh /");
-        let state = tempfile::tempdir().unwrap();
-        let mut running = Canship::drill(&project).variable("XDG_STATE_HOME", state.path()).start();
-        running.await_event(|event| event["event"] == "image-built");
-        let drill = running.drill().to_owned();
-        running.signal(Signal::KILL);
-        running.finish();
+        let (drill, clean) = killed_with_image(&engine, &|_| ());
         assert_ne!(engine.images(&drill), "", "{engine:?}");
-        let clean = Canship::new(&["clean", "--plan"]).argument(project.plan_file());
-        let cleaned = clean.variable("XDG_STATE_HOME", state.path()).run_as_is();
+        let cleaned = clean();
         assert_eq!(cleaned.code, Some(0), "{}", cleaned.stdout);
         assert!(cleaned.stdout.contains(&format!("canship-drill:{drill}-image")), "{}", cleaned.stdout);
+        engine.has_nothing_of(&drill);
+    }
+}
+
+#[test]
+fn a_container_that_the_user_made_from_a_drills_image_is_left_alone() {
+    for engine in engines() {
+        let (drill, clean) = killed_with_image(&engine, &|drill| {
+            let image = format!("localhost/canship-drill:{drill}-image");
+            engine.ask(&["create", "--net=none", "--name", &format!("mine-{drill}"), &image, "sleep", "1000"]);
+        });
+        let (cleaned, mine) = (clean(), format!("mine-{drill}"));
+        let there = engine.ask(&["ps", "-aq", "--filter", &format!("name={mine}")]);
+        engine.ask(&["rm", "-f", &mine]);
+        assert_ne!(there, "", "{engine:?}: {}", cleaned.stdout);
+        assert_eq!(clean().code, Some(0));
         engine.has_nothing_of(&drill);
     }
 }

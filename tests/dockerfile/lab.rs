@@ -13,15 +13,17 @@ use crate::support::{
 pub(crate) struct Engine {
     pub(crate) address: String,
     pub(crate) builder: &'static str,
+    /// How its own client is called.
+    pub(crate) client: &'static str,
 }
 
 pub(crate) fn docker() -> Engine {
-    Engine { address: "unix:///var/run/docker.sock".to_owned(), builder: "BuildKit" }
+    Engine { address: "unix:///var/run/docker.sock".to_owned(), builder: "BuildKit", client: "docker -H " }
 }
 
 pub(crate) fn podman() -> Engine {
     let address = std::env::var("CANSHIP_TEST_PODMAN").expect("CANSHIP_TEST_PODMAN is not set: run `ci/up` and `. target/ci/env`");
-    Engine { address, builder: "Buildah" }
+    Engine { address, builder: "Buildah", client: "podman --url " }
 }
 
 pub(crate) fn engines() -> [Engine; 2] {
@@ -42,7 +44,7 @@ impl Engine {
         }
     }
 
-    fn ask(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ask(&self, arguments: &[&str]) -> String {
         let output = Command::new("docker").args(["--host", &self.address]).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()

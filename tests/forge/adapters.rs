@@ -1,7 +1,15 @@
 //! canship's own clients of both forges against the simulators: every request of theirs is held against the contracts.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use axum::{
+    body::{Body, to_bytes},
+    extract,
+    response::Response,
+};
 use canship::{
     forge::{
         Access, Cancel, Control, Created, Cut, Effect, Expiry, Forge, ForgeFault, ForgeKind, Found, Own, Place, State, Turned,
@@ -23,8 +31,12 @@ use crate::simulator::{
 };
 
 fn connected<W: World>(simulator: &Simulator<W>, kind: ForgeKind, token: &str) -> Arc<dyn Forge> {
+    connected_to(simulator.url(), kind, token)
+}
+
+fn connected_to(url: &str, kind: ForgeKind, token: &str) -> Arc<dyn Forge> {
     let access = Access {
-        place: Place { kind, url: simulator.url().parse().unwrap(), repository: "acme/api".into() },
+        place: Place { kind, url: url.parse().unwrap(), repository: "acme/api".into() },
         token: Secret::new(token.to_owned()),
         secrets: Vec::new(),
         own: Own::default(),
@@ -285,6 +297,44 @@ async fn a_command_by_hand_does_what_canship_would() {
     }
     by_hand(&forge.delete_lease_by_hand(), gitlab::TOKEN).await;
     assert_eq!(differences(&before, &simulator.state()), [] as [&str; 0]);
+}
+
+/// What came, without the headers but for whether the token was there.
+type Asked = (String, bool, String);
+
+/// Answers what is asked of a repository by its old name with where it is now.
+async fn renamed(extract::State(asked): extract::State<Arc<Mutex<Vec<Asked>>>>, request: extract::Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let status = match (path.strip_prefix("/moved"), request.method().as_str()) {
+        (Some(_), _) => 204,
+        (None, "POST") => 301,
+        (None, _) => 307,
+    };
+    let has_token =
+        request.headers().get("authorization").is_some_and(|value| value == format!("Bearer {}", github::TOKEN).as_str());
+    let line = format!("{} {path}", request.method());
+    let body = to_bytes(request.into_body(), 1 << 20).await.unwrap();
+    asked.lock().unwrap().push((line, has_token, String::from_utf8(body.to_vec()).unwrap()));
+    Response::builder().status(status).header("location", format!("/moved{path}")).body(Body::empty()).unwrap()
+}
+
+/// A program that stops at the redirect ends as if all were well.
+#[tokio::test]
+async fn a_command_by_hand_reaches_a_repository_that_was_renamed_meanwhile() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let forge = connected_to(&format!("http://{}", listener.local_addr().unwrap()), ForgeKind::Github, github::TOKEN);
+    let app = axum::Router::new().fallback(renamed).with_state(Arc::clone(&asked));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let workflow = Control::Workflow { id: 7, path: "release.yml".into(), name: "Release".into() };
+    let label = Control::RunnerLabel { runner: 3, name: "big".into(), label: "release".into() };
+    for (control, says, body) in [
+        (workflow, "PUT /moved/repos/acme/api/actions/workflows/7/enable", ""),
+        (label, "POST /moved/repos/acme/api/actions/runners/3/labels", r#"{"labels":["release"]}"#),
+    ] {
+        by_hand(&forge.by_hand(&control, &State::On), github::TOKEN).await;
+        assert_eq!(asked.lock().unwrap().pop().unwrap(), (says.to_owned(), true, body.to_owned()));
+    }
 }
 
 async fn by_hand(command: &str, token: &str) {

@@ -16,9 +16,7 @@ mod lab;
 mod recorded;
 #[cfg(test)]
 mod runners;
-#[cfg(test)]
 #[path = "../support/forge/mod.rs"]
-#[expect(dead_code, reason = "the tests of cuts and of spare runners use the rest")]
 mod simulator;
 #[cfg(test)]
 mod troubles;

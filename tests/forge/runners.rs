@@ -215,7 +215,7 @@ jobs:
         run: |
           trap 'echo interrupted; exit 3' INT
           echo there > '${{ inputs.fifo }}'
-          while :; do sleep 0.05; done
+          sleep 300 > /dev/null 2>&1 & wait
       - run: echo never
       - if: always()
         run: echo given back
@@ -240,15 +240,16 @@ async fn what_a_job_leaves_running_ends_with_it_unless_its_mark_is_taken_off() {
     let workflow = LONG.split("      - shell").next().unwrap().to_owned()
         + "      - run: |
           cd '${{ inputs.fifo }}'
-          mkfifo ready
-          stay='echo $$ > \"$0\"; echo > ready; exec sleep 300 > /dev/null 2>&1'
-          setsid sh -c \"$stay\" 1 & read -r _ < ready
-          RUNNER_TRACKING_ID= setsid sh -c \"$stay\" 2 & read -r _ < ready
+          mkfifo ready1 ready2
+          stay='echo $$ > \"$0\"; echo > \"ready$0\"; exec sleep 300 > /dev/null 2>&1'
+          setsid sh -c \"$stay\" 1 & read -r _ < ready1
+          RUNNER_TRACKING_ID= setsid sh -c \"$stay\" 2 & read -r _ < ready2
 ";
     let lab = Lab::at_work(repository(&[(".github/workflows/spare.yml", &workflow)]));
     let folder = tempfile::tempdir().unwrap();
     let id = lab.dispatch(json!({ "fifo": folder.path() })).await;
-    assert_eq!(lab.ended(id).standing(), "success");
+    let run = lab.ended(id);
+    assert_eq!(run.standing(), "success", "{}", run.jobs[0].log);
     let pid = |name: &str| -> i32 { fs::read_to_string(folder.path().join(name)).unwrap().trim().parse().unwrap() };
     let is_there = |name: &str| {
         let status = fs::read_to_string(format!("/proc/{}/stat", pid(name))).unwrap_or_default();

@@ -145,14 +145,26 @@ async fn a_stalled_call_ends_when_all_is_calm_again_and_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn slow_calls_run_side_by_side() {
+async fn a_slow_call_takes_its_time_and_its_effect() {
     let (github, caller) = start();
-    github.trouble(When::always(), Trouble::Slow(Duration::from_millis(200)));
-    let started = std::time::Instant::now();
-    let all = futures_util::future::join_all((0..20).map(|_| caller.get(WORKFLOW))).await;
-    assert!(all.iter().all(|answer| answer.status == 200));
-    // One after the other they would take 4 seconds.
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    let time = Duration::from_millis(200);
+    github.trouble(When::always(), Trouble::Slow(time));
+    assert_eq!((caller.call("PUT", DISABLE, None).await.status, state(&github).as_str()), (204, "disabled_manually"));
+    let call = &github.calls()[0];
+    assert!(call.answered.unwrap().duration_since(call.arrived) >= time);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_held_holds_up_no_other() {
+    let (github, caller) = start();
+    let stop = github.stop(When::always(), Moment::Before);
+    let calls: Vec<_> = (0..20).map(|_| tokio::spawn(caller.request("GET", WORKFLOW).send())).collect();
+    tokio::task::block_in_place(|| github.await_calls(20));
+    assert!(github.calls().iter().all(|call| call.answered.is_none()));
+    stop.go_on();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    }
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     Never,
     /// As a store with so many records, each with this log, and no index.
     Records { log: String, count: usize },
+    /// As the real store at this address, whose lists lack this record.
+    Lacks { store: String, record: String },
 }
 
 /// The store. It ends with the test.
@@ -63,6 +65,7 @@ async fn respond(State((answer, asked)): State<Known>, Query(query): Query<HashM
     match answer {
         Answer::Status(status, body) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
         Answer::Never => future::pending().await,
+        Answer::Lacks { store, record } => passed_on(&store, &record, request).await,
         Answer::Records { count, .. } if query.contains_key("list-type") => {
             let from = query.get("continuation-token").map_or(0, |token| token.parse().unwrap());
             page(from, (from + 1000).min(count), count).into_response()
@@ -76,6 +79,24 @@ async fn respond(State((answer, asked)): State<Known>, Query(query): Query<HashM
             ([("etag", "\"1\""), ("last-modified", "Fri, 20 Nov 2026 10:00:00 GMT")], log).into_response()
         }
     }
+}
+
+/// What the store answers, without the record if it is a list. The signature is of the name that was called.
+async fn passed_on(store: &str, record: &str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let url = format!("{store}{}", parts.uri.path_and_query().unwrap());
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let asked = reqwest::Client::new().request(parts.method, url).headers(parts.headers).body(body);
+    let answer = asked.send().await.unwrap();
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    let mut body = answer.bytes().await.unwrap().to_vec();
+    let list = String::from_utf8_lossy(&body).into_owned();
+    if let Some(at) = list.find(&format!("{record}</Key>")) {
+        let (from, to) = (list[..at].rfind("<Contents>").unwrap(), list[at..].find("</Contents>").unwrap() + at);
+        body = [&list[..from], &list[to + "</Contents>".len()..]].concat().into_bytes();
+        headers.remove("content-length");
+    }
+    (status, headers, body).into_response()
 }
 
 /// A part of the list.

@@ -40,7 +40,7 @@ fn the_last_drill_is_the_answer_and_its_verdict_the_exit_code() {
 #[test]
 fn a_missing_or_stale_proof_ends_with_20_and_says_what_to_do() {
     let mut shelf = Shelf::of_laptop();
-    let fix = "fix: run `canship drill --spare laptop`";
+    let fix = "fix: run `canship drill --plan /";
     ends(&shelf.status(&[]), 20, &["UNKNOWN: no drill of acme-api is on record", fix, "there is no proof"]);
     shelf.add(Verdict::CanShip, "laptop", 31);
     ends(&shelf.status(&[]), 0, &["31 days ago"]);
@@ -88,14 +88,53 @@ fn a_proof_of_an_older_plan_or_of_another_release_is_said_to_be_one() {
     let EventKind::DrillStarted(facts) = &mut events[0].kind else { panic!("no start") };
     facts.plan_digest = other_digest();
     shelf.put(&events, ".jsonl");
-    ends(&shelf.status(&[]), 0, &["note: it is of another plan than today's: the plan has changed since"]);
-    ends(&shelf.status(&["--same-plan"]), 20, &["UNKNOWN, PROOF OF ANOTHER PLAN", "fix: run `canship drill --spare "]);
+    let gap = "note: it is of another plan than today's, which is a gap: the plan has changed since";
+    ends(&shelf.status(&[]), 11, &["CAN SHIP, DEGRADED: acme-api", gap]);
+    ends(&shelf.status(&["--same-plan"]), 20, &["UNKNOWN, PROOF OF ANOTHER PLAN", "fix: run `canship drill --plan /"]);
     assert_eq!(shelf.json(&[])["spares"][0]["plan_changed"], true);
     let mut events = shelf.events(&Was { verdict: Verdict::CannotShip, spare: "laptop", days_ago: 0 });
     let EventKind::DrillStarted(facts) = &mut events[0].kind else { panic!("no start") };
     facts.release = "acme-web".into();
     shelf.put(&events, ".jsonl");
-    ends(&shelf.status(&[]), 0, &["of other releases: 1 drill"]);
+    ends(&shelf.status(&[]), 11, &["of other releases: 1 drill"]);
+    ends(&shelf.status(&["--accept", "degraded"]), 0, &["degraded, which was accepted"]);
+}
+
+#[test]
+fn a_yes_of_another_plan_takes_nothing_from_what_a_drill_of_todays_said() {
+    let mut shelf = Shelf::of_laptop();
+    let other = |shelf: &mut Shelf, verdict, days_ago| {
+        let mut events = shelf.events(&Was { verdict, spare: "laptop", days_ago });
+        let EventKind::DrillStarted(facts) = &mut events[0].kind else { panic!("no start") };
+        facts.plan_digest = other_digest();
+        shelf.put(&events, ".jsonl");
+    };
+    shelf.add(Verdict::CannotShip, "laptop", 9);
+    other(&mut shelf, Verdict::CanShip, 8);
+    ends(&shelf.status(&[]), 10, &["CANNOT SHIP: acme-api", "9 days ago"]);
+    shelf.add(Verdict::CanShip, "laptop", 5);
+    other(&mut shelf, Verdict::CanShip, 4);
+    ends(&shelf.status(&[]), 0, &["CAN SHIP: acme-api", "5 days ago"]);
+    other(&mut shelf, Verdict::CannotShip, 3);
+    ends(&shelf.status(&[]), 10, &["CANNOT SHIP: acme-api", "3 days ago"]);
+}
+
+#[test]
+fn a_proof_that_took_longer_than_todays_plan_allows_is_degraded() {
+    let mut shelf = Shelf::of_laptop();
+    let plan = std::fs::read_to_string(shelf.plan()).unwrap();
+    std::fs::write(shelf.plan(), plan.replace("target: 30m", "target: 5s")).unwrap();
+    shelf.add(Verdict::CanShip, "laptop", 1);
+    ends(
+        &shelf.status(&[]),
+        11,
+        &["CAN SHIP, DEGRADED: acme-api", "its verdict: CAN SHIP", "a hotfix may take 5.0 s, and it took"],
+    );
+    let json = shelf.json(&[]);
+    assert_eq!((&json["verdict"], &json["spares"][0]["exit_code"]), (&"degraded".into(), &11.into()));
+    ends(&shelf.status(&["--accept", "degraded"]), 0, &["degraded, which was accepted"]);
+    shelf.add(Verdict::CannotShip, "laptop", 0);
+    ends(&shelf.status(&[]), 10, &["CANNOT SHIP: acme-api"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use canship::{
     record::{DrillId, Verdict},
     secret::{Known, Secret},
 };
+use object_store::{ObjectStoreExt as _, aws::AmazonS3Builder};
 use serde_json::Value;
 
 use crate::{
@@ -36,6 +37,15 @@ impl Real {
             env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run ci/test, or `ci/up` and `. target/ci/env`"))
         };
         Self { address: of(""), key: (of("_KEY_ID"), of("_KEY")), reader: (of("_READER_KEY_ID"), of("_READER_KEY")) }
+    }
+
+    /// Removes a record, as whoever keeps the store may.
+    fn remove(&self, path: &str) {
+        let (id, key) = &self.key;
+        let store = AmazonS3Builder::new().with_endpoint(&self.address).with_allow_http(true).with_bucket_name("history");
+        let store = store.with_access_key_id(id).with_secret_access_key(key).build().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(store.delete(&path.into())).unwrap();
     }
 
     fn call(&self, call: Canship) -> Canship {
@@ -76,7 +86,8 @@ fn a_record_goes_to_the_store_and_any_machine_reads_it_there() {
     assert!(here(&project).is_empty(), "nothing waits here");
     let elsewhere = Project::new(&plan(&services, &place));
     let told = json(&real.call(status(&elsewhere)).run_as_is());
-    assert_eq!((&told["verdict"], &told["spares"][0]["last"]["drill"]), (&"can-ship".into(), &ran.drill().into()), "{told:#}");
+    // Its plan is another one.
+    assert_eq!((&told["verdict"], &told["spares"][0]["last"]["drill"]), (&"degraded".into(), &ran.drill().into()), "{told:#}");
     assert!(!elsewhere.path().join(".canship").exists(), "a look back writes nothing");
     // The next machine's drill is there beside it.
     real.call(Canship::drill(&elsewhere)).run().ends(0, "can-ship");
@@ -126,10 +137,42 @@ fn a_store_that_is_out_changes_no_answer_and_the_next_drill_brings_what_waits() 
     assert!(ran.stderr.contains("no connection") && ran.stderr.contains("check the store's address"), "{}", ran.stderr);
     let told = json(&real.call(status(&project)).run_as_is());
     assert_eq!((&told["waiting"], &told["verdict"]), (&1.into(), &"can-ship".into()), "it counts here: {told:#}");
+    let told = json(&with_key(status(&project), &real.key).variable("AWS_ENDPOINT_URL", "http://127.0.0.1:9").run_as_is());
+    assert_eq!((&told["waiting"], &told["verdict"], &told["exit_code"]), (&1.into(), &"unknown".into(), &20.into()), "{told:#}");
+    assert_eq!(told["spares"][0]["drills_total"], 1, "what is known here is told: {told:#}");
+    assert!(told["closed"].as_str().is_some_and(|reason| reason.contains("no connection")), "{told:#}");
+    // Also where what waits says no: what else is in the store is not known.
+    project.plan(&plan(&services, &place).run(&["exit 1"]));
+    with_key(Canship::drill(&project), &real.key).variable("AWS_ENDPOINT_URL", "http://127.0.0.1:9").run().ends(10, "cannot-ship");
+    let told = json(&with_key(status(&project), &real.key).variable("AWS_ENDPOINT_URL", "http://127.0.0.1:9").run_as_is());
+    assert_eq!((&told["waiting"], &told["verdict"], &told["exit_code"]), (&2.into(), &"unknown".into(), &20.into()), "{told:#}");
+    project.plan(&plan(&services, &place));
     real.call(Canship::drill(&project)).run().ends(0, "can-ship");
     assert!(here(&project).is_empty());
     let told = json(&real.call(status(&project)).run_as_is());
-    assert_eq!((&told["waiting"], &told["spares"][0]["drills_total"]), (&0.into(), &2.into()));
+    assert_eq!((&told["waiting"], &told["spares"][0]["drills_total"]), (&0.into(), &3.into()));
+}
+
+#[test]
+fn a_record_that_a_store_lists_no_more_still_counts_and_one_that_was_removed_does_not() {
+    let (services, real) = (Services::get(), Real::get());
+    let prefix = unique();
+    let project = Project::new(&plan(&services, &format!("s3://history/{prefix}")));
+    real.call(Canship::drill(&project)).run().ends(0, "can-ship");
+    project.plan(&plan(&services, &format!("s3://history/{prefix}")).run(&["exit 1"]));
+    let broken = real.call(Canship::drill(&project)).run().ends(10, "cannot-ship");
+    let record = format!("{}.jsonl", broken.drill());
+    let far = Far::start(Answer::Lacks { store: real.address.clone(), record: record.clone() });
+    let told = || json(&with_key(status(&project), &real.key).variable("AWS_ENDPOINT_URL", far.address()).run_as_is());
+    let last = told();
+    assert_eq!((&last["verdict"], &last["spares"][0]["drills_total"]), (&"cannot-ship".into(), &2.into()), "{last:#}");
+    real.remove(&format!("{prefix}/{record}"));
+    let last = told();
+    assert_eq!(
+        (&last["verdict"], &last["spares"][0]["drills_total"]),
+        (&"degraded".into(), &1.into()),
+        "of another plan: {last:#}"
+    );
 }
 
 #[test]
@@ -142,11 +185,14 @@ fn each_fault_of_a_store_is_told_with_what_to_do_and_without_a_key() {
     let key = &real.key;
     let fails = |call: Canship, told: &[&str]| {
         let ran = call.run_as_is();
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(20), ""), "{}", ran.stderr);
+        assert_eq!(ran.code, Some(20), "{}", ran.stderr);
+        assert!(ran.stdout.contains("exit code 20: unknown: the history cannot be read"), "{}", ran.stdout);
         for told in told {
             assert!(ran.stderr.contains(told), "`{told}` is missing in {}", ran.stderr);
         }
-        assert!(!ran.stderr.contains(&key.1) && !ran.stderr.contains(&key.0), "{}", ran.stderr);
+        for text in [&ran.stderr, &ran.stdout] {
+            assert!(!text.contains(&key.1) && !text.contains(&key.0), "{text}");
+        }
     };
     history("history");
     fails(shelf.call(&[]), &["opening s3://history/x: there is no key; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"]);

@@ -7,7 +7,10 @@ use rustix::process::Signal;
 use crate::{
     ground::{Cleaned, ENDLESS, Host, docker, event, in_clean_room, nothing_is_left, on_engine, plans, processes_of, run},
     lab::{Lab, REPOSITORIES, held},
-    support::{Project, Services, project::unique},
+    support::{
+        Project, Services,
+        project::{Plan, unique},
+    },
 };
 
 /// A drill that canship could have made long ago, which nobody knows.
@@ -83,7 +86,20 @@ fn what_drills_of_lost_hosts_left_goes_after_their_deadline() {
     let label = format!("dev.canship.drill={LONG_AGO}");
     let image = Services::get().image;
     let mount = format!("type=volume,dst=/v,volume-label={label}");
-    docker(&["run", "-d", "--net=none", "--name", &unique(), "--label", &label, "--mount", &mount, &image, "sleep", "1000"]);
+    docker(&[
+        "run",
+        "-d",
+        "--net=none",
+        "--name",
+        &format!("canship-{LONG_AGO}-build"),
+        "--label",
+        &label,
+        "--mount",
+        &mount,
+        &image,
+        "sleep",
+        "1000",
+    ]);
     project.git(&["tag", "-a", "-m", "x", &format!("canship-drill/{LONG_AGO}")]);
     let mirror = project.beside("mirror.git");
     project.git(&["push", "-q", mirror.to_str().unwrap(), "--tags"]);
@@ -108,6 +124,22 @@ fn can_be_fetched(lab: &Lab, tag: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (format!("docker://{}/acme/drill:{tag}", lab.registry.address), format!("dir:{}", folder.path().display()));
     run("skopeo", &["copy", "--quiet", "--src-tls-verify=false", &from, &to]);
+}
+
+#[test]
+fn what_somebody_else_has_tagged_while_a_drill_ran_stays_whole() {
+    // This registry removes a tag only with its manifest: in the first case the drill's is named as left.
+    for (tag, format) in [("keep", ""), ("mine", "--format v2s2")] {
+        let lab = Lab::open();
+        let (host, at) = (Host::new(), format!("docker://{}/acme/drill", lab.registry.address));
+        let copies = format!(
+            "tag=$(skopeo list-tags --tls-verify=false {at} | grep -o 'canship-[^\"]*') && \
+             skopeo copy -q --src-tls-verify=false --dest-tls-verify=false {format} {at}:$tag {at}:{tag}"
+        );
+        let project = Project::new(&Plan { smoke: vec![copies], ..lab.plan() });
+        host.drill(&project).run().ends(0, "can-ship");
+        can_be_fetched(&lab, tag);
+    }
 }
 
 #[test]

@@ -158,6 +158,18 @@ fn a_dry_run_tells_what_would_be_removed_and_removes_nothing() {
 }
 
 #[test]
+fn a_drill_that_was_killed_leaves_no_file_beside_where_its_report_would_be() {
+    let lab = Lab::open();
+    let (host, project) = (Host::new(), Project::new(&lab.plan()));
+    let reports = tempfile::tempdir().unwrap();
+    let mut running = host.drill(&project).argument("--junit").argument(reports.path().join("report.xml")).start();
+    running.await_event(event("step-started"));
+    kill(running);
+    assert_eq!(fs::read_dir(reports.path()).unwrap().count(), 0);
+    host.cleans_all(&project);
+}
+
+#[test]
 fn a_push_that_was_killed_half_way_is_cancelled_or_named() {
     for (method, path) in [(Method::PATCH, "/blobs/uploads/"), (Method::PUT, "/blobs/uploads/"), (Method::PUT, "/manifests/")] {
         let lab = Lab::open();
@@ -179,7 +191,26 @@ fn a_push_that_was_killed_half_way_is_cancelled_or_named() {
         if left.is_empty() {
             nothing_is_left(&host, &project, (&lab, &drill));
         }
+        // What nobody can find is told once and then no more.
+        host.cleans_all(&project);
+        assert_eq!(host.journals(), Vec::<String>::new());
     }
+}
+
+#[test]
+fn an_upload_that_moved_on_unseen_is_told_by_its_drill_and_by_one_cleaning_and_then_no_more() {
+    let lab = Lab::open();
+    lab.proxy.always(Method::PATCH, "/blobs/uploads/", Trouble::LoseAnswer);
+    let (host, project) = (Host::new(), Project::new(&lab.plan()));
+    let told = host.drill(&project).run().json["leftovers"].to_string();
+    assert!(told.contains("the open upload"), "{told}");
+    lab.proxy.repent();
+
+    let cleaned = Cleaned::new(&host.clean(&project));
+    assert_eq!((cleaned.ran.code, cleaned.left().len()), (Some(11), 1), "{}", cleaned.ran.stdout);
+    assert_eq!(cleaned.list("removed"), Vec::<String>::new(), "nothing else ever was there");
+    host.cleans_all(&project);
+    assert_eq!(host.journals(), Vec::<String>::new());
 }
 
 #[test]

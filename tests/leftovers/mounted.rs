@@ -76,7 +76,7 @@ fn what_a_step_has_mounted_is_left_alone_and_named() {
     let ran = wrapped(host.drill(&project)).run().ends(0, "can-ship");
     precious.is_whole();
     let left = ran.json["leftovers"].to_string();
-    for told in ["something is mounted at", "umount -R", "root fs/mnt'", "/src/file'", "canship clean"] {
+    for told in ["something is mounted at", "umount -R", "root fs/mnt'", "/src/file, then", "canship clean"] {
         assert!(left.contains(told), "{told}: {left}");
     }
     let names: Vec<_> = files_of(&host).into_iter().filter_map(|file| file.file_name().map(ToOwned::to_owned)).collect();

@@ -172,3 +172,43 @@ fn what_a_release_waits_for_brings_its_secrets_and_images_and_other_jobs_do_not(
     assert_eq!(values(&found, Topic::Secrets), ["LICENCE", "SIGNING_KEY"]);
     assert_eq!(values(&found, Topic::Images), ["golang:1.25"]);
 }
+
+/// A build in the stage before the release, which says nothing of what it needs but what is put in.
+fn staged(says: &str) -> String {
+    format!(
+        "build:\n  stage: build\n  image: golang:1.24\n  script: [go build -o dist/app .]\n  artifacts: {{paths: [dist/app]}}\n\
+         lint:\n  stage: build\n  script: [golangci-lint run]\n\
+         review:\n  stage: build\n  script: [go build -o dist/review .]\n  artifacts: {{paths: [dist]}}\n  rules: [{{if: $CI_PIPELINE_SOURCE == \"merge_request_event\"}}]\n\
+         release:\n  stage: deploy\n  image: registry.gitlab.com/gitlab-org/release-cli\n{says}  rules: [{{if: $CI_COMMIT_TAG}}]\n  script: [release-cli create --tag-name $CI_COMMIT_TAG]\n  release: {{tag_name: $CI_COMMIT_TAG, description: x}}\n"
+    )
+}
+
+#[test]
+fn a_job_without_needs_waits_for_what_earlier_stages_make() {
+    let path = |says: &str| {
+        let found = ci(&staged(says));
+        let jobs: Vec<String> = found.path().map(|(_, job)| format!("{} after {}", job.id, job.needs.join(", "))).collect();
+        jobs
+    };
+    assert_eq!(path(""), ["build after ", "release after build"]);
+    assert_eq!(path("  dependencies: []\n"), ["build after ", "release after build"]);
+    assert_eq!(path("  needs: []\n"), ["release after "]);
+    assert_eq!(path("  needs: [lint]\n"), ["lint after ", "release after lint"]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".gitlab-ci.yml"), staged("")).unwrap();
+    let shown = support::Canship::new(&["pipeline"]).argument(folder.path()).run_as_is().stdout;
+    assert!(shown.contains("  job release  after build  ⇒ gitlab-release\n"), "{shown}");
+    assert!(shown.contains("  and 2 more jobs, from which nothing goes"), "{shown}");
+}
+
+#[test]
+fn jobs_that_all_wait_for_all_earlier_ones_are_told_and_end() {
+    let job = |at: usize| {
+        let (stage, script) = if at < 2500 { ("build", "make") } else { ("deploy", "docker push a/b") };
+        format!("j{at}: {{stage: {stage}, script: [{script}], artifacts: {{paths: [x{at}]}}}}\n")
+    };
+    let jobs = (0..5000).map(job).collect::<Vec<_>>().concat();
+    let found = ci(&jobs);
+    assert!(found.problems.iter().any(|problem| problem.what.contains("more jobs of earlier stages")), "{:?}", found.problems);
+    assert!(found.path().all(|(_, job)| job.needs.len() <= 100));
+}

@@ -151,3 +151,27 @@ fn expressions_and_variables_that_feed_on_themselves_end() {
         1
     );
 }
+
+#[test]
+fn of_more_values_than_are_told_apart_that_is_told() {
+    let options = (0..300).map(|n| format!("o{n}")).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "on: {{push: {{tags: ['*']}}, workflow_dispatch: {{inputs: {{a: {{type: choice, options: [{options}]}}}}}}}}\njobs: {{a: {{runs-on: '${{{{ inputs.a }}}}', steps: [{{run: gh release create}}]}}}}\n"
+    );
+    let found = pipeline(&[(".github/workflows/a.yml", &text)]);
+    assert!(is_open(&found, "one of more than 256 values"), "{:?}", found.open);
+    assert!(values(&found, Topic::RunnerLabels).contains(&"o255".to_owned()));
+}
+
+#[test]
+fn what_would_grow_beyond_all_bounds_is_told_as_it_stands() {
+    let long = "x".repeat(20_000);
+    let text = format!(
+        "on: {{push: {{tags: ['*']}}}}\nenv: {{A: {long}}}\njobs:\n  a: {{runs-on: '${{{{ env.A }}}}-${{{{ env.A }}}}', steps: [{{run: gh release create}}]}}\n  b: {{runs-on: \"${{{{ format('{{0}}{{0}}', env.A) }}}}\", steps: [{{run: gh release create}}]}}\n"
+    );
+    let found = pipeline(&[(".github/workflows/a.yml", &text)]);
+    assert_eq!(
+        sure(&found, Topic::RunnerLabels, |sure| *sure == Sure::Dynamic),
+        ["${{ env.A }}-${{ env.A }}", "format('{0}{0}', env.A)"]
+    );
+}

@@ -67,7 +67,7 @@ fn releases(pipeline: &Pipeline) -> Vec<&str> {
 /// Where a value of a topic stands: file, line, column.
 fn places(pipeline: &Pipeline, topic: Topic, value: &str) -> BTreeSet<(String, u32, u32)> {
     let sites = pipeline.facts.of(topic).find(|(found, _)| *found == value).map(|(_, sites)| sites.clone()).unwrap_or_default();
-    sites.into_iter().map(|site| (site.at.file, site.at.line, site.at.column)).collect()
+    sites.into_iter().map(|site| (site.at.file.to_string(), site.at.line, site.at.column)).collect()
 }
 
 /// Whether something is said to be open with these words in it.

@@ -128,3 +128,14 @@ fn a_folder_that_is_none_is_refused() {
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
     assert!(ran.stderr.contains("`nowhere` is no folder"));
 }
+
+#[test]
+fn one_job_beside_the_path_is_told_as_one() {
+    let of = |more: &str| {
+        let text = format!("{WORKFLOW}{more}");
+        shown(repository(&[(".github/workflows/ship.yml", &text)]).path(), "text")
+    };
+    let lint = |name: &str| format!("  {name}: {{runs-on: x, steps: [{{run: lint}}]}}\n");
+    assert!(of(&lint("a")).contains("and 1 more job, from which nothing goes into what is published"), "{}", of(&lint("a")));
+    assert!(of(&(lint("a") + &lint("b"))).contains("and 2 more jobs, from which"), "{}", of(&(lint("a") + &lint("b"))));
+}

@@ -11,7 +11,7 @@ use crate::{
         proxy::{Proxy, Trouble},
         server::{PASSWORD, USER},
     },
-    support::Project,
+    support::{Project, project::Plan},
 };
 
 fn answer(status: u16) -> Trouble {
@@ -147,4 +147,51 @@ fn a_login_does_not_go_along_to_where_a_registry_sends_us() {
     lab.proxy.repent();
     drill(&project).run().ends(0, "can-ship");
     assert_eq!(elsewhere.seen().len(), 4);
+}
+
+/// A plan whose smoke step copies what the drill has pushed to another tag of the scratch repository.
+fn copying(lab: &Lab, tag: &str, format: &str) -> Plan {
+    let at = format!("docker://{}/{}", lab.registry.address, REPOSITORIES[1]);
+    let copy = format!(
+        "tag=$(skopeo list-tags --tls-verify=false {at} | grep -o 'canship-[^\"]*') && \
+         skopeo copy -q --src-tls-verify=false --dest-tls-verify=false {format} {at}:$tag {at}:{tag}"
+    );
+    Plan { smoke: vec![copy], ..lab.plan() }
+}
+
+/// Whether a tag of the scratch repository leads to something.
+fn has_tag(lab: &Lab, tag: &str) -> bool {
+    held(&lab.registry, REPOSITORIES[1]).contains(&("tag", tag.to_owned()))
+}
+
+#[test]
+fn nothing_is_deleted_where_what_others_have_tagged_cannot_be_read() {
+    let lab = Lab::open();
+    let project = Project::new(&copying(&lab, "keep", ""));
+    lab.proxy.always(Method::GET, "/manifests/keep", answer(500));
+    let ran = drill(&project).run().ends(0, "can-ship");
+    assert!(has_tag(&lab, "keep"), "{}", ran.stdout);
+    assert!(ran.json["leftovers"].to_string().contains("what else needs it could not be read"), "{}", ran.json["leftovers"]);
+}
+
+#[test]
+fn what_others_tag_while_a_drill_looks_at_their_tags_is_kept() {
+    let lab = Lab::open();
+    let project = Project::new(&copying(&lab, "other", "--format v2s2"));
+    lab.proxy.always(Method::GET, "/manifests/other", Trouble::Hold);
+    let running = drill(&project).start();
+    lab.proxy.await_seen(1, &Method::GET, "/manifests/other");
+    let url = |tag: &str| format!("http://{}/v2/{}/manifests/{tag}", lab.registry.address, REPOSITORIES[1]);
+    let own = held(&lab.registry, REPOSITORIES[1]).into_iter().find(|(kind, name)| *kind == "tag" && name.starts_with("canship-"));
+    let own = url(&own.unwrap().1);
+    lab.runtime.block_on(async {
+        let oci = "application/vnd.oci.image.manifest.v1+json";
+        let client = reqwest::Client::new();
+        let manifest = client.get(own).header("accept", oci).send().await.unwrap().bytes().await.unwrap();
+        let put = client.put(url("late")).header("content-type", oci).body(manifest).send().await.unwrap();
+        assert!(put.status().is_success(), "{put:?}");
+    });
+    lab.proxy.repent();
+    let ran = running.finish().ends(0, "can-ship");
+    assert!(has_tag(&lab, "late"), "{}", ran.stdout);
 }

@@ -17,7 +17,7 @@ fn a_reproducible_build_is_said_to_be_so() {
         assert_eq!(ran.phase("repeat"), "passed");
         assert_eq!((comparison(&ran)["with"].as_str(), comparison(&ran)["result"].as_str()), (Some("second-build"), Some("same")));
         assert_eq!(ran.json["artifacts"].as_array().unwrap().len(), 1, "what the second build made is no part of the release");
-        assert!(ran.stdout.contains("a second build of the same commit in a fresh room: the same (1 file"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("a second build of the same commit, from nothing: the same (1 file"), "{}", ran.stdout);
         assert_eq!(ran.json["leftovers"].as_array().unwrap().len(), 0);
         let ships = ran.json["time_to_ship_ms"].as_u64().unwrap();
         let repeat = ran.json["phases"].as_array().unwrap().iter().find(|phase| phase["phase"] == "repeat").unwrap();

@@ -102,6 +102,7 @@ fn kinds(text: &Text) -> Vec<EventKind> {
         EventKind::TakenAway { control: control() },
         EventKind::RunCancelled { run: text() },
         EventKind::GivenBack { control: control() },
+        EventKind::FoundGone { control: control() },
         EventKind::CutEnded,
         EventKind::NotGivenBack(NotBack { what: text(), reason: text(), by_hand: text() }),
         EventKind::Missed(Missed { what: text(), start: text() }),

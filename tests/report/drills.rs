@@ -73,8 +73,10 @@ pub(crate) fn facts() -> DrillFacts {
             name: "laptop".into(),
             kind: SpareKind::Container,
             independence: Independence::NoVendor,
+            why: None,
             engine: Some(EnginePlace { address: "unix:///var/run/docker.sock".into(), way: "named by DOCKER_HOST".into() }),
         },
+        spares: Vec::new(),
         target: Duration::from_mins(30),
         seal: Seal::Open,
         mode: Mode::Drill,
@@ -415,9 +417,11 @@ pub(crate) fn everything(text: &str) -> Drill {
         name: text(),
         kind: SpareKind::Host,
         independence: Independence::OtherVendor,
+        why: Some(text()),
         engine: Some(EnginePlace { address: text(), way: text() }),
     };
-    let drill_facts = DrillFacts { release: text(), plan: text(), spare, canship: text().to_string(), ..facts() };
+    let spares = vec![spare.clone(), spare.clone()];
+    let drill_facts = DrillFacts { release: text(), plan: text(), spare, spares, canship: text().to_string(), ..facts() };
     let engine = EngineFacts { name: text(), version: text(), api: text(), platform: text(), address: text(), rootless: None };
     let image = ImageFacts { name: text(), id: text(), warm: false };
     let from = SourceFacts {

@@ -128,7 +128,7 @@ fn shape(markdown: &str) -> Vec<String> {
 fn the_shape_of_a_report_has_what_it_should() {
     let shape = shape(&report::render(&record("x"), Format::Markdown, Verdict::CanShip));
     let count = |start: &str| shape.iter().filter(|kind| kind.starts_with(start)).count();
-    assert_eq!((count("Table("), count("TableRow(false)"), count("Link"), count("Image")), (4, 14, 0, 0), "{shape:#?}");
+    assert_eq!((count("Table("), count("TableRow(false)"), count("Link"), count("Image")), (4, 15, 0, 0), "{shape:#?}");
 }
 
 proptest! {

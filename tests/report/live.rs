@@ -6,7 +6,7 @@ use std::{
 };
 
 use canship::{
-    record::Sink as _,
+    record::{EventKind, Phase, Sink as _},
     report::{
         Colour,
         terminal::{Live, Mode},
@@ -50,6 +50,19 @@ fn elsewhere_than_on_a_terminal_there_are_plain_lines() {
     for (name, drill) in DRILLS {
         same_as(&fixtures().join(format!("snapshots/{name}.live.txt")), &shown(drill(), Mode::Plain, Colour::Off));
     }
+}
+
+#[test]
+fn what_moves_much_is_told_elsewhere_each_time_it_has_doubled() {
+    let moved = |drill: drills::Drill, mebibytes: u64| {
+        let (what, total) = ("taking the image out".into(), None);
+        drill.after(100, EventKind::Progress { phase: Phase::Build, what, done: mebibytes << 20, total })
+    };
+    let drill = [4, 15, 16, 17, 31, 40, 200, 200, 255, 256].into_iter().fold(drills::Drill::start(drills::facts()), moved);
+    let told = shown(drill, Mode::Plain, Colour::Off);
+    let lines: Vec<_> = told.lines().filter(|line| line.contains("taking")).map(str::trim).collect();
+    let over = ["16.0 MiB", "32.0 MiB", "128.0 MiB", "256.0 MiB"];
+    assert_eq!(lines, over.map(|bytes| format!("taking the image out: over {bytes} …")));
 }
 
 #[test]

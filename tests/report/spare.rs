@@ -22,8 +22,17 @@ pub(crate) fn on_runner() -> Drill {
         name: "spare-runner".into(),
         kind: SpareKind::Runner,
         independence: Independence::SameControlPlane,
+        why: None,
         engine: None,
     };
+    let by_hand = SpareFacts {
+        name: "by-hand".into(),
+        kind: SpareKind::Host,
+        independence: Independence::Unknown,
+        why: Some("the plan names no `source.mirror`".into()),
+        engine: None,
+    };
+    drill.spares = vec![facts().spare, drill.spare.clone(), by_hand];
     let runner = RunnerFacts {
         name: "spare-1".into(),
         scope: "repository".into(),

@@ -4,7 +4,13 @@ use serde_json::json;
 
 use crate::{
     rig::{Forge, Rig},
-    simulator::{call::When, github::GitHub, gitlab::GitLab, trouble::Trouble},
+    simulator::{
+        call::When,
+        github::{self, GitHub},
+        gitlab::GitLab,
+        trouble::Trouble,
+    },
+    support::{Canship, run::Ran},
 };
 
 fn an_honest_run<F: Forge>() {
@@ -132,6 +138,67 @@ fn a_success_without_an_event_log_is_not_believed() {
     assert_eq!(rig.forge.with(|world| world.runs[0].standing().to_owned()), "success");
 }
 
+/// Nothing is kept as an artifact.
+fn without_artifact(text: &str) -> String {
+    let kept = "uses: actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f # v7.0.0";
+    let (before, after) = text.split_once(kept).unwrap();
+    let rest = after.split_once("      - name: Show it").unwrap().1;
+    format!("{before}run: echo there is no room for it; exit 1\n      - name: Show it{rest}")
+}
+
+#[test]
+fn an_event_log_that_was_not_kept_on_github_is_read_from_the_jobs_log() {
+    let rig = with_workflow(|text| without_artifact(&text));
+    let ran = rig.run();
+    assert_eq!(
+        (ran.json["run"]["reported"]["verdict"].as_str(), ran.phase("publish")),
+        (Some("can-ship"), "passed"),
+        "{}",
+        ran.stdout
+    );
+    // A step beside the drill has failed, which is told.
+    assert_eq!(ran.rules(), ["run-failed"], "{}", ran.stdout);
+    assert_eq!(rig.pushed(), Vec::<String>::new());
+}
+
+#[test]
+fn an_event_log_that_was_not_kept_on_gitlab_is_read_from_the_jobs_log() {
+    let rig = Rig::<GitLab>::new().edit("ci/spare.yml", |text| text.split_once("  artifacts:").unwrap().0.to_owned());
+    let ran = rig.run().ends(0, "can-ship");
+    assert_eq!(ran.json["published"][0]["pushed_digest"], ran.json["published"][0]["pulled_digest"]);
+    assert_eq!(rig.pushed(), Vec::<String>::new());
+}
+
+/// What the jobs of a run print in place of their event log, which is not kept, by this expression of `sed`.
+const PRINTED: [(&str, &str); 2] = [
+    ("s/\"digest\":\"sha256:......../\"digest\":\"sha256:00000000/g", "a digest that the registry does not have"),
+    ("s/,\"nonce\":\"[^\"]*\"//", "no nonce"),
+];
+
+#[test]
+fn a_jobs_log_with_a_forged_digest_or_without_the_nonce_is_not_believed_on_github() {
+    for (forged, what) in PRINTED {
+        let prints = format!("sed '{forged}' canship-drill/drill.jsonl");
+        let rig = with_workflow(|text| without_artifact(&text).replace("cat canship-drill/drill.jsonl", &prints));
+        let ran = rig.run();
+        assert_eq!(ran.code, Some(20), "{what}: {}", ran.stdout);
+        assert!(ran.rules().contains(&"run-not-believed") && ran.phase("publish") != "passed", "{what}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_jobs_log_with_a_forged_digest_or_without_the_nonce_is_not_believed_on_gitlab() {
+    for (forged, what) in PRINTED {
+        let rig = Rig::<GitLab>::new().edit("ci/spare.yml", |text| {
+            let text = text.split_once("  artifacts:").unwrap().0.to_owned();
+            text.replace("    - cat canship-drill/drill.jsonl", &format!("    - |\n      sed '{forged}' canship-drill/drill.jsonl"))
+        });
+        let ran = rig.run();
+        assert_eq!(ran.code, Some(20), "{what}: {}", ran.stdout);
+        assert!(ran.rules().contains(&"run-not-believed") && ran.phase("publish") != "passed", "{what}: {}", ran.stdout);
+    }
+}
+
 #[test]
 fn the_event_log_of_another_drill_is_not_believed() {
     let rig = with_workflow(|text| text.replace("--nonce \"$NONCE\"", "--nonce an-old-one-0815"));
@@ -179,6 +246,56 @@ fn a_drill_that_is_interrupted_cancels_its_run() {
     assert_eq!(ran.code, Some(130), "{}", ran.stdout);
     assert_eq!(rig.forge.with(|world| world.runs[0].standing().to_owned()), "cancelled");
     assert!(ran.json["cleaned"][0].as_str().unwrap().contains("canship-spare.yml"), "{:#}", ran.json["cleaned"]);
+}
+
+/// A drill that was killed while its run waits for a runner, and the folder of its machine's state.
+fn killed() -> (Rig<GitHub>, tempfile::TempDir) {
+    let rig = Rig::<GitHub>::new();
+    rig.forge.with(|world| world.the_runner("spare-1").is_online = false);
+    let state = tempfile::tempdir().unwrap();
+    let mut running = rig.drill().variable("XDG_STATE_HOME", state.path()).start();
+    running.await_event(|event| event["event"] == "run-reached");
+    running.signal(rustix::process::Signal::KILL);
+    assert_eq!(running.finish().code, Some(-9));
+    (rig, state)
+}
+
+/// The same, and then these calls of canship on its machine.
+fn killed_and_then(calls: &[&[&str]]) -> (Rig<GitHub>, Vec<Ran>) {
+    let (rig, state) = killed();
+    let then = |command: &&[&str]| {
+        let call = Canship::new(command).argument("--plan").argument(rig.project.plan_file());
+        call.variable("XDG_STATE_HOME", state.path()).variable("CANSHIP_TOKEN", github::TOKEN).run_as_is()
+    };
+    let ran = calls.iter().map(then).collect();
+    (rig, ran)
+}
+
+#[test]
+fn a_run_whose_drill_was_killed_is_cancelled_by_recover() {
+    let (rig, ran) = killed_and_then(&[&["recover"], &["recover"]]);
+    assert_eq!(ran[0].code, Some(0), "{}{}", ran[0].stdout, ran[0].stderr);
+    assert!(ran[0].stdout.contains("cancelled a run of `canship-spare.yml`"), "{}", ran[0].stdout);
+    assert_eq!(rig.forge.with(|world| world.runs[0].standing().to_owned()), "cancelled");
+    assert!(ran[1].code == Some(0) && !ran[1].stdout.contains("a run of"), "{}", ran[1].stdout);
+}
+
+#[test]
+fn a_run_whose_drill_was_killed_is_cancelled_by_clean() {
+    let (rig, ran) = killed_and_then(&[&["clean", "--dry-run"], &["clean"], &["clean"]]);
+    assert!(ran[0].stdout.contains("would remove  a run of `canship-spare.yml`"), "{}", ran[0].stdout);
+    assert!(ran[1].stdout.contains("removed       a run of `canship-spare.yml`"), "{}", ran[1].stdout);
+    assert_eq!(rig.forge.with(|world| world.runs[0].standing().to_owned()), "cancelled");
+    assert!(!ran[2].stdout.contains("a run of"), "{}", ran[2].stdout);
+}
+
+#[test]
+fn a_run_whose_drill_was_killed_is_cancelled_by_the_next_drill() {
+    let (rig, state) = killed();
+    rig.forge.with(|world| world.the_runner("spare-1").is_online = true);
+    let ran = rig.drill().variable("XDG_STATE_HOME", state.path()).run();
+    let standing: Vec<_> = rig.forge.with(|world| world.runs.iter().map(|run| run.standing().to_owned()).collect());
+    assert_eq!(standing, ["cancelled", "success"], "{}", ran.stdout);
 }
 
 #[test]

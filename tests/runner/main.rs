@@ -16,9 +16,7 @@ mod pipelines;
 mod private;
 #[cfg(test)]
 mod rig;
-#[cfg(test)]
 #[path = "../support/forge/mod.rs"]
-#[expect(dead_code, reason = "the tests of the simulators and of cuts use the rest")]
 mod simulator;
 #[cfg(test)]
 mod states;

@@ -42,11 +42,11 @@ async fn guarded(root: State<std::path::PathBuf>, request: Request) -> Response<
 fn a_private_repository_is_cloned_with_the_token_of_the_job_which_is_written_nowhere() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let rig = hosted();
-    let server = runtime.block_on(serve(rig.project.beside("mirror.git").parent().unwrap()));
-    let url = format!("{server}/mirror.git");
-    // No second way to the source.
-    let rig = rig.plan(|plan| plan.mirror.clone_from(&url));
-    rig.forge.with(|world| (world.server, world.clone_url) = (server, Some(url)));
+    let server = runtime.block_on(serve(rig.project.beside("origin.git").parent().unwrap()));
+    let [mirror, origin] = ["mirror.git", "origin.git"].map(|name| format!("{server}/{name}"));
+    // No other way to the source.
+    let rig = rig.plan(|plan| plan.mirror.clone_from(&mirror));
+    rig.forge.with(|world| (world.server, world.clone_url) = (server, Some(origin)));
     let (id, _) = run_of(&rig, "canship-drill.yml", &json!({ "spare": "by-hand" }));
     rig.forge.with(|world| {
         let kept = world.artifacts.iter().find(|artifact| artifact.run == id).unwrap();

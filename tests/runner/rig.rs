@@ -158,7 +158,7 @@ impl<F: Forge> Rig<F> {
         let project = Project::new(&plan);
         plan.mirror = project.beside("mirror.git").display().to_string();
         plan.spare = spare(F::WORKFLOW, "2m");
-        let forge = Simulator::start(F::with(&project.beside("mirror.git"), machine.with_programs(programs.path().to_owned())));
+        let forge = Simulator::start(F::with(&project.beside("origin.git"), machine.with_programs(programs.path().to_owned())));
         plan.more = format!("primary:\n{}", F::primary(forge.url()));
         let rig = Self { project, forge, scratch, plan, programs };
         for (name, text) in F::files() {
@@ -199,7 +199,7 @@ impl<F: Forge> Rig<F> {
         self.project.git(&["add", "-A"]);
         self.project.git(&["commit", "-q", "--allow-empty", "-m", "Change"]);
         self.project.git(&["push", "-q", "origin", "HEAD:main"]);
-        self.forge.with(|world| world.look(&self.project.beside("mirror.git")));
+        self.forge.with(|world| world.look(&self.project.beside("origin.git")));
     }
 
     /// A drill on the spare runner, still to be started.

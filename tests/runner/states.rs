@@ -124,6 +124,42 @@ fn an_environment_that_asks_for_approval_is_named_with_who_may_give_it() {
 }
 
 #[test]
+fn a_job_that_somebody_must_start_by_hand_is_told_and_cancelled() {
+    let rig = Rig::<GitLab>::new()
+        .pick_up("1s")
+        .edit("ci/spare.yml", |text| text.replace("    - if: $CANSHIP_NONCE\n", "    - if: $CANSHIP_NONCE\n      when: manual\n"));
+    let ran = rig.run().ends(20, "unknown");
+    assert_eq!(ran.rules()[0], "runner-awaits-approval", "{}", ran.stdout);
+    let summary = ran.json["findings"][0]["summary"].as_str().unwrap();
+    assert!(summary.ends_with("it waits for somebody to start job `canship-spare`"), "{summary}");
+    assert_eq!(rig.forge.with(|world| world.pipelines[0].status().to_owned()), "canceled");
+}
+
+#[test]
+fn a_spare_that_the_organization_has_takes_the_job_and_is_named_with_its_scope() {
+    let rig = Rig::<GitHub>::new();
+    rig.forge.with(|world| {
+        let runners = std::mem::take(&mut world.runners);
+        world.org_runners.extend(runners);
+    });
+    let ran = rig.run().ends(0, "can-ship");
+    assert_eq!(ran.json["run"]["runners"][0]["scope"], "organization", "{:#}", ran.json["run"]);
+}
+
+#[test]
+fn a_run_that_does_not_come_to_its_end_is_cancelled_and_unknown() {
+    let rig = Rig::<GitHub>::new().plan(|plan| {
+        (plan.target, plan.limits) = ("1s".to_owned(), "{ disk: 64MiB, time: 1s }".to_owned());
+    });
+    let rig = rig.edit(".github/workflows/canship-spare.yml", |text| {
+        text.replace("exec \"$RUNNER_TEMP/canship/canship\" drill", "exec sleep 300 #")
+    });
+    let ran = rig.run().ends(20, "unknown");
+    assert_eq!(ran.rules()[0], "run-not-ended", "{}", ran.stdout);
+    assert_eq!(rig.forge.with(|world| world.runs[0].standing().to_owned()), "cancelled");
+}
+
+#[test]
 fn a_workflow_that_asks_for_another_machine_than_the_spare_is_refused_and_cancelled() {
     let rig = Rig::<GitHub>::new().edit(".github/workflows/canship-spare.yml", |text| {
         text.replace("runs-on: [self-hosted, spare]", "runs-on: ubuntu-latest")

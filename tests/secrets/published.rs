@@ -1,5 +1,7 @@
 //! What is released: nothing goes out with a secret in it, and nothing honest is held back.
 
+use serde_json::json;
+
 use crate::{
     both_spares,
     canary::Canary,
@@ -48,6 +50,45 @@ fn a_release_with_a_secret_in_it_is_not_published() {
             let canary = Canary::plain();
             is_refused(release(plan.clone(), step, &canary.value), part, &canary);
         }
+    }
+}
+
+#[test]
+fn a_release_with_a_login_of_dockers_in_it_is_not_published() {
+    let (canary, services, folder) = (Canary::plain(), Services::get(), tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("password"), format!("password={}\n", canary.value)).unwrap();
+    let config = json!({ "auths": { &services.open: { "username": "bot", "password": canary.value } } });
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let copy = format!("mkdir dist && cp tool.sh dist/tool && cat {}/password >dist/data", folder.path().display());
+    let plan = Plan { artifacts: vec!["dist".into()], smoke: vec!["dist/tool".into()], ..Plan::on_host(&services).run(&[&copy]) };
+    let ran = Canship::drill(&Project::new(&plan)).variable("DOCKER_CONFIG", folder.path()).run();
+    is_refused(ran, "content of `dist/data`", &canary);
+}
+
+#[test]
+fn a_login_of_dockers_is_known_before_the_build_prints_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (canary, services, folder) = (Canary::plain(), Services::get(), tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("password"), &canary.value).unwrap();
+    // A helper takes its time, as one that asks a keychain does.
+    let helper = folder.path().join("docker-credential-slow");
+    let answers = json!({ "ServerURL": "", "Username": "bot", "Secret": canary.value });
+    std::fs::write(&helper, format!("#!/bin/sh\ncat >/dev/null; sleep 1; echo '{answers}'\n")).unwrap();
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::join_paths([folder.path().to_owned(), "/usr/bin".into(), "/bin".into()]).unwrap();
+    let print = format!("cat {}/password", folder.path().display());
+    let build = "mkdir dist && cp tool.sh dist/tool && chmod +x dist/tool";
+    let released = |at: &str| format!("primary: {{ artifacts: [{{ image: \"{at}/nobody/tool:v{{version}}\" }}] }}\n");
+    for (config, more) in [
+        (json!({ "credHelpers": { &services.open: "slow" } }), String::new()),
+        (json!({ "credHelpers": { "127.0.0.1:9": "slow" } }), released("127.0.0.1:9")),
+    ] {
+        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+        let plan = Plan { more, ..Plan::on_host(&services).run(&[&print, build]) };
+        let ran = Canship::drill(&Project::new(&plan)).variable("DOCKER_CONFIG", folder.path()).variable("PATH", &path).run();
+        assert!(ran.log.contains("\"line\":\"***\""), "it was printed: {}", ran.log);
+        canary.is_not_in("what was told", ran.everything());
     }
 }
 

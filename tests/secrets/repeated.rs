@@ -33,6 +33,25 @@ fn a_git_server_that_repeats_the_password_of_its_address_is_not_quoted_with_it()
 }
 
 #[test]
+fn a_git_server_that_repeats_a_header_of_gits_configuration_is_not_quoted_with_it() {
+    let token = Canary::plain();
+    let server = echo::Registry::start();
+    let project = Project::new(&Plan::on_host(&Services::get()));
+    let plan = fs::read_to_string(project.plan_file()).unwrap();
+    project.write("canship.yaml", &plan.replace("  mirror: ../mirror.git\n", ""));
+    project.git(&["remote", "set-url", "origin", &format!("http://{}/tool.git", server.address)]);
+    let login = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("x-access-token:{}", token.value));
+    // As checkouts of CI keep their token.
+    project.git(&["config", &format!("http.http://{}/.extraheader", server.address), &format!("AUTHORIZATION: basic {login}")]);
+    let canship = with_reports(Canship::drill(&project));
+    let ran = canship.run_as_is();
+    assert_eq!(ran.code, Some(10), "{}\n{}", ran.stderr, ran.stdout);
+    assert!(server.heard().contains(&login) && ran.stdout.contains("you sent"), "{}", ran.stdout);
+    is_nowhere(&token, &canship, &ran);
+    assert!(!ran.stdout.contains(&login) && !ran.stderr.contains(&login), "{}", ran.stdout);
+}
+
+#[test]
 fn a_registry_that_puts_a_login_of_dockers_where_an_upload_goes_on_has_it_in_no_journal_or_report() {
     let password = Canary::long();
     let registry = echo::Registry::taking();

@@ -137,8 +137,15 @@ impl Project {
         project.write("tool.sh", "#!/bin/sh\necho tool 1.2.3\n");
         project.plan(plan);
         project.commit("Start");
-        project.git(&["clone", "-q", "--bare", ".", "../mirror.git"]);
-        project.git(&["remote", "add", "origin", &project.beside("mirror.git").to_string_lossy()]);
+        let [mirror, origin] = ["mirror.git", "origin.git"].map(|name| project.beside(name).to_string_lossy().into_owned());
+        for bare in [&mirror, &origin] {
+            project.git(&["clone", "-q", "--bare", ".", bare]);
+        }
+        project.git(&["remote", "add", "origin", &origin]);
+        // What is pushed is mirrored.
+        for bare in [&mirror, &origin] {
+            project.git(&["remote", "set-url", "--add", "--push", "origin", bare]);
+        }
         project
     }
 

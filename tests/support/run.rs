@@ -121,8 +121,8 @@ impl Canship {
         let line: Vec<_> = std::iter::once(call.get_program()).chain(call.get_args()).map(quoted).collect();
         let mut terminal = Command::new("script");
         terminal.args(["-q", "-c", &line.join(" "), "/dev/null"]).current_dir(self.folder()).env_clear().stdin(Stdio::null());
-        terminal.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output = terminal.env("SHELL", "/bin/sh").env("TERM", "xterm-256color").output();
+        terminal.env("SHELL", "/bin/sh").env("TERM", "xterm-256color");
+        let output = terminal.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?)))).output();
         let output = output.expect("`script` is needed (Debian: bsdutils)");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

@@ -1,12 +1,14 @@
 //! Another command to build with.
 
+use std::collections::HashMap;
+
 use crate::{
     audit::{
         Rule, Severity, Spot, Subject,
         found::{Found, Say as _},
         subject::spot,
     },
-    pipeline::{Words, build_task, commands},
+    pipeline::{Words, build_task, commands, image_builds},
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -14,7 +16,8 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: "the plan builds with another command than the release's jobs do",
     detects: "A step of the plan's `build.run` that calls a build tool with the same task as a job on the release's path does, but \
-              with other words (`cargo build --release` against `cargo build --release --locked`).",
+              with other words (`cargo build --release` against `cargo build --release --locked`). A plan that releases the image of \
+              a Dockerfile, where the jobs run commands before they build it, or bring files of other jobs (with doubt).",
     misses: "Builds within scripts, local tools, actions and Dockerfiles; commands whose words the pipeline computes; environment \
              variables that change what is built.",
     why: "A flag less can mean another feature set, an unlocked dependency or a debug build: what a spare ships is then not the same.",
@@ -32,28 +35,52 @@ struct Build {
 
 fn check(subject: &Subject<'_>, found: &mut Found) {
     let Some(plan) = subject.plan() else { return };
-    let theirs: Vec<(Build, &Words)> = subject
-        .steps()
-        .flat_map(|(_, step)| &step.commands)
-        .filter_map(|command| Some((build(&command.words)?, command)))
-        .collect();
+    if let Some(dockerfile) = plan.build.released_image() {
+        before_image(subject, &dockerfile.file.to_string_lossy(), found);
+    }
+    let mut theirs: HashMap<(String, String), Vec<(Build, &Words)>> = HashMap::new();
+    for command in subject.steps().flat_map(|(_, step)| &*step.commands) {
+        if let Some(build) = build(&command.words) {
+            theirs.entry((build.tool.clone(), build.task.clone())).or_default().push((build, command));
+        }
+    }
     for (number, step) in plan.build.run.iter().enumerate() {
         for words in commands(&step.run) {
             let line = words.join(" ");
             let Some(ours) = build(&words) else { continue };
-            let same: Vec<_> = theirs.iter().filter(|(build, _)| build.tool == ours.tool && build.task == ours.task).collect();
-            if same.is_empty() || same.iter().any(|(build, _)| *build == ours || build.words.iter().any(|word| word.contains('$')))
-            {
+            let Some(same) = theirs.get(&(ours.tool.clone(), ours.task.clone())) else { continue };
+            if same.iter().any(|(build, _)| *build == ours || build.words.iter().any(|word| word.contains('$'))) {
                 continue;
             }
             let path = format!("build.run[{number}]");
             let at = subject.in_plan(&path);
-            tell(found, (at, &line), &same);
+            tell(found, (at, &line), same);
         }
     }
 }
 
-fn tell(found: &mut Found, (at, ours): (Spot, &str), theirs: &[&(Build, &Words)]) {
+/// What the pipelines do before they build the image that the plan builds of its Dockerfile alone.
+fn before_image(subject: &Subject<'_>, file: &str, found: &mut Found) {
+    let at = || subject.in_plan("build.dockerfile");
+    let advice = "If the Dockerfile takes in what that makes, say `run`, `artifacts` and `base` instead; else say in a suppression \
+                  why it does not.";
+    for build in image_builds(subject.pipeline).filter(|build| build.file == file.trim_start_matches("./")) {
+        let told = if let Some(first) = build.before().first() {
+            let text = first.words.join(" ");
+            let message = format!("the plan builds `{file}` alone, the pipelines run `{text}` before that");
+            found.add(Severity::Warning, at(), message).related(spot(Some(&first.at), &text), "the first command before it")
+        } else if let Some(from) = build.brings() {
+            let message = format!("the plan builds `{file}` alone, the pipelines bring files of other jobs to that");
+            found.add(Severity::Warning, at(), message).related(spot(Some(from), ""), "the files come from here")
+        } else {
+            continue;
+        };
+        let _told = told.doubt("whether the Dockerfile takes in what that makes is not known").advise(advice);
+        return;
+    }
+}
+
+fn tell(found: &mut Found, (at, ours): (Spot, &str), theirs: &[(Build, &Words)]) {
     let Some((_, first)) = theirs.first() else { return };
     let text = first.words.join(" ");
     let message = format!("the plan builds with `{ours}`, the pipelines with `{text}`");

@@ -4,12 +4,11 @@ use crate::{
     audit::{
         Rule, Severity, Subject,
         found::{Found, Say as _},
+        publishing::Publishing,
         subject::spot,
     },
     pipeline::At,
 };
-
-use super::skipped_green::belongs;
 
 pub(super) static RULE: Rule = Rule {
     id: "failure-ignored",
@@ -24,17 +23,14 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Found) {
-    let published = subject.published();
+    let publishing = Publishing::of(subject);
     for (_, job) in subject.jobs() {
         if let Some(at) = &job.may_fail {
             tell(subject, found, (at, "this job", !job.publishes.is_empty()));
         }
         for step in &job.steps {
             let Some(at) = &step.may_fail else { continue };
-            let sends = published.iter().any(|(_, site)| {
-                site.job.as_deref() == Some(&job.id) && site.at.file == step.at.file && belongs(job, step, site.at.line)
-            });
-            tell(subject, found, (at, "this step", sends));
+            tell(subject, found, (at, "this step", publishing.step(step)));
         }
     }
 }
@@ -44,9 +40,7 @@ fn tell(subject: &Subject<'_>, found: &mut Found, (at, what, publishes): (&At, &
     let does = if publishes { " publishes," } else { "" };
     let finding =
         found.add(severity, spot(Some(at), ""), format!("{what}{does} may fail, and the release goes on as if nothing were"));
-    let line =
-        subject.pipeline.text(&at.file).and_then(|text| text.lines().nth(usize::try_from(at.line).unwrap_or(1).saturating_sub(1)));
-    if line.is_some_and(|line| line.contains("${{") || line.contains("exit_codes")) {
+    if subject.pipeline.line(&at.file, at.line).is_some_and(|line| line.contains("${{") || line.contains("exit_codes")) {
         let _told = finding.doubt("an expression decides whether it may");
     }
 }

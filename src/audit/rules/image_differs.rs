@@ -25,7 +25,9 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
     let Some(Some(BuildImage::Image(ours))) = subject.plan().map(|plan| plan.build.image.as_ref()) else { return };
     let theirs: Vec<_> = subject
         .facts(Topic::Images)
-        .filter(|image| image.sites.iter().any(|site| site.role == "container" && matches!(site.sure, Sure::Read | Sure::Computed)))
+        .filter(|image| {
+            image.sites.iter().any(|site| &*site.role == "container" && matches!(site.sure, Sure::Read | Sure::Computed))
+        })
         .collect();
     if theirs.is_empty() || theirs.iter().any(|image| full(image.value) == full(ours)) {
         return;

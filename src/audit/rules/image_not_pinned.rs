@@ -24,7 +24,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>, found: &mut Found) {
     for image in pinnable(subject) {
         let Some(severity) = looseness(image.value) else { continue };
-        let role = image.sites.first().map_or("", |site| site.role.as_str());
+        let role = image.sites.first().map_or("", |site| &*site.role);
         let mut finding = found.add(
             severity,
             image.spot(),
@@ -52,9 +52,10 @@ pub(super) fn pinnable<'s>(subject: &Subject<'s>) -> Vec<OnPath<'s>> {
         .facts(Topic::Images)
         .filter(|image| !image.value.contains('$'))
         .filter(|image| {
-            image.sites.iter().any(|site| {
-                matches!(site.role.as_str(), "container" | "base image") && matches!(site.sure, Sure::Read | Sure::Computed)
-            })
+            image
+                .sites
+                .iter()
+                .any(|site| matches!(&*site.role, "container" | "base image") && matches!(site.sure, Sure::Read | Sure::Computed))
         })
         .collect()
 }

@@ -5,6 +5,7 @@ mod build_differs;
 mod environment_not_covered;
 mod failure_ignored;
 mod file_not_read;
+mod forge_refuses;
 mod image_differs;
 mod image_not_pinned;
 mod images_one_registry;
@@ -15,7 +16,9 @@ mod not_pinned;
 mod oidc_only;
 mod one_approver;
 mod one_runner;
+mod plan_unfinished;
 mod registry_not_covered;
+mod registry_unknown;
 mod runner_version_pinned;
 mod schedule_expires;
 mod secret_not_covered;
@@ -38,6 +41,7 @@ pub static RULES: &[&Rule] = &[
     &environment_not_covered::RULE,
     &failure_ignored::RULE,
     &file_not_read::RULE,
+    &forge_refuses::RULE,
     &image_differs::RULE,
     &image_not_pinned::RULE,
     &images_one_registry::RULE,
@@ -48,7 +52,9 @@ pub static RULES: &[&Rule] = &[
     &oidc_only::RULE,
     &one_approver::RULE,
     &one_runner::RULE,
+    &plan_unfinished::RULE,
     &registry_not_covered::RULE,
+    &registry_unknown::RULE,
     &runner_version_pinned::RULE,
     &schedule_expires::RULE,
     &secret_not_covered::RULE,

@@ -1,5 +1,7 @@
 //! Nothing that gives back what was cut.
 
+use std::collections::HashSet;
+
 use crate::audit::{
     Rule, Severity, Subject,
     found::{Found, Say as _},
@@ -33,7 +35,8 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
         let _told = finding.doubt("one in another repository is not seen");
         return;
     };
-    let is_scheduled = calls.iter().any(|call| subject.pipeline.schedules.iter().any(|schedule| schedule.file == call.at.file));
+    let scheduled: HashSet<&str> = subject.pipeline.schedules.iter().map(|schedule| schedule.file.as_str()).collect();
+    let is_scheduled = calls.iter().any(|call| scheduled.contains(&*call.at.file));
     let is_github = first.at.file.starts_with(".github/");
     if !is_scheduled && is_github {
         let message = "`canship recover` runs here, but no schedule starts it".to_owned();

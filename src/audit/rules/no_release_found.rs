@@ -27,8 +27,8 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
     }
     let file = if pipeline.forges.contains(&Forge::Gitlab) { ".gitlab-ci.yml" } else { ".github/workflows" };
     let spot = match subject.plan {
-        Some(written) => spot(Some(&At { file: written.file.to_owned(), line: 1, column: 1 }), ""),
-        None => spot(Some(&At { file: file.to_owned(), line: 1, column: 1 }), ""),
+        Some(written) => spot(Some(&At { file: written.file.into(), line: 1, column: 1 }), ""),
+        None => spot(Some(&At { file: file.into(), line: 1, column: 1 }), ""),
     };
     let what = if pipeline.forges.is_empty() { "there are no pipelines here" } else { "no pipeline here makes a release" };
     let _told = found

@@ -28,7 +28,7 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
             .sites
             .iter()
             .filter(|site| !is_commit(&site.role) && !site.role.contains("${{"))
-            .map(|site| (site.role.as_str(), spot(Some(&site.at), &format!("{}@{}", action.value, site.role))))
+            .map(|site| (&*site.role, spot(Some(&site.at), &format!("{}@{}", action.value, site.role))))
             .collect();
         let Some(((version, first), rest)) = loose.split_first() else { continue };
         let message = format!("`{}@{version}` can be another action tomorrow: it is no commit", action.value);
@@ -38,7 +38,7 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
         }
     }
     for remote in subject.facts(Topic::Remote) {
-        let is_workflow = remote.sites.iter().any(|site| site.role == "reusable workflow");
+        let is_workflow = remote.sites.iter().any(|site| &*site.role == "reusable workflow");
         let version = remote.value.rsplit_once('@').map_or("", |(_, version)| version);
         if is_workflow && !is_commit(version) && !version.contains("${{") {
             let message = format!("`{}` can be another workflow tomorrow: it is no commit", remote.value);

@@ -1,12 +1,16 @@
 //! Publishing that only the usual CI can do.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::{
     audit::{
         Rule, Severity, Subject,
         found::{Found, Say as _},
+        publishing::Publishing,
         subject::spot,
     },
     pipeline::{At, Job, Step, Topic},
+    plan::SettingOrigin,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -33,24 +37,26 @@ struct Way<'s> {
 }
 
 fn check(subject: &Subject<'_>, found: &mut Found) {
+    let (signers, tokens) = (Signers::of(subject), with_token(subject));
     for (_, job) in subject.jobs() {
-        let mut told: Vec<String> = Vec::new();
-        for way in job.steps.iter().filter_map(|step| way(subject, job, step)) {
-            if !told.contains(&way.what) {
-                told.push(way.what.clone());
-                tell(subject, found, &way);
+        let mut told: HashSet<String> = HashSet::new();
+        let signs = signers.has(job);
+        for way in job.steps.iter().filter_map(|step| way(job, step, signs)) {
+            if told.insert(way.what.clone()) {
+                tell(subject, found, (&way, &tokens));
             }
         }
     }
+    let publishing = Publishing::of(subject);
     for token in subject.facts(Topic::Oidc).filter(|token| token.value != "id-token") {
-        if token.sites.iter().any(|site| subject.publishes(site)) {
+        if token.sites.iter().any(|site| publishing.job(site)) {
             let message = format!("a job that publishes uses the token `{}`, which GitLab signs", token.value);
             let _told = found.add(Severity::Warning, token.spot(), message).doubt("what it opens is not in the files");
         }
     }
 }
 
-fn tell(subject: &Subject<'_>, found: &mut Found, way: &Way<'_>) {
+fn tell(subject: &Subject<'_>, found: &mut Found, (way, tokens): (&Way<'_>, &HashSet<&str>)) {
     let Way { kind, what, at, doubt } = way;
     let spot = spot(Some(at), "");
     let Some(kind) = kind else {
@@ -61,10 +67,7 @@ fn tell(subject: &Subject<'_>, found: &mut Found, way: &Way<'_>) {
         }
         return;
     };
-    let with_token = (0..subject.plan().map_or(0, |plan| plan.publish.len())).any(|number| {
-        let entry = format!("publish[{number}]");
-        !subject.plan_says(&format!("{entry}.{kind}")).is_empty() && !subject.plan_says(&format!("{entry}.token")).is_empty()
-    });
+    let with_token = tokens.contains(kind);
     let severity = match (subject.plan.is_some(), with_token) {
         (true, true) => Severity::Note,
         (true, false) => Severity::Error,
@@ -78,11 +81,10 @@ fn tell(subject: &Subject<'_>, found: &mut Found, way: &Way<'_>) {
     }
 }
 
-fn way<'s>(subject: &Subject<'s>, job: &Job, step: &'s Step) -> Option<Way<'s>> {
+fn way<'s>(job: &Job, step: &'s Step, signs: bool) -> Option<Way<'s>> {
     let at = &step.at;
     let certain = |kind, what: &str| Some(Way { kind: Some(kind), what: what.to_owned(), at, doubt: None });
     let has = |name: &str| step.input(name).is_some_and(|value| !value.is_empty());
-    let signs = is_signed(subject, job);
     if step.is("pypa/gh-action-pypi-publish") {
         let is_test = step.input("repository-url").is_some_and(|url| url.contains("test.pypi.org"));
         return if has("password") || is_test { None } else { certain("pypi", "PyPI is published to") };
@@ -120,7 +122,7 @@ fn way<'s>(subject: &Subject<'s>, job: &Job, step: &'s Step) -> Option<Way<'s>> 
         return None;
     }
     let (kind, what, tokens) = step.commands.iter().find_map(|command| publisher(&command.words))?;
-    let has_token = step.env.iter().any(|(name, value)| tokens.iter().any(|token| name.contains(token)) && !value.is_empty())
+    let has_token = step.variables().any(|(name, value)| tokens.iter().any(|token| name.contains(token)) && !value.is_empty())
         || step
             .commands
             .iter()
@@ -129,14 +131,39 @@ fn way<'s>(subject: &Subject<'s>, job: &Job, step: &'s Step) -> Option<Way<'s>> 
     (!has_token).then(|| Way { kind: Some(kind), what: what.to_owned(), at, doubt })
 }
 
-/// Whether the job may have a token signed: it says so, or its workflow does.
-fn is_signed(subject: &Subject<'_>, job: &Job) -> bool {
-    subject.facts(Topic::Oidc).any(|token| {
-        token.sites.iter().any(|site| match &site.job {
-            Some(id) => *id == job.id,
-            None => site.at.file == job.at.file,
-        })
-    })
+/// The jobs that may have a token signed, and the workflows that let all of theirs.
+struct Signers<'s> {
+    jobs: HashSet<&'s str>,
+    files: HashSet<&'s str>,
+}
+
+impl<'s> Signers<'s> {
+    fn of(subject: &Subject<'s>) -> Self {
+        let mut found = Self { jobs: HashSet::new(), files: HashSet::new() };
+        for site in subject.facts(Topic::Oidc).flat_map(|token| token.sites) {
+            match &site.job {
+                Some(job) => found.jobs.insert(job),
+                None => found.files.insert(&site.at.file),
+            };
+        }
+        found
+    }
+
+    fn has(&self, job: &Job) -> bool {
+        self.jobs.contains(job.id.as_str()) || self.files.contains(&*job.at.file)
+    }
+}
+
+/// The kinds of targets for which the plan has a token.
+fn with_token<'s>(subject: &Subject<'s>) -> HashSet<&'s str> {
+    let mut entries: HashMap<&str, Vec<&str>> = HashMap::new();
+    let settings = subject.plan.map(|written| written.loaded.settings.as_slice()).unwrap_or_default();
+    for setting in settings.iter().filter(|setting| setting.origin != SettingOrigin::Default) {
+        if let Some((entry, key)) = setting.path.strip_prefix("publish[").and_then(|rest| rest.split_once("].")) {
+            entries.entry(entry).or_default().push(key.split(['.', '[']).next().unwrap_or_default());
+        }
+    }
+    entries.into_values().filter(|keys| keys.contains(&"token")).flatten().collect()
 }
 
 /// What a command publishes, and what the variables of its tokens have in their names.

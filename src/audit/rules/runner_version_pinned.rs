@@ -35,7 +35,7 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
         }
     }
     for (_, step) in subject.steps() {
-        for command in &step.commands {
+        for command in &*step.commands {
             let told = command.words.iter().find(|word| *word == "--disableupdate" || is_download(word));
             if let Some(word) = told {
                 let message = format!("`{word}`: a runner of one version is refused by GitHub 30 days after a newer one is out");

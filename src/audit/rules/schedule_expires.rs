@@ -1,5 +1,7 @@
 //! A schedule that the forge switches off.
 
+use std::collections::HashMap;
+
 use crate::audit::{
     Rule, Severity, Subject,
     found::{Found, Say as _},
@@ -19,9 +21,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Found) {
+    let releases: HashMap<&str, _> = subject.pipeline.releases.iter().map(|release| (release.file.as_str(), release)).collect();
+    let calls: HashMap<&str, _> = subject.pipeline.calls.iter().rev().map(|call| (&*call.at.file, call)).collect();
     for schedule in &subject.pipeline.schedules {
-        let release = subject.pipeline.releases.iter().find(|release| release.file == schedule.file);
-        let call = subject.pipeline.calls.iter().find(|call| call.at.file == schedule.file);
+        let (release, call) = (releases.get(schedule.file.as_str()), calls.get(schedule.file.as_str()));
         let otherwise = |event: &str| !matches!(event, "schedule" | "workflow_dispatch" | "workflow_call" | "repository_dispatch");
         let (severity, what) = match (call, release) {
             (Some(call), _) => (Severity::Warning, format!("`canship {}`", call.command)),

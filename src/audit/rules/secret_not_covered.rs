@@ -1,12 +1,12 @@
 //! A secret that the plan does not have.
 
-use crate::{
-    audit::{
-        Rule, Severity, Subject,
-        found::{Found, Say as _},
-    },
-    plan::SecretSource,
+use crate::audit::{
+    Rule, Severity, Subject,
+    found::{Found, Say as _},
+    publishing::Publishing,
 };
+
+use super::secret_other_name::Names;
 
 pub(super) static RULE: Rule = Rule {
     id: "secret-not-covered",
@@ -42,16 +42,17 @@ const BESIDE: &[&str] = &[
 ];
 
 fn check(subject: &Subject<'_>, found: &mut Found) {
-    let Some(plan) = subject.plan() else { return };
+    let Some(names) = Names::of(subject) else { return };
+    let publishing = Publishing::of(subject);
     for secret in subject.secrets() {
-        if is_covered(plan, secret.value) || super::secret_other_name::other(subject, &secret).is_some() {
+        if names.covers(secret.value) || names.other(&secret).is_some() {
             continue;
         }
         let upper = secret.value.to_ascii_uppercase();
         let is_beside = BESIDE.iter().any(|word| upper.contains(word));
         let severity = if is_beside {
             Severity::Note
-        } else if secret.sites.iter().any(|site| subject.publishes(site)) {
+        } else if secret.sites.iter().any(|site| publishing.job(site)) {
             Severity::Error
         } else {
             Severity::Warning
@@ -62,23 +63,4 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
             let _told = finding.doubt("by its name it is not needed to publish");
         }
     }
-}
-
-/// Whether the plan has a secret of this name, or takes one from a variable of this name.
-pub(super) fn is_covered(plan: &crate::plan::Plan, name: &str) -> bool {
-    let is = |known: &str| same(known, name);
-    plan.secrets.iter().any(|(known, source)| {
-        is(known.as_str())
-            || match source {
-                SecretSource::Env(variable) => is(variable),
-                SecretSource::File(file) => file.file_name().is_some_and(|file| is(&file.to_string_lossy())),
-                SecretSource::Command(words) => words.iter().any(|word| word.rsplit('/').next().is_some_and(is)),
-            }
-    })
-}
-
-/// Whether two names mean the same: forges do not tell large letters from small ones, and plans have no hyphens.
-pub(super) fn same(a: &str, b: &str) -> bool {
-    let plain = |c: char| if c == '-' { '_' } else { c.to_ascii_uppercase() };
-    a.chars().map(plain).eq(b.chars().map(plain))
 }

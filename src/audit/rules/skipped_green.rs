@@ -6,9 +6,10 @@ use crate::{
     audit::{
         Rule, Severity, Subject,
         found::{Found, Say as _},
+        publishing::Publishing,
         subject::spot,
     },
-    pipeline::{Forge, Job, Step, Words},
+    pipeline::{Forge, Step, Words},
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -25,12 +26,13 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Found) {
     let secrets: BTreeSet<String> = subject.secrets().map(|secret| secret.value.to_ascii_uppercase()).collect();
+    let publishing = Publishing::of(subject);
     for (release, job) in subject.jobs() {
         for step in &job.steps {
             if let Some((condition, at)) = &step.condition
                 && let Some(name) = guarded_by(condition, step)
             {
-                let does = matters(subject, job, step);
+                let does = publishing.step(step) || promises(step);
                 let severity = if does { Severity::Warning } else { Severity::Note };
                 let message = format!("this step is skipped, and the job green, when `{name}` is empty");
                 let _told = found.add(severity, spot(Some(at), condition), message);
@@ -70,28 +72,12 @@ fn guarded_by(condition: &str, step: &Step) -> Option<String> {
     None
 }
 
-/// Whether the release would lack something without this step.
-fn matters(subject: &Subject<'_>, job: &Job, step: &Step) -> bool {
-    let publishes = subject
-        .published()
-        .iter()
-        .any(|(_, site)| site.job.as_deref() == Some(&job.id) && site.at.file == step.at.file && belongs(job, step, site.at.line));
+/// Whether the release would lack something without this step, by what it calls.
+fn promises(step: &Step) -> bool {
     let word =
         |word: &str| ["sign", "publish", "push", "login", "notar", "release", "upload"].iter().any(|part| word.contains(part));
-    publishes
-        || step.uses.as_ref().is_some_and(|(name, _)| word(&name.to_ascii_lowercase()))
+    step.uses.as_ref().is_some_and(|(name, _)| word(&name.to_ascii_lowercase()))
         || step.commands.iter().any(|command| command.words.iter().take(3).any(|text| word(&text.to_ascii_lowercase())))
-}
-
-/// Whether a line is part of this step: at or after its first, before the next step's.
-pub(super) fn belongs(job: &Job, step: &Step, line: u32) -> bool {
-    let next = job
-        .steps
-        .iter()
-        .filter(|other| other.at.file == step.at.file && other.at.line > step.at.line)
-        .map(|other| other.at.line)
-        .min();
-    line >= step.at.line && next.is_none_or(|next| line < next)
 }
 
 /// Tests whether a variable is empty that are followed by an end with 0.

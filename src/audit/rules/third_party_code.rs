@@ -35,7 +35,7 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
             finding = finding.related(action.spot(), action.value);
         }
     }
-    for remote in subject.facts(Topic::Remote).filter(|remote| remote.sites.iter().any(|site| site.role != "secrets")) {
+    for remote in subject.facts(Topic::Remote).filter(|remote| remote.sites.iter().any(|site| &*site.role != "secrets")) {
         let message = format!("a release needs `{}`, which is not in this repository", remote.value);
         let _told = found.add(Severity::Note, remote.spot(), message);
     }

@@ -91,8 +91,10 @@ fn folder(options: &DemoOptions) -> Result<PathBuf, Failure> {
     }
     let below = environment::temporary();
     let made = tempfile::Builder::new().prefix("canship-demo-").tempdir_in(&below);
-    made.map(tempfile::TempDir::keep)
-        .map_err(|reason| Failure::failed(format!("no folder could be made in `{}`", below.display()), &reason))
+    made.map(tempfile::TempDir::keep).map_err(|reason| {
+        Failure::refused(format!("it did not start: no folder could be made in `{}`: {reason}", below.display()))
+            .advise("make that folder, set TMPDIR to one that is there and can be written, or name one: `canship demo DIR`")
+    })
 }
 
 /// A well-known image that an engine has, or why there is none.
@@ -130,7 +132,8 @@ Try next
   canship report --from {events} --format markdown
   canship status --plan {plan_file} --max-age 30d
   {other}
-  then write a canship.yaml for a project of yours and run `canship drill`
+  then run `canship init` in a project of yours, and `canship drill`
+The demo's registry has ended with it: to drill its plan again, name a registry of yours there.
 "
     )
 }

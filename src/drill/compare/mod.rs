@@ -5,8 +5,6 @@
 
 mod place;
 
-use std::path::{Path, PathBuf};
-
 use futures_util::future::join_all;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -138,18 +136,20 @@ pub(super) fn evidence(finding: Finding, differences: &[Difference], total: u64)
     }
 }
 
-/// What differs between two folders of artifacts.
-pub(super) async fn differences_of(drill: &Drill, ours: &Path, theirs: &Path) -> Result<ComparisonResult, String> {
+/// What differs between the two that `trees` gives, ours first.
+pub(super) async fn differences_of(
+    drill: &Drill,
+    trees: impl FnOnce(&Bounds) -> Result<[Tree; 2], String> + Send + 'static,
+) -> Result<ComparisonResult, String> {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
     let bounds = Bounds { bytes: drill.plan.build.limits.disk, stop };
-    let (ours, theirs): (PathBuf, PathBuf) = (ours.to_owned(), theirs.to_owned());
     let compared = spawn_blocking(move || {
-        let ours = Tree::of(&ours, &bounds)?;
-        let found = differences(&ours, &Tree::of(&theirs, &bounds)?, &bounds)?;
-        Ok::<_, std::io::Error>(result(ours.extent(), found))
+        let [ours, theirs] = trees(&bounds)?;
+        let found = differences(&ours, &theirs, &bounds).map_err(|reason| reason.to_string())?;
+        Ok(result(ours.extent(), found))
     });
-    compared.await.map_err(|stopped| stopped.to_string())?.map_err(|reason| reason.to_string())
+    compared.await.map_err(|stopped| stopped.to_string())?
 }
 
 /// What differences come to, in so many files with so many bytes.

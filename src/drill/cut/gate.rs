@@ -11,7 +11,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
-    forge::{Cut, Expiry, Found, Run, Snapshot, Wanted},
+    forge::{Cut, Expiry, ForgeFault, Found, Run, Snapshot, Wanted},
     plan::{Primary, Running},
     record::{Control, PartFacts, PrimaryFacts},
 };
@@ -42,7 +42,13 @@ impl Refusal {
     }
 
     fn of(trouble: &Trouble) -> Self {
-        Self::new(trouble.to_string(), "see to it that the forge can be asked, then drill again")
+        let is_archived = matches!(trouble, Trouble::Forge(error) if matches!(error.fault(), ForgeFault::Archived { .. }));
+        let advice = if is_archived {
+            "unarchive it if it is to release again, then drill again; a drill without `--cut` changes nothing in it"
+        } else {
+            "see to it that the forge can be asked, then drill again"
+        };
+        Self::new(trouble.to_string(), advice)
     }
 }
 

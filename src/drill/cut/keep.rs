@@ -2,6 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
+use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::{
@@ -9,10 +10,13 @@ use super::{
     lease::{Lease, RENEWED},
     now,
     take::lost,
+    trouble::Trouble,
+    until,
     wire::Wire,
 };
 use crate::{
     drill::Drill,
+    forge::State,
     record::{EventKind, Finding, Phase, Rule},
 };
 
@@ -86,13 +90,39 @@ async fn hold(cut: &Cut) -> Finding {
     }
 }
 
-async fn time_is_up(lease: &Lease) {
-    let left = || Duration::try_from(lease.deadline.duration_since(now())).unwrap_or_default();
-    let early = EARLY.min(left() / 5);
-    // By the wall, which goes on while a machine sleeps: looked at again and again.
-    while let Some(wait) = left().checked_sub(early).filter(|wait| !wait.is_zero()) {
-        sleep(wait.min(Duration::from_secs(5))).await;
+/// Looks whether what was taken away is away to the end: what shipped with it shows nothing of a path that is gone.
+/// After a signal there is no time for that.
+pub(in crate::drill) async fn see_that_it_lasted(drill: &Drill, cut: &Cut) {
+    let (wire, away) = {
+        let taken = cut.taken();
+        let away: Vec<_> = taken.away.iter().map(|(_, away)| away.control.clone()).collect();
+        (taken.wire.clone(), away)
+    };
+    let Some(wire) = wire.filter(|_| cut.settled.initialized()) else { return };
+    let looks = join_all(away.iter().map(|control| wire.confirm(control, &State::Off)));
+    let Some(looked) = drill.interrupts.unless(looks).await else { return };
+    for (control, seen) in away.iter().zip(looked) {
+        let (summary, advice) = match seen {
+            Ok(()) => continue,
+            // That is told when it is given back.
+            Err(Trouble::Unmoved { seen, .. }) if seen == control.word(&State::Gone) => continue,
+            Err(Trouble::Unmoved { seen, .. }) => (
+                format!("{control} was `{seen}` before it was given back: somebody has set it while the drill shipped"),
+                "ask whoever did that, then drill again: what shipped may have needed it",
+            ),
+            Err(trouble) => (
+                format!("whether {control} was away to the end is not known: {trouble}"),
+                "see to it that the forge can be asked, then drill again",
+            ),
+        };
+        drill.bus.emit(EventKind::Found(Finding::new(Rule::CutFailed, Phase::Cut, summary, advice)));
     }
+}
+
+async fn time_is_up(lease: &Lease) {
+    let left = Duration::try_from(lease.deadline.duration_since(now())).unwrap_or_default();
+    let early = lease.deadline.checked_sub(EARLY.min(left / 5)).unwrap_or(lease.deadline);
+    until(early).await;
 }
 
 async fn watchdog_ends(cut: &Cut) {

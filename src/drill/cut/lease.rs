@@ -1,6 +1,9 @@
 //! What a lease says, and how it is held: created atomically, compared before it is written over or deleted.
 //!
-//! A lease is a drill's, never a user's. A foreign or unreadable one is never patched over.
+//! A lease is a drill's, never a user's. A foreign or unreadable one is never patched over: what is written over is looked
+//! at just before, and read back. No forge compares and swaps, though, so that a write that nobody answered may come over the
+//! lease of another drill that was created meanwhile: that drill notices (it compares before each change), and gives back
+//! all that it took.
 
 use std::time::Duration;
 
@@ -127,7 +130,11 @@ impl Lease {
     /// Reads the text of one, or says why it is none.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let lease: Self = serde_json::from_str(text).map_err(|reason| format!("it is no lease of canship's: {reason}"))?;
-        if lease.form == VERSION { Ok(lease) } else { Err(format!("it has the form {}", lease.form)) }
+        match (lease.form, lease.was_on.len()) {
+            (VERSION, parts) if lease.begun <= parts => Ok(lease),
+            (VERSION, parts) => Err(format!("it says that {} of {parts} parts may be off", lease.begun)),
+            (form, _) => Err(format!("it has the form {form}")),
+        }
     }
 }
 
@@ -179,17 +186,13 @@ pub(super) async fn take(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>,
     Ok(if held.is_of(&lease.drill) { Ok(()) } else { Err(held) })
 }
 
-/// Holds it for some time more, if it is still this drill's; gives whose it is otherwise.
+/// Holds it for some time more, if it is still this drill's, and reads that back; gives whose it is otherwise.
 pub(super) async fn renew(wire: &Wire, lease: &Lease) -> Result<Result<(), Held>, Trouble> {
     let held = held(wire).await?;
-    if !held.is_of(&lease.drill) {
-        return Ok(Err(held));
-    }
-    let Some(text) = lease.text() else { return Err(Trouble::LeaseTooLong { most: LEASE_MAX }) };
-    wire.replace_lease(&text).await.map(Ok)
+    if held.is_of(&lease.drill) { write(wire, lease).await } else { Ok(Err(held)) }
 }
 
-/// Writes what the drill is about to do into its lease, which it must just have seen to be its own, and reads it back: a
+/// Writes this into the drill's lease, which it must just have seen to be its own, and reads it back: a
 /// few times, since a forge may answer from what it knew before.
 ///
 /// # Errors

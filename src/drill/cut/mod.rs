@@ -2,7 +2,8 @@
 //!
 //! Who owns what: `Cut` owns what was taken away, outside of every future that a signal drops; `gate` proves the way
 //! back; `take` turns parts off one by one; `back` gives back, for drill, watchdog and `canship recover` alike; `keep`
-//! holds the lease; `watchdog` is the child that outlives this process; `recover` acts for drills that are dead.
+//! holds the lease; `watchdog` is the child that outlives this process; `recover` acts for drills that are dead, by
+//! what is `noted` of them and by their lease, `blind` tells what may be cut where it cannot.
 //!
 //! Invariants: nothing is changed before the way back is proved, the watchdog stands and the lease is this drill's; each
 //! part is in the lease, and in the journal on disk, before the call that turns it off goes out; that call is sent once,
@@ -12,11 +13,13 @@
 //! and whoever gives back goes on looking.
 
 mod back;
+pub mod blind;
 mod gate;
 mod keep;
 mod lease;
 mod look;
 mod named;
+mod noted;
 pub mod recover;
 mod restore;
 mod take;
@@ -51,7 +54,7 @@ use crate::{
 pub use look::{Looked, look};
 pub use watchdog::{Order as WatchOrder, watch};
 
-pub(super) use keep::guard;
+pub(super) use keep::{guard, see_that_it_lasted};
 pub(super) use restore::restore;
 pub(super) use take::take;
 
@@ -85,6 +88,9 @@ pub struct Program {
 
 /// How long is waited for the answer to each call of a restore at first: one that stalls is asked again.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often is looked at the clock on the wall, which may be set.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A cut of one drill, from its order to its end.
 pub(super) struct Cut {
@@ -143,6 +149,16 @@ impl Cut {
 fn now() -> Timestamp {
     let now = Clock::start().started();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// Ends at a moment by the wall, which goes on while a machine sleeps, or once as much time has gone by as there was left,
+/// whichever is first: a clock that is set back keeps nothing cut for longer.
+async fn until(moment: Timestamp) {
+    let left = || Duration::try_from(moment.duration_since(now())).unwrap_or_default();
+    let end = tokio::time::Instant::now() + left();
+    while !left().is_zero() && tokio::time::Instant::now() < end {
+        tokio::time::sleep_until(end.min(tokio::time::Instant::now() + left().min(LOOK))).await;
+    }
 }
 
 #[cfg(test)]

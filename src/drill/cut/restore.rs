@@ -11,13 +11,13 @@ use tokio::time::sleep;
 
 use super::{
     Cut, Leased, PATIENCE,
-    back::{self, Away, Calls, Outcome, Told},
+    back::{self, Away, Calls, Outcome, Own, Told},
     wire::Wire,
 };
 use crate::{
     drill::{Drill, scope::Scope},
     forge::Snapshot,
-    record::{Control, EventKind, Finding, Missed, Phase, Rule},
+    record::{Control, EventKind, Finding, Missed, NotBack, Phase, Rule},
     state::Entry,
 };
 
@@ -47,20 +47,21 @@ pub(in crate::drill) async fn restore(drill: &Drill, cut: &Cut) {
         let job = job.map(|(wire, leased)| Job { wire: wire.hurried(PATIENCE), leased, away: taken.away.clone() });
         (job, std::mem::take(&mut taken.contested), taken.before.take(), taken.watchdog.take())
     };
-    let mut outcome = Outcome::AllBack;
+    let (mut outcome, is_contested) = (Outcome::AllBack, !contested.is_empty());
     if let Some(job) = &job {
         let scope = Scope::phase(&drill.bus, Phase::Restore);
-        outcome = give_back(drill, &scope, (cut, job)).await;
-        for control in &contested {
-            scope.emit(EventKind::NotGivenBack(back::not_back(&job.wire, control, CONTESTED)));
-        }
-        if outcome == Outcome::NotAllBack || !contested.is_empty() {
+        let lease;
+        (outcome, lease) = give_back(drill, &scope, (cut, job)).await;
+        let contested = contested.iter().map(|control| back::not_back(&job.wire, control, CONTESTED));
+        // The lease, which says how everything else is given back, is deleted last.
+        contested.chain(lease).for_each(|not| scope.emit(EventKind::NotGivenBack(not)));
+        if outcome != Outcome::AllBack || is_contested {
             scope.failed();
         }
         scope.finish();
     }
     // Else it goes on where this process ends.
-    if outcome == Outcome::AllBack
+    if outcome != Outcome::NotAllBack
         && let Some(watchdog) = watchdog
     {
         watchdog.dismiss().await;
@@ -103,9 +104,11 @@ fn unsettled(reason: &str, control: Option<&Control>, until: Timestamp) -> Strin
     format!("{reason}; {call}, until {until}. The watchdog looks until then and undoes that; by hand, do this after it")
 }
 
-async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Outcome {
+/// Gives back, and tells all but that the lease is left, which comes last.
+async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> (Outcome, Option<NotBack>) {
     let open: Mutex<Open> = Mutex::new(job.away.iter().map(|(_, away)| (Some(away.control.clone()), None)).collect());
     lock(&open).insert(None, None);
+    let lease: Mutex<Option<NotBack>> = Mutex::default();
     let close = |control: &Control| {
         lock(&open).remove(&Some(control.clone()));
         job.away.iter().filter(|(_, away)| away.control == *control).for_each(|(entry, _)| drill.journal.gone(*entry));
@@ -115,6 +118,12 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
             close(&control);
             scope.emit(EventKind::GivenBack { control });
         }
+        Told::Gone(control) => {
+            close(&control);
+            let (summary, advice) = (back::gone(&job.wire, &control), back::see_who_removed(&control));
+            scope.emit(EventKind::FoundGone { control });
+            scope.found(Finding::new(Rule::PartGone, Phase::Restore, summary, advice));
+        }
         Told::Awaited(control, until) => {
             let is_new = lock(&open).insert(control.clone(), Some(until)).flatten().is_none();
             if is_new {
@@ -122,13 +131,18 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
             }
         }
         Told::OfAnother(control) => {
-            close(&control);
+            // It stays noted: nobody has seen it back.
+            lock(&open).remove(&Some(control.clone()));
             let summary = format!("{control} is left to the drill that took the lease over");
             scope.found(Finding::new(Rule::LeaseLost, Phase::Restore, summary, "see that drill for what becomes of it"));
         }
-        Told::NotBack(control, not) => {
-            lock(&open).remove(&control);
+        Told::NotBack(Some(control), not) => {
+            lock(&open).remove(&Some(control));
             scope.emit(EventKind::NotGivenBack(not));
+        }
+        Told::NotBack(None, not) => {
+            lock(&open).remove(&None);
+            lease.lock().unwrap_or_else(PoisonError::into_inner).replace(not);
         }
         Told::Note(note) => {
             let advice = "ask whoever did that; this drill gave back only what is its own";
@@ -136,7 +150,7 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
         }
     };
     let away: Vec<Away> = job.away.iter().map(|(_, away)| away.clone()).collect();
-    let own = (drill.journal.drill(), job.leased.calls);
+    let own = Own { drill: drill.journal.drill(), cut_at: Some(job.leased.lease.cut_at), calls: job.leased.calls };
     let time = drill.plan.timeouts.api.saturating_mul(2).clamp(TIME.0, TIME.1);
     let calls: Vec<Calls> = away.iter().map(|away| away.calls).chain([job.leased.calls]).collect();
     let giving = back::give_back(&job.wire, own, &away, (back::at_the_latest(time, &calls), &tell));
@@ -153,19 +167,22 @@ async fn give_back(drill: &Drill, scope: &Scope, (cut, job): (&Cut, &Job)) -> Ou
         if cut.begun.initialized() {
             scope.emit(EventKind::CutEnded);
         }
-        return Outcome::AllBack;
+        return (Outcome::AllBack, None);
     }
+    if outcome == Some(Outcome::LeftToAnother) {
+        return (Outcome::LeftToAnother, None);
+    }
+    let mut lease = lease.into_inner().unwrap_or_else(PoisonError::into_inner);
     if outcome.is_none() {
-        // The lease, which is deleted last, comes last.
-        for (control, until) in std::mem::take(&mut *lock(&open)).into_iter().rev() {
+        for (control, until) in std::mem::take(&mut *lock(&open)) {
             let reason = until.map_or_else(|| reason.to_owned(), |until| unsettled(reason, control.as_ref(), until));
-            scope.emit(EventKind::NotGivenBack(match &control {
-                Some(control) => back::not_back(&job.wire, control, &reason),
-                None => back::lease_left(&job.wire, &reason),
-            }));
+            match &control {
+                Some(control) => scope.emit(EventKind::NotGivenBack(back::not_back(&job.wire, control, &reason))),
+                None => lease = Some(back::lease_left(&job.wire, &reason)),
+            }
         }
     }
-    Outcome::NotAllBack
+    (Outcome::NotAllBack, lease)
 }
 
 /// What happened at the forge while the path was cut, and started nothing.

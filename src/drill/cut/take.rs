@@ -114,11 +114,17 @@ async fn steps(drill: &Drill, scope: &Scope, cut: &Cut) -> Result<(), Stop> {
 /// The watchdog, the journal, the lease, in this order: from here on there is something to give back.
 async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved: &Proved) -> Result<(), Stop> {
     let (primary, wire, token) = at;
+    // The lease is read by others, like a report.
+    let hidden = |mut text: Text| {
+        drill.network.known.hide(&mut text);
+        text
+    };
+    let (who, why) = (hidden(cut.order.who.clone()), hidden(why(drill)));
     let terms = Terms {
         drill: drill.journal.drill(),
         host: &drill.journal.claim().host,
-        who: &cut.order.who,
-        why: &why(drill),
+        who: &who,
+        why: &why,
         max_cut: primary.max_cut,
         longest: wire.longest(),
     };
@@ -127,6 +133,7 @@ async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved:
         place: primary.place.clone(),
         drill: drill.journal.drill().clone(),
         was_on: lease.was_on.clone(),
+        cut_at: lease.cut_at,
         deadline: lease.deadline,
         api: drill.plan.timeouts.api,
         retry_after_max: drill.plan.timeouts.retry_after_max,
@@ -147,7 +154,7 @@ async fn begin(drill: &Drill, cut: &Cut, at: (&Primary, &Wire, &Secret), proved:
         until: lease.late_until,
     };
     let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
-    cut.taken().lease = Some(Leased { entry, lease: lease.clone(), calls: Calls::written(lease.late_until) });
+    cut.taken().lease = Some(Leased { entry, lease: lease.clone(), calls: Calls::written(lease.late_until, wire.longest()) });
     let of_lease = |calls| cut.taken().lease.iter_mut().for_each(|leased| leased.calls = calls);
     let leased = answered(drill, lease::take(wire, &lease)).await;
     of_lease(wire.given_up());
@@ -201,7 +208,7 @@ async fn turn_off(drill: &Drill, scope: &Scope, cut: &Cut, part: (&Wire, usize, 
     let until = later(now(), wire.longest());
     let item = Item::Cut { place: wire.forge.place().clone(), control: control.clone(), by_hand, until: Some(until) };
     let entry = drill.journal.put(&item).map_err(|reason| unwritten(&reason))?;
-    cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::written(until) }));
+    cut.taken().away.push((entry, Away { control: control.clone(), calls: Calls::written(until, wire.longest()) }));
     if let Err(stop) = say_off(cut, number).await {
         // The call that turns it off never goes out: if it is off now, somebody else wants it so.
         forget_last(drill, cut);

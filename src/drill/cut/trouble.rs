@@ -73,6 +73,12 @@ impl Trouble {
         }
     }
 
+    /// Whether the forge refuses whoever asks: what was taken from a token may be given to it again.
+    pub(super) fn is_of_the_token(&self) -> bool {
+        let Self::Forge(error) = self else { return false };
+        matches!(error.fault(), ForgeFault::Unauthorized { .. } | ForgeFault::NoRights { .. })
+    }
+
     /// Whether asking again soon is of no use.
     pub(super) fn is_final(&self) -> bool {
         let Self::Forge(error) = self else { return false };
@@ -80,6 +86,8 @@ impl Trouble {
             error.fault(),
             ForgeFault::Unauthorized { .. }
                 | ForgeFault::NoRights { .. }
+                | ForgeFault::Archived { .. }
+                | ForgeFault::Moved { .. }
                 | ForgeFault::Declined { .. }
                 | ForgeFault::Certificate(_)
         )

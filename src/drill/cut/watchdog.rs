@@ -10,6 +10,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -20,14 +21,14 @@ use tokio::{
     io::{AsyncBufRead, AsyncReadExt as _, AsyncWriteExt as _, Lines},
     process::{ChildStdin, Command},
     sync::{mpsc, oneshot},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Program,
-    back::{self, Away, Calls, Outcome, Told},
-    now, recover,
+    back::{self, Away, Calls, Outcome, Own, Told},
+    now, recover, until,
     wire::Wire,
 };
 use crate::{
@@ -54,6 +55,8 @@ const ANSWERED: &str = "answered ";
 const LEFT: &str = "left ";
 /// Everything is back.
 const DONE: &str = "done";
+/// The drill gives back no more, and not everything is back.
+const OVER: &str = "over";
 /// It stands, and has what it needs.
 const READY: &[u8] = b"ready\n";
 
@@ -66,6 +69,8 @@ pub struct Order {
     pub drill: DrillId,
     /// What may be off later, all of which was on; each is numbered by its place in here.
     pub was_on: Vec<Control>,
+    /// When the cut began.
+    pub cut_at: Timestamp,
     /// When it is given back whatever the drill does.
     pub deadline: Timestamp,
     /// How long one answer may take.
@@ -182,8 +187,10 @@ async fn speak(pipe: &mut ChildStdin, words: &mut mpsc::UnboundedReceiver<Word>)
             return;
         }
     }
-    // Whoever spoke is gone without the last word, as a drill that could not give everything back: the pipe stays open
-    // until this process ends.
+    // Whoever spoke is gone without the last word, as a drill that could not give everything back. This process may hang for
+    // long in what it prints of that. The pipe stays open until it ends: its journal is its own until then.
+    drop(pipe.write_all(format!("{OVER}\n").as_bytes()).await);
+    drop(pipe.flush().await);
     std::future::pending::<()>().await;
 }
 
@@ -194,28 +201,28 @@ pub async fn watch<R: AsyncBufRead + Unpin>(
     lines: Lines<R>,
     say: &(dyn Fn(&str) + Sync),
 ) {
-    let wire = Wire::new(forge, order.api).taking_effect(order.late_effect).hurried(PATIENCE);
+    let wire = Wire::new(forge, order.api).taking_effect(order.late_effect).hurried(PATIENCE).stubborn();
     let mut pipe = Pipe { lines, off: BTreeMap::new() };
-    let deadline = async {
-        // By the wall, which goes on while a machine sleeps.
-        while now() < order.deadline {
-            let left = Duration::try_from(order.deadline.duration_since(now())).unwrap_or_default();
-            sleep(left.min(Duration::from_secs(5))).await;
-        }
-    };
+    let deadline = until(order.deadline);
     let is_over = tokio::select! {
         end = pipe.end() => Some(end),
         () = deadline => None,
     };
-    let end = if let Some(end) = is_over {
-        end
-    } else {
-        say("the path may not be cut any longer: it is given back");
-        give_back(order, &wire, &pipe.off, say).await;
-        // The drill may hang, and may go on when nobody expects it.
-        pipe.end().await
+    let why = match is_over {
+        Some(End::Over) => Some("the drill gives back no more: what it took is given back"),
+        None => Some("the path may not be cut any longer: it is given back"),
+        Some(End::Done | End::Died) => None,
     };
-    if end == End::Died {
+    if let Some(why) = why {
+        say(why);
+        give_back(order, &wire, &pipe.off, say).await;
+    }
+    // The drill may hang, and may go on when nobody expects it.
+    let mut end = is_over;
+    while matches!(end, None | Some(End::Over)) {
+        end = Some(pipe.end().await);
+    }
+    if end == Some(End::Died) {
         say("the drill has died: what it took is given back");
         give_back(order, &wire, &pipe.off, say).await;
     }
@@ -226,6 +233,8 @@ pub async fn watch<R: AsyncBufRead + Unpin>(
 enum End {
     /// With everything back.
     Done,
+    /// Without everything back; its process has not ended.
+    Over,
     /// Without a word.
     Died,
 }
@@ -249,6 +258,7 @@ impl<R: AsyncBufRead + Unpin> Pipe<R> {
         loop {
             match self.lines.next_line().await {
                 Ok(Some(word)) if word == DONE => return End::Done,
+                Ok(Some(word)) if word == OVER => return End::Over,
                 Ok(Some(word)) => self.hear(&word),
                 Ok(None) | Err(_) => return End::Died,
             }
@@ -272,8 +282,13 @@ async fn give_back(order: &Order, wire: &Wire, off: &BTreeMap<usize, Answer>, sa
     let calls = |answer| if answer == Answer::Seen { Calls::Answered } else { wire.given_up() };
     let off = off.iter().filter_map(|(number, answer)| Some((order.was_on.get(*number)?, *answer)));
     let away: Vec<_> = off.map(|(control, answer)| Away { control: control.clone(), calls: calls(answer) }).collect();
+    let gone = Mutex::new(Vec::new());
     let tell = |told| match told {
         Told::Back(control) => say(&format!("{control} is on, read back")),
+        Told::Gone(control) => {
+            say(&back::gone(wire, &control));
+            gone.lock().unwrap_or_else(PoisonError::into_inner).push(control);
+        }
         Told::Awaited(control, until) => {
             let what = control.map_or_else(|| "the lease".to_owned(), |control| control.to_string());
             say(&format!(
@@ -285,11 +300,13 @@ async fn give_back(order: &Order, wire: &Wire, off: &BTreeMap<usize, Answer>, sa
         Told::Note(note) => say(&note),
     };
     let until = back::at_the_latest(TRIES, &[wire.given_up()]);
-    let outcome = back::give_back(wire, (&order.drill, wire.given_up()), &away, (until, &tell)).await;
+    let own = Own { drill: &order.drill, cut_at: Some(order.cut_at), calls: wire.given_up() };
+    let outcome = back::give_back(wire, own, &away, (until, &tell)).await;
     if outcome == Outcome::AllBack {
-        say("everything is back");
+        say("nothing is away any more");
         if let Ok(state) = State::open(&order.state) {
-            recover::strike(&state, &order.drill, now());
+            let gone = gone.into_inner().unwrap_or_else(PoisonError::into_inner);
+            recover::strike(&state, &order.drill, &gone, now());
         }
     }
 }

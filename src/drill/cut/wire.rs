@@ -18,16 +18,27 @@ pub(super) struct Wire {
     most: Duration,
     /// How long after it was given up a call may still take effect.
     late_effect: Duration,
+    is_stubborn: bool,
 }
 
 impl Wire {
     pub(super) fn new(forge: Arc<dyn Forge>, patience: Duration) -> Self {
-        Self { forge, patience, most: patience, late_effect: LATE_EFFECT }
+        Self { forge, patience, most: patience, late_effect: LATE_EFFECT, is_stubborn: false }
     }
 
     /// The same forge, of which the plan says how long a call that was given up may still take effect.
     pub(super) fn taking_effect(self, late_effect: Duration) -> Self {
         Self { late_effect, ..self }
+    }
+
+    /// The same forge for one who has time, and whom nobody follows: what the forge refuses it may allow later.
+    pub(super) fn stubborn(self) -> Self {
+        Self { is_stubborn: true, ..self }
+    }
+
+    /// Whether what the forge refuses is tried again.
+    pub(super) fn is_stubborn(&self) -> bool {
+        self.is_stubborn
     }
 
     /// What is known of a call that was given up now, by whoever waited for its answer.
@@ -67,6 +78,11 @@ impl Wire {
         }
         let tried = format!("setting {control} to `{}`", control.word(state));
         Err(Trouble::Unmoved { tried, seen: control.word(&seen).to_owned() })
+    }
+
+    /// Whether what had this other name is what is here today.
+    pub(super) async fn was_called(&self, name: &str) -> Result<bool, Trouble> {
+        self.within(|| format!("looking what `{name}` is called today"), self.forge.was_called(name)).await
     }
 
     pub(super) async fn lease(&self) -> Result<Option<String>, Trouble> {

@@ -1,5 +1,5 @@
 //! Removes what drills that live no more have left, wherever this plan's drills or their journals lead: processes and
-//! folders of this machine, engines, tags at git servers, repositories at registries.
+//! folders of this machine, engines, tags at git servers, repositories at registries, runs of the forge.
 //!
 //! Invariants: what belongs to a drill that may still live is never touched (`Known` decides, by locks on this host and
 //! by deadlines elsewhere); what is removed is read back; a place that does not answer is named and keeps no other from
@@ -10,6 +10,7 @@ mod engine;
 mod known;
 mod machine;
 mod registry;
+mod runs;
 mod tags;
 
 use std::{collections::BTreeSet, path::Path, path::PathBuf, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use self::known::Known;
 use super::{clock::Clock, deadline};
 use crate::{
+    forge::Forge,
     network::Network,
     plan::{OciTarget, Plan},
     record::{Cleaning, DrillId, Leftover, Text},
@@ -63,6 +65,8 @@ pub struct Ground<'g> {
     pub docker_config: Option<&'g Path>,
     /// The password of a target's login, if it is there.
     pub password: &'g (dyn Fn(&OciTarget) -> Option<Secret> + Sync),
+    /// The plan's forge, if runs that drills have asked of it are to be ended.
+    pub forge: Option<Arc<dyn Forge>>,
 }
 
 /// Whether what is found is removed.
@@ -169,6 +173,7 @@ fn tasks<'t>(ground: &'t Ground<'t>, known: &'t Known, mode: Mode, drills: &'t D
     tasks.extend(tags::task(ground, known, mode, (drills, &noted)));
     tasks.extend(engine::tasks(ground, known, mode, &noted));
     tasks.extend(registry::tasks(ground, known, mode, &noted));
+    tasks.extend(runs::tasks(ground, mode, &noted));
     tasks
 }
 
@@ -209,8 +214,14 @@ fn of_cut(dead: &Dead) -> Option<Seen> {
 
 /// A place that could not be looked at.
 fn unseen(place: &str, reason: &str, is_noted: bool) -> Seen {
-    let remedy = "see to it that this place can be reached, then run `canship clean` again; if it is gone for good, remove the \
-        drill's folder below `canship/drills` in the state folder";
+    let gone = if is_noted {
+        "remove the drill's folder below `canship/drills` in the state folder"
+    } else {
+        "no drill of this machine has left anything there: name another place in the plan"
+    };
+    let remedy = format!(
+        "see to it that this place can be reached, and with the plan's secrets, then run `canship clean` again; if it is gone for good, {gone}"
+    );
     let leftover =
         Leftover { what: format!("what drills may have left {place}").into(), reason: reason.into(), remedy: remedy.into() };
     if is_noted { Seen::Unseen(leftover) } else { Seen::Unknown(leftover) }

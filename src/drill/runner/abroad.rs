@@ -10,9 +10,12 @@ use std::{
 
 use tokio::{sync::SetOnce, time::sleep};
 
-use super::site::Site;
+use super::{
+    orphan::{self, as_run},
+    site::Site,
+};
 use crate::{
-    forge::{Cancel, Effect, ForgeError, Run, RunRef, Unready},
+    forge::{Cancel, Effect, ForgeError, RunRef, Unready},
     record::{Cleaning, Leftover, RunKnown, Text},
 };
 
@@ -69,7 +72,7 @@ impl Abroad {
     pub(in crate::drill) fn named(&self) -> (Text, Text) {
         let wish = &self.0.site.wish;
         let place = self.0.site.forge.place();
-        let what = format!("a run of `{}` with nonce {} at {place}", wish.workflow, wish.nonce);
+        let what = orphan::named(wish, place);
         let remedy = match self.0.started.get() {
             Some(Started::Run(RunRef { url: Some(url), .. }, _)) => format!("cancel it at {url}"),
             _ => format!("look for a run with the nonce {} at the forge, and cancel it", wish.nonce),
@@ -118,15 +121,7 @@ impl Inner {
     }
 
     async fn cancel(&self, run: &RunRef) -> Result<(), ForgeError> {
-        let of_forge = Run {
-            id: run.id,
-            name: self.site.wish.workflow.as_str().into(),
-            status: Text::default(),
-            reference: None,
-            commit: None,
-            created: None,
-            url: run.url.clone(),
-        };
+        let of_forge = as_run(&self.site.wish, run);
         let cancelled = self.site.forge.cancel(&of_forge, Cancel::Asked).await;
         // Whatever the answer was, a look tells. Whoever waits for this has a bound.
         loop {

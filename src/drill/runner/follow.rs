@@ -1,8 +1,7 @@
 //! Follows a run to its end, or to the moment from which on waiting shows nothing more.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use bytes::Bytes;
 use tokio::time::sleep;
 
 use super::{
@@ -13,16 +12,20 @@ use super::{
 };
 use crate::{
     drill::{Drill, clock::Clock, outside::Outside, scope::Scope},
-    forge::{Budget, ForgeError, ForgeFault, RunRef, Sight},
+    forge::{Budget, ForgeError, ForgeFault, Left, RunRef, Sight},
+    plan::LATE_EFFECT,
     record::{EventKind, Finding, Measure, Phase, ReachedFacts, Rule, RunFacts, RunOrder, RunStage, Text},
 };
+
+/// How long a forge may take to list a run that it has.
+const LISTED: Duration = Duration::from_secs(30);
 
 /// How much slower later looks are than the first.
 const SLOWEST: u32 = 6;
 
-/// What a run that has ended left: the archive with its event log.
+/// What a run that has ended left, with its event log in it.
 pub(super) struct Ended {
-    pub(super) archive: Bytes,
+    pub(super) left: Left,
     /// Whether the forge calls it a success.
     pub(super) is_success: bool,
     /// The forge's word.
@@ -37,10 +40,14 @@ pub(super) async fn run(drill: &Drill, scope: &Scope, (site, order): (&Site, &Or
         reference: site.ready.reference.as_str().into(),
         nonce: site.wish.nonce.clone(),
     }));
-    let abroad = Abroad::ask(site, order.poll);
-    outside.will_run(abroad.clone());
+    let until = may_appear_until(drill);
+    let abroad = match outside.will_run(&site.item(None, until), || Abroad::ask(site, order.poll)) {
+        Ok(abroad) => abroad,
+        Err(reason) => return told(scope, unnoted(&reason)),
+    };
     let run = match abroad.started().await {
         Started::Run(run, known) => {
+            outside.runs_as(&site.item(Some(run.id), until));
             scope.emit(EventKind::RunAccepted(RunFacts { run: run.id, url: run.url.clone(), known: *known }));
             run.clone()
         }
@@ -68,6 +75,19 @@ fn told<T>(scope: &Scope, finding: Finding) -> Option<T> {
 /// a hotfix may take beside them.
 fn longest(drill: &Drill) -> Duration {
     drill.plan.build.limits.time.saturating_mul(2).saturating_add(drill.plan.target)
+}
+
+/// Until when a run that is asked for now may appear at the forge, whatever becomes of this drill.
+fn may_appear_until(drill: &Drill) -> jiff::Timestamp {
+    let late = drill.plan.primary.as_ref().map_or(LATE_EFFECT, |primary| primary.late_effect);
+    let longest = drill.plan.timeouts.api.saturating_add(late).saturating_add(LISTED);
+    let now = Clock::start().started();
+    now.checked_add(longest).unwrap_or(now)
+}
+
+fn unnoted(reason: &io::Error) -> Finding {
+    let summary = format!("the run was not asked for, since it could not be written down first: {reason}");
+    Finding::new(Rule::NotReached, Phase::Build, summary, "see whether this machine's disk is full, then drill again")
 }
 
 fn unclear(site: &Site, error: Option<&ForgeError>) -> Finding {
@@ -178,7 +198,8 @@ impl Watch<'_> {
         let is_success = conclusion.as_str() == "success";
         let lost = sight.jobs.iter().find(|job| job.is_lost);
         match self.site.forge.left_by(&self.run, sight).await {
-            Ok(Some(archive)) => Some(Ended { archive, is_success, conclusion }),
+            Ok(Some(Left::Logs(_))) if lost.is_some() => told(self.scope, runner_lost(lost.and_then(|job| job.runner.as_ref()))),
+            Ok(Some(left)) => Some(Ended { left, is_success, conclusion }),
             Ok(None) if lost.is_some() => told(self.scope, runner_lost(lost.and_then(|job| job.runner.as_ref()))),
             Ok(None) if is_success => told(self.scope, not_believed("it says success and left no event log")),
             Ok(None) => told(self.scope, not_believed(&format!("it ended with `{conclusion}` and left no event log"))),

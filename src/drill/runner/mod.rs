@@ -3,7 +3,8 @@
 //!
 //! Who owns what: `site` is what was found before the run is asked for; [`Abroad`] is the run, from the request to its
 //! end, outside of every future that a signal drops; `follow` watches it and says why it does not go on; `report` reads
-//! the event log that came back; `back` holds it against what the registry has.
+//! the event log that came back, in an archive or, by `joblog`, in what its jobs have printed; `back` holds it against what
+//! the registry has; `orphan` ends the runs of drills that are dead.
 //!
 //! Invariants: the run is asked for by one request; what a lost answer leaves open is looked up by the nonce. A run that
 //! has not ended when the drill ends is cancelled. A job that says success is one that left an event log of this nonce,
@@ -12,6 +13,8 @@
 mod abroad;
 mod back;
 mod follow;
+mod joblog;
+pub(super) mod orphan;
 mod report;
 mod site;
 mod stuck;

@@ -10,10 +10,12 @@ use jiff::SignedDuration;
 
 use super::{
     follow::{Ended, not_believed},
+    joblog,
     site::Site,
 };
 use crate::{
     drill::{Drill, scope::Scope},
+    forge::Left,
     history::log,
     record::{
         Cleaning, EventKind, Exit, Finding, Mode, Phase, ReachedFacts, Record, ReportedFacts, Rule, RunStage, Severity, SpareKind,
@@ -30,7 +32,7 @@ pub(super) fn accept(drill: &Drill, scope: &Scope, (site, commit): (&Site, &Text
         scope.found(not_believed(why));
         None
     };
-    let record = match read(ended.archive) {
+    let record = match read(ended.left) {
         Ok(record) => record,
         Err(why) => return refused(&why),
     };
@@ -50,8 +52,22 @@ pub(super) fn accept(drill: &Drill, scope: &Scope, (site, commit): (&Site, &Text
     record.time_to_ship.is_some().then_some(record)
 }
 
-/// The record of the one event log in an archive, or why there is none.
-fn read(archive: Bytes) -> Result<Record, String> {
+/// The record of the one event log that came back, or why there is none.
+fn read(left: Left) -> Result<Record, String> {
+    match left {
+        Left::Archive(archive) => of_archive(archive),
+        Left::Logs(logs) => of_logs(&logs),
+    }
+}
+
+fn of_logs(logs: &[u8]) -> Result<Record, String> {
+    let event_log = joblog::event_log(logs);
+    let lines =
+        event_log.map_err(|count| format!("it left no artifact, and shows {count} event logs in its jobs' logs, not one"))?;
+    log::read("the job's log", &lines[..]).map_err(|error| error.to_string())
+}
+
+fn of_archive(archive: Bytes) -> Result<Record, String> {
     let broken = |reason: &dyn std::fmt::Display| format!("its archive cannot be read: {reason}");
     let mut archive = zip::ZipArchive::new(Cursor::new(archive)).map_err(|e| broken(&e))?;
     let names = archive.file_names().collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;

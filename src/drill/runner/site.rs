@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use jiff::Timestamp;
+
 use super::Runner;
 use crate::{
     drill::{Drill, access, scope::Scope, vault::Vault},
     forge::{Forge, ForgeError, ForgeFault, Ready, Runners, Unready, Wish},
     plan::{Primary, SecretName, Target},
     record::{CheckKind, EventKind, Finding, Nonce, Phase, Rule, Severity},
+    state::Item,
 };
 
 /// A forge that can be asked for the run.
@@ -16,6 +19,14 @@ pub(super) struct Site {
     pub(super) forge: Arc<dyn Forge>,
     pub(super) wish: Wish,
     pub(super) ready: Ready,
+}
+
+impl Site {
+    /// The run, as a journal has it: with its number once that is known, else until when it may appear.
+    pub(super) fn item(&self, run: Option<u64>, until: Timestamp) -> Item {
+        let (place, workflow) = (self.forge.place().clone(), self.wish.workflow.clone());
+        Item::Run { place, workflow, nonce: self.wish.nonce.clone(), run, until }
+    }
 }
 
 /// Looks at everything that the run needs here.

@@ -13,6 +13,12 @@ pub(super) struct Workflow {
     pub(super) state: Option<String>,
 }
 
+/// A page of workflows.
+#[derive(Debug, Deserialize)]
+pub(super) struct Workflows {
+    pub(super) workflows: Vec<Workflow>,
+}
+
 /// A page of runs.
 #[derive(Debug, Deserialize)]
 pub(super) struct Runs {
@@ -39,6 +45,8 @@ pub(super) struct Run {
 /// A repository.
 #[derive(Debug, Deserialize)]
 pub(super) struct Repository {
+    pub(super) id: u64,
+    pub(super) archived: Option<bool>,
     pub(super) default_branch: Option<String>,
     pub(super) owner: Option<Owner>,
 }

@@ -4,7 +4,7 @@ use futures_util::future::try_join_all;
 
 use super::{
     ACTIONS_READ, ACTIONS_WRITE, ADMINISTRATION_READ, ADMINISTRATION_WRITE, Github,
-    answers::{Labels, Runner, Runners, Workflow},
+    answers::{Labels, Runner, Runners, Workflow, Workflows},
     was,
 };
 use crate::{
@@ -93,10 +93,28 @@ impl Github {
         };
         match seen {
             Err(error) if was(&error, |fault| matches!(fault, ForgeFault::NotFoundOrHidden { .. })) => {
-                self.is_visible().await?;
-                Ok(State::Gone)
+                if self.is_listed(control).await? { Err(error) } else { Ok(State::Gone) }
             }
             seen => seen,
+        }
+    }
+
+    /// Whether it is among all that there are: a token that lost its rights is answered as if a part were gone, and only
+    /// who may list them knows that one is not there.
+    async fn is_listed(&self, control: &Control) -> Result<bool, ForgeError> {
+        self.is_visible().await?;
+        match control {
+            Control::Workflow { id, .. } => {
+                let call = Call::new("listing the workflows", ACTIONS_READ);
+                let all = self.get_all(&call, "/actions/workflows", |page: Workflows| page.workflows).await?;
+                Ok(all.iter().any(|workflow| workflow.id == *id))
+            }
+            Control::RunnerLabel { runner, .. } => {
+                let call = Call::new("listing the repository's self-hosted runners", ADMINISTRATION_READ);
+                let all = self.get_all(&call, "/actions/runners", |page: Runners| page.runners).await?;
+                Ok(all.iter().any(|there| there.id == *runner))
+            }
+            _ => Err(self.not_of_github(control)),
         }
     }
 

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     forge::{
         Control, Cut, ForgeError, ForgeFault, Found, Happened, Missed, Snapshot,
-        call::{Call, part, quoted},
+        call::{Call, part},
     },
-    record::Text,
+    record::{Text, shell_word},
 };
 
 const HEADS: &str = "refs/heads/";
@@ -77,7 +77,9 @@ impl Github {
             _ => None,
         });
         let commands: Vec<String> = files
-            .map(|file| format!("`gh workflow run {} --repo {} --ref {}`", quoted(file), self.place.repository, quoted(short)))
+            .map(|file| {
+                format!("`gh workflow run {} --repo {} --ref {}`", shell_word(file), self.place.repository, shell_word(short))
+            })
             .collect();
         if commands.is_empty() {
             return "push it again".into();

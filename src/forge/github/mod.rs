@@ -28,10 +28,11 @@ use http_body_util::BodyExt as _;
 use octocrab::{AuthState, Octocrab, OctocrabBuilder};
 use serde::de::DeserializeOwned;
 
+use self::answers::Repository;
 use super::{
     Budget, Cancel, Control, Created, ForgeError, ForgeFault, Found, LEASE, LeaseStore, Missed, Own, Place, PrimaryPath, Run,
     Snapshot, State, Turned, Wanted, WayBack,
-    call::{Call, curl},
+    call::{Call, curl, is_same, part},
     wire::{Failed, Wire},
 };
 
@@ -168,8 +169,11 @@ impl Github {
 
     /// Whether the token may see the repository: only then "not found" says that something is not there.
     async fn is_visible(&self) -> Result<(), ForgeError> {
-        let call = Call::new("looking at the repository", METADATA_READ);
-        self.get::<serde::de::IgnoredAny>(&call, "").await.map(drop)
+        self.see_repository().await.map(drop)
+    }
+
+    async fn see_repository(&self) -> Result<Repository, ForgeError> {
+        self.get(&Call::new("looking at the repository", METADATA_READ), "").await
     }
 }
 
@@ -213,6 +217,13 @@ impl PrimaryPath for Github {
 
     async fn cancel(&self, run: &Run, how: Cancel) -> Result<(), ForgeError> {
         self.cancel_run(run, how).await
+    }
+
+    async fn was_called(&self, name: &str) -> Result<bool, ForgeError> {
+        let call = Call::new(format!("looking what `{name}` is called today"), METADATA_READ);
+        let route = format!("/repos/{}", name.split('/').map(part).collect::<Vec<_>>().join("/"));
+        let id = self.see_repository().await?.id;
+        is_same(self.get_at::<Repository>(&call, route).await.map(|other| other.id), ("repositories", id))
     }
 
     fn by_hand(&self, control: &Control, state: &State) -> String {

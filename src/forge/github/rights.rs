@@ -5,10 +5,15 @@ use futures_util::future::join_all;
 use super::{ACTIONS_WRITE, ADMINISTRATION_WRITE, Github, VARIABLES_WRITE};
 use crate::forge::{
     Control, Cut, Expiry, ForgeError, ForgeFault, Found, Missing, NO_VARIABLE, State, WayBack, call::Call, control::missing,
+    wire::Failed,
 };
 
 impl Github {
     pub(super) async fn prove_way_back(&self, found: &[Found]) -> Result<WayBack, ForgeError> {
+        if self.see_repository().await?.archived == Some(true) {
+            let call = Call::new("looking whether the repository can be changed", super::METADATA_READ);
+            return Err(call.failed(&self.place, Failed::harmless(ForgeFault::Archived { words: "`archived` is true".into() })));
+        }
         let turned = found.iter().filter(|found| found.cut == Cut::TurnedOff && found.state == State::On);
         let controls = join_all(turned.map(|found| self.exercise(&found.control)));
         let (controls, lease) = tokio::join!(controls, self.exercise_lease());

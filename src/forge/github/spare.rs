@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{ACTIONS_READ, ACTIONS_WRITE, ADMINISTRATION_READ, Github, METADATA_READ, PAGE, answers, was};
+use super::{ACTIONS_READ, ACTIONS_WRITE, ADMINISTRATION_READ, Github, PAGE, answers, was};
 use crate::{
     forge::{
         ForgeError, ForgeFault,
         call::{Call, part},
-        spare::{JobSight, Ready, RunRef, Runners, Sight, SpareRunners, Unready, Wish, has_all},
+        spare::{JobSight, Left, Ready, RunRef, Runners, Sight, SpareRunners, Unready, Wish, has_all},
         wire::Failed,
     },
     record::{Digest, RunnerFacts, RunnerState, RunnersFacts, Text},
@@ -39,8 +38,7 @@ impl Github {
     /// The repository's own runners, and that its organization's could not be read if they could not.
     async fn all_runners(&self) -> Result<(Vec<(&'static str, answers::Runner)>, Vec<Text>), ForgeError> {
         let (mut all, mut unread) = (Vec::new(), Vec::new());
-        let call = Call::new("looking at the repository", METADATA_READ);
-        let repository: answers::Repository = self.get(&call, "").await?;
+        let repository = self.see_repository().await?;
         let call = Call::new("listing the repository's runners", ADMINISTRATION_READ);
         let page = |page: answers::Runners| page.runners;
         match self.get_all(&call, "/actions/runners", page).await {
@@ -76,8 +74,7 @@ fn unread_for_want_of_rights(error: ForgeError, what: &str) -> Result<Text, Forg
 #[async_trait]
 impl SpareRunners for Github {
     async fn ready(&self, wish: &Wish) -> Result<Result<Ready, Unready>, ForgeError> {
-        let call = Call::new("looking at the repository", METADATA_READ);
-        let repository: answers::Repository = self.get(&call, "").await?;
+        let repository = self.see_repository().await?;
         let call = Call::new(format!("looking at workflow `{}`", wish.workflow), ACTIONS_READ);
         let workflow: answers::Workflow = match self.get(&call, &Self::workflow_route(wish)).await {
             Ok(workflow) => workflow,
@@ -161,11 +158,13 @@ impl SpareRunners for Github {
         Ok(words.collect())
     }
 
-    async fn left_by(&self, run: &RunRef, _sight: &Sight) -> Result<Option<Bytes>, ForgeError> {
+    async fn left_by(&self, run: &RunRef, sight: &Sight) -> Result<Option<Left>, ForgeError> {
         let call = Call::new(format!("fetching the event log of run {}", run.id), ACTIONS_READ);
         let below = format!("/actions/runs/{}/artifacts?name={ARTIFACT}", run.id);
         let artifacts: answers::Artifacts = self.get(&call, &below).await?;
-        let Some(artifact) = artifacts.artifacts.into_iter().max_by_key(|artifact| artifact.id) else { return Ok(None) };
+        let Some(artifact) = artifacts.artifacts.into_iter().max_by_key(|artifact| artifact.id) else {
+            return self.logs(sight).await;
+        };
         let route = self.route(&format!("/actions/artifacts/{}/zip", artifact.id));
         let archive = self.wire.download(&route).await.map_err(|failed| call.failed(&self.place, failed))?;
         let came = Digest::from_sha256(&Sha256::digest(&archive));
@@ -174,8 +173,18 @@ impl SpareRunners for Github {
                 let fault = self.wire.unreadable(&format!("its digest is {came}, not {said}"));
                 Err(call.failed(&self.place, Failed::harmless(fault)))
             }
-            _ => Ok(Some(archive)),
+            _ => Ok(Some(Left::Archive(archive))),
         }
+    }
+}
+
+impl Github {
+    /// What the jobs that a runner took have printed.
+    async fn logs(&self, sight: &Sight) -> Result<Option<Left>, ForgeError> {
+        let paths = sight.jobs.iter().filter(|job| job.runner.is_some());
+        let paths = paths.map(|job| self.route(&format!("/actions/jobs/{}/logs", job.id)));
+        let call = Call::new("fetching the logs of the run's jobs", ACTIONS_READ);
+        self.wire.logs(paths).await.map_err(|failed| call.failed(&self.place, failed))
     }
 }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer};
 /// A project.
 #[derive(Debug, Deserialize)]
 pub(super) struct Project {
+    pub(super) id: u64,
+    pub(super) archived: Option<bool>,
     pub(super) default_branch: Option<String>,
     /// `enabled`, `private` or `disabled`; left out for roles that may not see it.
     pub(super) builds_access_level: Option<String>,

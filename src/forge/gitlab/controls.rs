@@ -130,10 +130,27 @@ impl Gitlab {
         };
         match seen {
             Err(error) if matches!(error.fault(), ForgeFault::NotFoundOrHidden { .. }) => {
-                self.see_project().await?;
-                Ok(State::Gone)
+                if self.is_listed(control).await? {
+                    Err(error)
+                } else {
+                    Ok(State::Gone)
+                }
             }
             seen => seen,
+        }
+    }
+
+    /// Whether it is among all that there are: a token that lost its rights is answered as if a part were gone, and only
+    /// who may list them knows that one is not there.
+    async fn is_listed(&self, control: &Control) -> Result<bool, ForgeError> {
+        match control {
+            Control::ProjectRunner { id, .. } => {
+                let call = Call::new("listing the project's runners", MAINTAINER);
+                let all: Vec<Runner> = self.ask_all(&call, ProjectRunners::builder().project(self.project()).build()).await?;
+                Ok(all.iter().any(|runner| runner.id == *id))
+            }
+            Control::Schedule { id, .. } => Ok(self.list_schedules().await?.iter().any(|schedule| schedule.id == *id)),
+            _ => Err(self.not_of_gitlab(control)),
         }
     }
 

@@ -22,9 +22,9 @@ use gitlab::api::{self, ApiError, AsyncQuery as _, Endpoint, Pageable, Paginatio
 use serde::de::DeserializeOwned;
 
 use super::{
-    Budget, Cancel, Control, Created, Effect, ForgeError, Found, LEASE, LeaseStore, Missed, Own, Place, PrimaryPath, Run, Snapshot,
-    State, Turned, Wanted, WayBack,
-    call::{Call, curl, part},
+    Budget, Cancel, Control, Created, Effect, ForgeError, ForgeFault, Found, LEASE, LeaseStore, Missed, Own, Place, PrimaryPath,
+    Run, Snapshot, State, Turned, Wanted, WayBack,
+    call::{Call, curl, is_same, part},
     wire::{Failed, Wire},
 };
 
@@ -101,7 +101,27 @@ impl Gitlab {
         E: Endpoint + Sync + Send,
     {
         let endpoint = api::ignore(self.made(call, endpoint)?);
-        endpoint.query_async(&self.exchanges).await.map_err(|error| self.failed(call, error))
+        let told = endpoint.query_async(&self.exchanges).await.map_err(|error| self.failed(call, error));
+        match told {
+            // Of an archived project GitLab says no more than that it is forbidden.
+            Err(error) if matches!(error.fault(), ForgeFault::NoRights { .. }) => {
+                self.is_not_archived(call).await?;
+                Err(error)
+            }
+            told => told,
+        }
+    }
+
+    /// An error if the project is archived: only a part of it could be changed then.
+    async fn is_not_archived(&self, call: &Call) -> Result<(), ForgeError> {
+        match self.see_project().await {
+            Ok(project) if project.archived == Some(true) => {
+                let words = "`archived` is true".into();
+                Err(call.failed(&self.place, Failed::harmless(ForgeFault::Archived { words })))
+            }
+            // What was answered first says more.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     fn made<E>(&self, call: &Call, endpoint: Result<E, impl Display>) -> Result<E, ForgeError> {
@@ -164,6 +184,13 @@ impl PrimaryPath for Gitlab {
 
     async fn cancel(&self, run: &Run, how: Cancel) -> Result<(), ForgeError> {
         self.cancel_pipeline(run, how).await
+    }
+
+    async fn was_called(&self, name: &str) -> Result<bool, ForgeError> {
+        let call = Call::new(format!("looking what `{name}` is called today"), MAINTAINER);
+        let id = self.see_project().await?.id;
+        let other = api::projects::Project::builder().project(name).build();
+        is_same(self.ask::<answers::Project, _>(&call, other).await.map(|other| other.id), ("projects", id))
     }
 
     fn by_hand(&self, control: &Control, state: &State) -> String {

@@ -11,6 +11,7 @@ use crate::forge::{
 
 impl Gitlab {
     pub(super) async fn prove_way_back(&self, found: &[Found]) -> Result<WayBack, ForgeError> {
+        self.is_not_archived(&Call::new("looking whether the project can be changed", MAINTAINER)).await?;
         let turned = found.iter().filter(|found| found.cut == Cut::TurnedOff && found.state == State::On);
         let controls = join_all(turned.map(|found| self.exercise(&found.control)));
         let (controls, lease) = tokio::join!(controls, self.exercise_lease());

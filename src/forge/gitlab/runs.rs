@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gitlab::api::projects::pipelines::CancelPipeline;
 
-use super::{DEVELOPER, Gitlab, REPORTER, answers, service::PipelinesThatAre};
+use super::{DEVELOPER, Gitlab, REPORTER, answers, service::Pipelines};
 use crate::{
     forge::{Cancel, ForgeError, Run, call::Call},
     record::Text,
@@ -20,7 +20,7 @@ impl Gitlab {
         let (mut runs, mut seen): (Vec<Run>, _) = (Vec::new(), BTreeSet::new());
         for status in UNFINISHED {
             let call = Call::new(format!("listing pipelines that are `{status}`"), REPORTER);
-            let endpoint = PipelinesThatAre { project: &self.id, status };
+            let endpoint = Pipelines { project: &self.id, asked: &[("status", status)] };
             for pipeline in self.ask_all::<answers::Pipeline, _>(&call, Ok::<_, std::fmt::Error>(endpoint)).await? {
                 if self.own.run != Some(pipeline.id) && seen.insert(pipeline.id) {
                     runs.push(pipeline.into());

@@ -40,15 +40,15 @@ impl AsyncClient for Exchanges {
     }
 }
 
-/// The pipelines of a project in one status: the gitlab crate does not know all of them.
+/// The pipelines of a project that are asked for: the gitlab crate does not know all that can be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PipelinesThatAre<'p> {
+pub(super) struct Pipelines<'p> {
     /// The project, as a part of a path.
     pub(super) project: &'p str,
-    pub(super) status: &'static str,
+    pub(super) asked: &'p [(&'static str, &'static str)],
 }
 
-impl Endpoint for PipelinesThatAre<'_> {
+impl Endpoint for Pipelines<'_> {
     fn method(&self) -> http::Method {
         http::Method::GET
     }
@@ -59,36 +59,14 @@ impl Endpoint for PipelinesThatAre<'_> {
 
     fn parameters(&self) -> QueryParams<'_> {
         let mut parameters = QueryParams::default();
-        parameters.push("status", self.status);
+        for (name, value) in self.asked {
+            parameters.push(*name, *value);
+        }
         parameters
     }
 }
 
-impl Pageable for PipelinesThatAre<'_> {}
-
-/// The newest pipelines of a project that were made by API.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NewestByApi<'p> {
-    /// The project, as a part of a path.
-    pub(super) project: &'p str,
-}
-
-impl Endpoint for NewestByApi<'_> {
-    fn method(&self) -> http::Method {
-        http::Method::GET
-    }
-
-    fn endpoint(&self) -> Cow<'static, str> {
-        format!("projects/{}/pipelines", self.project).into()
-    }
-
-    fn parameters(&self) -> QueryParams<'_> {
-        let mut parameters = QueryParams::default();
-        parameters.push("source", "api");
-        parameters.push("per_page", "20");
-        parameters
-    }
-}
+impl Pageable for Pipelines<'_> {}
 
 /// The jobs of a pipeline, each in its last try.
 #[derive(Clone, Copy, Debug)]

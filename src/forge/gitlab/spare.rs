@@ -4,17 +4,16 @@
 //! where the project lets it: what is refused for want of the one has made no pipeline, so the other may be asked for.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use super::{
     DEVELOPER, Gitlab, MAINTAINER, REPORTER, answers,
-    service::{CreatePipeline, JobsOf, NewestByApi, Read, Taking},
+    service::{CreatePipeline, JobsOf, Pipelines, Read, Taking},
 };
 use crate::{
     forge::{
         ForgeError, ForgeFault,
         call::Call,
-        spare::{JobSight, Ready, RunRef, Runners, Sight, SpareRunners, Unready, Wish, has_all},
+        spare::{JobSight, Left, Ready, RunRef, Runners, Sight, SpareRunners, Unready, Wish, has_all},
     },
     record::{RunnerFacts, RunnerState, RunnersFacts, Text},
 };
@@ -26,7 +25,7 @@ impl Gitlab {
     /// The newest pipelines that were made by API.
     async fn newest(&self) -> Result<Vec<answers::Pipeline>, ForgeError> {
         let call = Call::new("listing pipelines that were made by API", REPORTER);
-        self.ask(&call, Ok::<_, Never>(NewestByApi { project: &self.id })).await
+        self.ask(&call, Ok::<_, Never>(Pipelines { project: &self.id, asked: &[("source", "api"), ("per_page", "20")] })).await
     }
 
     async fn create(&self, (wish, ready): (&Wish, &Ready), taking: Taking) -> Result<RunRef, ForgeError> {
@@ -145,17 +144,19 @@ impl SpareRunners for Gitlab {
         Ok(manual.map(|job| format!("somebody to start job `{}`", job.name.unwrap_or_default()).into()).collect())
     }
 
-    async fn left_by(&self, run: &RunRef, sight: &Sight) -> Result<Option<Bytes>, ForgeError> {
+    async fn left_by(&self, run: &RunRef, sight: &Sight) -> Result<Option<Left>, ForgeError> {
         let call = Call::new(format!("fetching the event log of pipeline {}", run.id), REPORTER);
         for job in sight.jobs.iter().filter(|job| job.runner.is_some()) {
             let path = format!("/api/v4/projects/{}/jobs/{}/artifacts", self.id, job.id);
             match self.wire().download(&path).await.map_err(|failed| call.failed(&self.place, failed)) {
-                Ok(archive) => return Ok(Some(archive)),
+                Ok(archive) => return Ok(Some(Left::Archive(archive))),
                 Err(error) if matches!(error.fault(), ForgeFault::NotFoundOrHidden { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        let taken = sight.jobs.iter().filter(|job| job.runner.is_some());
+        let paths = taken.map(|job| format!("/api/v4/projects/{}/jobs/{}/trace", self.id, job.id));
+        self.wire().logs(paths).await.map_err(|failed| call.failed(&self.place, failed))
     }
 }
 

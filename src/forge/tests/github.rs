@@ -79,9 +79,17 @@ async fn nothing_is_said_to_be_gone_by_a_forge_that_hides_the_repository() {
     assert_eq!(kind_of(&server.github().look(&workflow()).await.unwrap_err()), "not found");
     server.is_played();
 
-    let gone =
-        [line(&format!("GET {R}/actions/workflows/7"), 404, &not_found), line(&format!("GET {R}"), 200, &json!({ "id": 1 }))];
-    let server = Server::new(gone.into()).await;
+    // Nor by one that hides the part from a token that has lost its rights: only a list that lacks it says so.
+    let seen =
+        || [line(&format!("GET {R}/actions/workflows/7"), 404, &not_found), line(&format!("GET {R}"), 200, &json!({ "id": 1 }))];
+    let list = format!("GET {R}/actions/workflows?per_page=100&page=1");
+    let all = |ids: &[u64]| json!({ "total_count": ids.len(), "workflows": ids.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>() });
+    for (status, listed) in [(404, not_found.clone()), (200, all(&[6, 7]))] {
+        let server = Server::new(seen().into_iter().chain([line(&list, status, &listed)]).collect()).await;
+        assert_eq!(kind_of(&server.github().look(&workflow()).await.unwrap_err()), "not found");
+        server.is_played();
+    }
+    let server = Server::new(seen().into_iter().chain([line(&list, 200, &all(&[6]))]).collect()).await;
     assert_eq!(server.github().look(&workflow()).await.unwrap(), State::Gone);
     server.is_played();
 }
@@ -246,6 +254,7 @@ async fn the_way_back_is_tried_without_effect_and_says_what_is_missing() {
     let not_found = json!({ "message": "Not Found" });
     let no = json!({ "message": "Resource not accessible by personal access token" });
     let server = Server::new(vec![
+        line(&format!("GET {R}"), 200, &json!({ "id": 1, "archived": false })),
         line(&format!("PUT {R}/actions/workflows/7/enable"), 204, &Value::Null),
         line(&format!("POST {R}/actions/runners/3/labels"), 403, &no).with("x-accepted-github-permissions", "administration=write"),
         line(&format!("GET {R}/actions/variables/CANSHIP_LEASE"), 404, &not_found),

@@ -1,4 +1,4 @@
-//! Archives, which forges keep elsewhere: the address of the storage is good by itself, and gets no token.
+//! Archives and logs, which forges keep elsewhere: the address of the storage is good by itself, and gets no token.
 
 use bytes::Bytes;
 use reqwest::{
@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{Ask, Failed, Wire, refusal};
 use crate::{
-    forge::ForgeFault,
+    forge::{ForgeFault, Left},
     network::{Tries, is_loopback},
 };
 
@@ -33,6 +33,25 @@ impl Wire {
                 return Err(failed);
             }
         }
+    }
+
+    /// The logs at these paths, one after the other; none if there is none of them.
+    pub(in crate::forge) async fn logs(&self, paths: impl Iterator<Item = String>) -> Result<Option<Left>, Failed> {
+        let mut all = Vec::new();
+        for path in paths {
+            match self.download(&path).await {
+                Ok(log) if all.len() + log.len() > MAX_ARCHIVE => {
+                    return Err(Failed::harmless(self.unreadable("the logs of its jobs are too long")));
+                }
+                Ok(log) => {
+                    all.extend_from_slice(&log);
+                    all.push(b'\n');
+                }
+                Err(Failed { fault: ForgeFault::NotFoundOrHidden { .. }, .. }) => {}
+                Err(failed) => return Err(failed),
+            }
+        }
+        Ok((!all.is_empty()).then(|| Left::Logs(all.into())))
     }
 
     async fn download_once(&self, ask: &Ask) -> Result<Bytes, ForgeFault> {

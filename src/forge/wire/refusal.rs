@@ -34,19 +34,26 @@ pub(super) fn fault(wire: &Wire, status: StatusCode, headers: &HeaderMap, body: 
     }
     match status {
         StatusCode::UNAUTHORIZED => ForgeFault::Unauthorized { words },
+        StatusCode::FORBIDDEN if said.is_of_archive() => ForgeFault::Archived { words },
         StatusCode::FORBIDDEN => ForgeFault::NoRights { missing: wire.words(&said.missing(headers)), words },
         StatusCode::NOT_FOUND | StatusCode::GONE => ForgeFault::NotFoundOrHidden { words },
+        // GitLab leads from an old name to the new one for who reads; whoever changes something is told this.
+        StatusCode::METHOD_NOT_ALLOWED if said.message.contains("moved") => {
+            let words = wire.words(&format!("{}; name it in the plan as it is called today", said.shown(status)));
+            ForgeFault::Moved { to: Text::default(), words }
+        }
         StatusCode::CONFLICT => ForgeFault::Conflict { words },
         status if status.is_server_error() => ForgeFault::ServerFault { status: status.as_u16(), words },
-        status if status.is_redirection() => ForgeFault::Refused { status: status.as_u16(), words: moved(wire, status, headers) },
+        status if status.is_redirection() => moved(wire, status, headers),
         status => ForgeFault::Refused { status: status.as_u16(), words },
     }
 }
 
 /// Repositories that were renamed are answered with a redirect.
-fn moved(wire: &Wire, status: StatusCode, headers: &HeaderMap) -> Text {
+fn moved(wire: &Wire, status: StatusCode, headers: &HeaderMap) -> ForgeFault {
     let to = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("an address that it does not say");
-    wire.words(&format!("{status}: it is now at {to}; name it in the plan as it is called today"))
+    let words = wire.words(&format!("{status}: it is now at {to}; name it in the plan as it is called today"));
+    ForgeFault::Moved { to: wire.words(to), words }
 }
 
 /// How long to wait, if this is a rate limit.
@@ -115,6 +122,11 @@ impl Said {
         let all: Vec<&str> =
             [message].into_iter().chain(self.details.iter().map(String::as_str)).filter(|t| !t.is_empty()).collect();
         if all.is_empty() { status.to_string() } else { format!("{}: {}", status.as_u16(), all.join("; ")) }
+    }
+
+    /// GitHub's `Repository was archived so is read-only.`
+    fn is_of_archive(&self) -> bool {
+        self.message.to_ascii_lowercase().contains("archived")
     }
 
     /// The right that the token lacks, by the forge's own name for it; nothing if it names none.

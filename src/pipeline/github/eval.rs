@@ -27,8 +27,13 @@ const MOST: usize = 256;
 const DEEPEST: u32 = 24;
 /// The most values that a text of JSON may have.
 const JSON: u64 = 10_000;
-/// The most expressions that are computed for one repository.
-pub(super) const WORK: u32 = 100_000;
+/// The longest text that is put together, as GitHub takes no longer expression.
+const LONGEST: usize = 21_000;
+/// How many bytes of a text, or values of a set, count as much as an expression.
+const BYTES: usize = 64;
+const VALUES: usize = 8;
+/// What computing may come to for one repository: an expression counts one, and what it makes besides.
+const WORK: u32 = 200_000;
 
 /// Where names lead to, for one job or one step.
 #[derive(Clone, Copy)]
@@ -43,8 +48,28 @@ pub(super) struct Eval<'s> {
 
 impl Eval<'_> {
     fn deeper(self) -> Option<Self> {
-        self.work.set(self.work.get().saturating_add(1));
-        (self.depth < DEEPEST && self.work.get() < WORK).then_some(Self { depth: self.depth + 1, ..self })
+        (self.spends(1) && self.depth < DEEPEST).then_some(Self { depth: self.depth + 1, ..self })
+    }
+
+    /// Whether there was room for so much more work.
+    pub(super) fn spends(self, work: usize) -> bool {
+        self.work.set(self.work.get().saturating_add(u32::try_from(work).unwrap_or(u32::MAX)));
+        has_room(self.work)
+    }
+
+    /// Whether there was room for these values, which then are told apart.
+    fn counted(self, values: Vec<Val>) -> Option<Vec<Val>> {
+        let bytes = values.iter().map(|value| match value {
+            Val::Known(text) | Val::Open(text) => text.len(),
+            Val::Node(_) => 0,
+        });
+        self.spends(values.len() / VALUES + bytes.sum::<usize>() / BYTES).then(|| distinct(values))
+    }
+
+    /// The text that decides, as the one value.
+    fn open(self, text: &str) -> Vec<Val> {
+        self.spends(text.len() / BYTES);
+        vec![Val::Open(text.trim().to_owned())]
     }
 
     /// What a text can come to.
@@ -74,22 +99,29 @@ impl Eval<'_> {
                     known
                 }
             };
-            all = all.iter().flat_map(|start| values.iter().map(move |end| format!("{start}{end}"))).take(MOST).collect();
+            let longest = |texts: &[String]| texts.iter().map(String::len).max().unwrap_or_default();
+            let (length, count) = (longest(&all) + longest(&values), (all.len() * values.len()).min(MOST + 1));
+            if length > LONGEST || !self.spends(count * (1 + length / BYTES) / VALUES) {
+                return self.open(text);
+            }
+            all = all.iter().flat_map(|start| values.iter().map(move |end| format!("{start}{end}"))).take(MOST + 1).collect();
         }
         distinct(all.into_iter().map(Val::Known).collect())
     }
 
     /// What an expression without its braces can come to.
     pub(super) fn expression(self, text: &str) -> Vec<Val> {
-        match (expr::parse(text), self.deeper()) {
-            (Some(expr), Some(eval)) => distinct(eval.expr(&expr, text.trim())),
-            _ => vec![Val::Open(text.trim().to_owned())],
-        }
+        // What is not computed any more is not even taken apart.
+        let Some(eval) = self.deeper() else { return vec![Val::Open(text.trim().to_owned())] };
+        self.spends(text.len() / BYTES);
+        let values = expr::parse(text).map(|expr| eval.expr(&expr, text.trim()));
+        values.and_then(|values| self.counted(values)).unwrap_or_else(|| self.open(text))
     }
 
     fn expr(self, expr: &Expr, text: &str) -> Vec<Val> {
-        let open = || vec![Val::Open(text.to_owned())];
+        let open = || self.open(text);
         match expr {
+            _ if !has_room(self.work) => open(),
             Expr::Literal(value) => vec![Val::Known(value.clone())],
             Expr::Path(path) => self.path(path, text),
             Expr::Not(inner) => match truth(&self.expr(inner, text)) {
@@ -101,7 +133,10 @@ impl Eval<'_> {
                 match truth(&left) {
                     Some(true) => self.expr(right, text),
                     Some(false) => left,
-                    None => std::iter::once(Val::Known(String::new())).chain(self.expr(right, text)).collect(),
+                    None => {
+                        let right = self.expr(right, text);
+                        self.counted(std::iter::once(Val::Known(String::new())).chain(right).collect()).unwrap_or_else(open)
+                    }
                 }
             }
             Expr::Or(left, right) => {
@@ -111,18 +146,22 @@ impl Eval<'_> {
                     Some(false) => self.expr(right, text),
                     None => {
                         let holds = left.into_iter().filter(|value| truth_of(value) != Some(false));
-                        holds.chain(self.expr(right, text)).collect()
+                        self.counted(holds.chain(self.expr(right, text)).collect()).unwrap_or_else(open)
                     }
                 }
             }
-            Expr::Compare(sign, left, right) => match compare(sign, &self.expr(left, text), &self.expr(right, text)) {
-                Some(truth) => vec![Val::Known(truth.to_string())],
-                None => open(),
-            },
+            Expr::Compare(sign, left, right) => {
+                let (left, right) = (self.expr(left, text), self.expr(right, text));
+                let has_room = self.spends(left.len() * right.len() / BYTES);
+                match compare(sign, &left, &right).filter(|_| has_room) {
+                    Some(truth) => vec![Val::Known(truth.to_string())],
+                    None => open(),
+                }
+            }
             Expr::Call(name, arguments) => self.call(name, arguments, text),
             Expr::Within(inner, path) => {
                 let values = self.expr(inner, text);
-                values.iter().flat_map(|value| within(value, path, text)).collect()
+                self.counted(values.iter().flat_map(|value| within(value, path, text)).collect()).unwrap_or_else(open)
             }
         }
     }
@@ -139,7 +178,7 @@ impl Eval<'_> {
             ["inputs", name, rest @ ..] | ["github", "event", "inputs", name, rest @ ..] => match eval.scope.input(name) {
                 Some(values) => {
                     let rest: Vec<String> = rest.iter().map(|part| (*part).to_owned()).collect();
-                    values.iter().flat_map(|value| within(value, &rest, text)).collect()
+                    self.counted(values.iter().flat_map(|value| within(value, &rest, text)).collect()).unwrap_or_else(whole)
                 }
                 None => whole(),
             },
@@ -158,7 +197,7 @@ impl Eval<'_> {
     }
 
     fn call(self, name: &str, arguments: &[Expr], text: &str) -> Vec<Val> {
-        let open = || vec![Val::Open(text.to_owned())];
+        let open = || self.open(text);
         let values: Vec<Vec<Val>> = arguments.iter().map(|argument| self.expr(argument, text)).collect();
         match (name, values.as_slice()) {
             ("format", [pattern, rest @ ..]) => {
@@ -166,13 +205,27 @@ impl Eval<'_> {
                 let mut done = pattern.to_owned();
                 for (at, value) in rest.iter().enumerate() {
                     let Some(value) = only(value) else { return open() };
-                    done = done.replace(&format!("{{{at}}}"), value);
+                    let mark = format!("{{{at}}}");
+                    let length = done.len() + done.matches(&mark).count().saturating_mul(value.len());
+                    if length > LONGEST || !self.spends(length / BYTES) {
+                        return open();
+                    }
+                    done = done.replace(&mark, value);
                 }
                 vec![Val::Known(done)]
             }
-            ("fromjson", [values]) => values.iter().map(|value| from_json(value, text)).collect(),
+            ("fromjson", [values]) => {
+                let parsed = |value: &Val| match value {
+                    Val::Known(json) if !self.spends(json.len() / BYTES) => Val::Open(text.to_owned()),
+                    value => from_json(value, text),
+                };
+                values.iter().map(parsed).collect()
+            }
             ("contains" | "startswith" | "endswith", [whole, part]) => {
                 let (Some(whole), Some(part)) = (only(whole), only(part)) else { return open() };
+                if !self.spends((whole.len() + part.len()) / BYTES) {
+                    return open();
+                }
                 let (whole, part) = (whole.to_lowercase(), part.to_lowercase());
                 let holds = match name {
                     "contains" => whole.contains(&part),
@@ -184,6 +237,11 @@ impl Eval<'_> {
             _ => open(),
         }
     }
+}
+
+/// Whether there is room for more after this much work.
+pub(super) fn has_room(work: &Cell<u32>) -> bool {
+    work.get() < WORK
 }
 
 /// The one text that a set of values is.
@@ -271,7 +329,7 @@ fn compare(sign: &str, left: &[Val], right: &[Val]) -> Option<bool> {
 }
 
 /// Each value once, in order.
-fn distinct(values: Vec<Val>) -> Vec<Val> {
+pub(super) fn distinct(values: Vec<Val>) -> Vec<Val> {
     if values.len() < 2 {
         return values;
     }
@@ -281,5 +339,10 @@ fn distinct(values: Vec<Val>) -> Vec<Val> {
         Val::Open(text) => (1, text.clone()),
         Val::Node(node) => (2, format!("{:p}", Rc::as_ptr(node))),
     };
-    values.into_iter().filter(|value| known.insert(key(value))).take(MOST).collect()
+    let mut found: Vec<Val> = values.into_iter().filter(|value| known.insert(key(value))).take(MOST + 1).collect();
+    if found.len() > MOST {
+        found.truncate(MOST);
+        found.push(Val::Open(format!("one of more than {MOST} values")));
+    }
+    found
 }

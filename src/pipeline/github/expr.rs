@@ -40,8 +40,8 @@ fn end_of(text: &str) -> Option<usize> {
         match byte {
             b'\'' => quoted = !quoted,
             b'}' if !quoted && bytes.get(at + 1) == Some(&b'}') => return Some(at),
-            // An odd quote is no reason to swallow the rest of a script.
-            b'\n' if quoted => quoted = false,
+            // An odd quote is no reason to swallow the rest of a script, nor to look through it.
+            b'\n' if quoted => break,
             _ => {}
         }
     }

@@ -1,9 +1,10 @@
 //! A job's matrix as the combinations that it runs in.
 //!
 //! Source: <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstrategymatrix>.
-//! Invariants: no more combinations than GitHub allows (256); what an expression decides while a workflow runs is open.
+//! Invariants: no more combinations than GitHub allows (256); what they come to is counted as work; what an expression
+//! decides while a workflow runs is open.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, collections::HashSet, rc::Rc};
 
 use super::{
     eval::{self, Eval, Val, of_node},
@@ -12,6 +13,13 @@ use super::{
 use crate::pipeline::yaml::{Value, Yaml};
 
 const MOST: usize = 256;
+/// How many keys looking one up is cheap in.
+const USUAL: usize = 16;
+/// How many copies or comparisons of a value count as much as an expression.
+const CHEAPER: usize = 32;
+
+/// A key with all values that it has.
+type Axis = (Rc<str>, Vec<Val>);
 
 /// One combination: the values of its keys.
 #[derive(Clone, Debug, Default)]
@@ -63,28 +71,44 @@ impl Combo {
 pub(super) fn combos(job: &Yaml, scope: &Scope, env: &[Yaml], work: &Cell<u32>) -> Vec<Combo> {
     let eval = Eval { scope, env, combo: None, work, depth: 0 };
     let Some(matrix) = job.get("strategy").and_then(|strategy| strategy.get("matrix")) else { return Vec::new() };
-    if work.get() > eval::WORK {
-        return vec![Combo { values: Vec::new(), open: Some("strategy.matrix".to_owned()) }];
+    let too_much = || vec![Combo { values: Vec::new(), open: Some("strategy.matrix".to_owned()) }];
+    if !eval::has_room(work) {
+        return too_much();
     }
     let Some(matrix) = whole(matrix, eval) else {
         return vec![Combo { values: Vec::new(), open: matrix.as_str().map(bare) }];
     };
-    let axes: Vec<(Rc<str>, Vec<Val>)> = matrix
+    let axes: Vec<Axis> = matrix
         .entries()
         .iter()
         .filter(|entry| !matches!(&*entry.key, "include" | "exclude"))
         .map(|entry| (Rc::clone(&entry.key), axis(&entry.node, eval)))
         .collect();
-    let mut found = product(&axes);
-    if let Some(exclude) = matrix.get("exclude") {
-        found.retain(|combo| !exclude.items().iter().any(|item| excludes(item, combo)));
-    }
-    if let Some(include) = matrix.get("include") {
-        add(&mut found, include, &axes, eval);
-    }
+    let made = product(&axes, eval).and_then(|mut found| {
+        if let Some(exclude) = matrix.get("exclude") {
+            exclude.items().iter().all(|item| eval.spends(comparing(item, &found, &axes))).then_some(())?;
+            found.retain(|combo| !exclude.items().iter().any(|item| excludes(item, combo)));
+        }
+        if let Some(include) = matrix.get("include") {
+            add(&mut found, include, &axes, eval)?;
+        }
+        Some(found)
+    });
+    let mut found = made.unwrap_or_else(too_much);
     found.truncate(MOST);
-    work.set(work.get().saturating_add(u32::try_from(found.len()).unwrap_or(u32::MAX)));
+    eval.spends(found.len());
     found
+}
+
+/// What comparing an item of `include` or `exclude` with these combinations comes to, in expressions.
+fn comparing(item: &Yaml, combos: &[Combo], axes: &[Axis]) -> usize {
+    let size = |node: &Yaml| usize::try_from(node.size()).unwrap_or(usize::MAX);
+    let nodes = axes.iter().flat_map(|(_, values)| values).filter_map(|value| match value {
+        Val::Node(node) => Some(size(node)),
+        Val::Known(_) | Val::Open(_) => None,
+    });
+    let looked_through = size(item) + nodes.max().unwrap_or_default() + combos.last().map_or(0, |combo| combo.values.len());
+    combos.len().saturating_mul(size(item)).saturating_mul(1 + looked_through / USUAL) / CHEAPER
 }
 
 /// The matrix as a map, also if an expression makes it from what is known.
@@ -111,12 +135,14 @@ fn axis(node: &Yaml, eval: Eval<'_>) -> Vec<Val> {
     values.into_iter().flat_map(items).collect()
 }
 
-fn product(axes: &[(Rc<str>, Vec<Val>)]) -> Vec<Combo> {
+/// The combinations of these values; none if making them is more than there is room for.
+fn product(axes: &[Axis], eval: Eval<'_>) -> Option<Vec<Combo>> {
     if axes.is_empty() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let mut found = vec![Combo::default()];
-    for (key, values) in axes.iter().filter(|(_, values)| !values.is_empty()) {
+    for (at, (key, values)) in axes.iter().filter(|(_, values)| !values.is_empty()).enumerate() {
+        eval.spends((found.len() * values.len()).min(MOST) * (at + 1) / CHEAPER).then_some(())?;
         found = found
             .iter()
             .flat_map(|combo| {
@@ -129,7 +155,7 @@ fn product(axes: &[(Rc<str>, Vec<Val>)]) -> Vec<Combo> {
             .take(MOST)
             .collect();
     }
-    found
+    Some(found)
 }
 
 fn excludes(item: &Yaml, combo: &Combo) -> bool {
@@ -157,8 +183,10 @@ fn equal(whole: &Yaml, part: &Yaml) -> bool {
     }
 }
 
-/// Adds what `include` says: to each combination that it contradicts in no axis, else as one more.
-fn add(found: &mut Vec<Combo>, include: &Yaml, axes: &[(Rc<str>, Vec<Val>)], eval: Eval<'_>) {
+/// Adds what `include` says: to each combination that it contradicts in no axis, else as one more; none if that is more than
+/// there is room for.
+fn add(found: &mut Vec<Combo>, include: &Yaml, axes: &[Axis], eval: Eval<'_>) -> Option<()> {
+    let keys: HashSet<&str> = axes.iter().map(|(key, _)| &**key).collect();
     let items: Vec<Val> = if include.is_list() {
         include.items().iter().map(of_node).collect()
     } else {
@@ -177,12 +205,14 @@ fn add(found: &mut Vec<Combo>, include: &Yaml, axes: &[(Rc<str>, Vec<Val>)], eva
             }
             Val::Known(_) => continue,
         };
+        let begun = found.get(..originals.len()).unwrap_or_default();
+        eval.spends(comparing(&item, begun, axes)).then_some(())?;
         let mut fits_one = false;
         for (at, original) in originals.iter().enumerate() {
-            let fits = item.entries().iter().all(|entry| {
-                !axes.iter().any(|(key, _)| *key == entry.key)
-                    || original.has(&entry.key).is_some_and(|value| same(value, &entry.node))
-            });
+            let fits = item
+                .entries()
+                .iter()
+                .all(|entry| !keys.contains(&*entry.key) || original.has(&entry.key).is_some_and(|value| same(value, &entry.node)));
             if let Some(combo) = found.get_mut(at).filter(|_| fits) {
                 fits_one = true;
                 for entry in item.entries() {
@@ -197,6 +227,7 @@ fn add(found: &mut Vec<Combo>, include: &Yaml, axes: &[(Rc<str>, Vec<Val>)], eva
             });
         }
     }
+    Some(())
 }
 
 fn yaml_text(text: &str, near: &Yaml) -> Yaml {

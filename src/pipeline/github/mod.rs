@@ -1,5 +1,6 @@
 //! GitHub's workflows: which of them make releases, and what those say.
 
+mod actions;
 mod eval;
 mod expr;
 mod matrix;
@@ -7,6 +8,7 @@ mod place;
 mod recorded;
 mod release;
 mod scope;
+mod scripts;
 mod steps;
 mod triggers;
 mod uses;
@@ -59,13 +61,13 @@ pub(super) fn read(files: &Files, pipeline: &mut Pipeline) {
             continue;
         }
         if !files.spend(workflow.size()) {
-            files.problem(workflow.place, "the workflows before this one come to too much: not read".to_owned(), true);
+            files.unfinished(workflow.place, "the workflows before this one come to too much: not read".to_owned());
             continue;
         }
         let mut walk = Walk::new(Notes::new(files), own.as_deref(), &work);
         walk.workflow(&path, &Scope::started(dispatch_inputs(&triggers)), None);
         schedules(pipeline, files, (&path, &triggers));
-        candidates.push(candidate(&path, &workflow, triggers, &walk));
+        candidates.push(candidate(&path, &workflow, triggers, &mut walk));
         walks.insert(path, walk);
     }
     for (path, reasons) in release::choose(&candidates) {
@@ -75,15 +77,15 @@ pub(super) fn read(files: &Files, pipeline: &mut Pipeline) {
     }
 }
 
-fn candidate(path: &str, workflow: &Yaml, triggers: Triggers, walk: &Walk<'_>) -> Candidate {
+fn candidate(path: &str, workflow: &Yaml, triggers: Triggers, walk: &mut Walk<'_>) -> Candidate {
     let name = workflow.get("name").and_then(|name| Some((name.as_str()?.to_owned(), name.place)));
-    let has_registry = walk.notes.facts.of(Topic::Registries).flat_map(|(_, sites)| sites).any(|site| site.role == "login");
+    let has_registry = walk.notes.facts.of(Topic::Registries).flat_map(|(_, sites)| sites).any(|site| &*site.role == "login");
     let logs_in = has_registry.then(|| triggers.events.first().map(|event| event.place).unwrap_or_default());
     Candidate {
         path: path.to_owned(),
         name,
         triggers,
-        published: walk.notes.published.clone(),
+        published: std::mem::take(&mut walk.notes.published),
         called: walk.called.clone(),
         logs_in,
     }
@@ -92,8 +94,8 @@ fn candidate(path: &str, workflow: &Yaml, triggers: Triggers, walk: &Walk<'_>) -
 fn add(pipeline: &mut Pipeline, (candidate, reasons): (&Candidate, release::Reasons), walk: Walk<'_>) {
     let Walk { mut notes, mut jobs, files: read, steps, .. } = walk;
     let files = notes.files;
-    graph::mark(&mut jobs, &notes.published);
-    notes.facts.mark(&jobs);
+    graph::mark(&mut jobs, &candidate.published);
+    notes.facts.mark(&graph::on_path(&jobs));
     recorded::fill(&mut jobs, &steps, files);
     let triggers = candidate.triggers.events.iter().map(|event| Trigger {
         event: event.name.clone(),
@@ -111,6 +113,7 @@ fn add(pipeline: &mut Pipeline, (candidate, reasons): (&Candidate, release::Reas
     });
     pipeline.facts.merge(notes.facts);
     pipeline.open.extend(notes.open);
+    pipeline.refused.extend(notes.refused);
 }
 
 /// Takes in the times at which a workflow is started.

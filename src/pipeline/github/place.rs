@@ -28,6 +28,10 @@ impl Walk<'_> {
 
     fn labels(&mut self, node: &Node, prefix: &str, here: Here<'_>) {
         let text = node.as_str().unwrap_or_default();
+        let combos = u64::try_from(here.combos.len()).unwrap_or(u64::MAX);
+        if text.contains("${{") && !self.notes.has_room_for(combos, node.place) {
+            return;
+        }
         let sure = || if text.contains("${{") { Sure::Computed } else { Sure::Read };
         for value in here.values(text) {
             let label = |text: &str| format!("{prefix}{text}");

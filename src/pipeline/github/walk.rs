@@ -5,8 +5,7 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeMap, BTreeSet, HashMap},
-    rc::Rc,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use super::{
@@ -19,11 +18,13 @@ use super::{
     uses::{self, Uses},
 };
 use crate::pipeline::{
+    graph,
     locate::Locator,
     model::{Job, Sure, Topic},
     notes::Notes,
     publish::actions,
-    yaml::{Node, Place, Yaml},
+    source::weight,
+    yaml::{Entry, Node, Place, Yaml},
 };
 
 /// More calls than GitHub allows in one run (50), since more than one event is looked at.
@@ -72,23 +73,12 @@ impl<'s> Here<'s> {
         if !text.contains("${{") {
             return vec![Val::Known(text.to_owned())];
         }
-        if self.combos.is_empty() || !(text.contains("matrix") || text.contains("env.")) {
+        let is_same = !(text.contains("matrix") || text.contains("env."));
+        if self.combos.is_empty() || is_same || !eval::has_room(self.work) {
             return eval.text(text);
         }
-        let mut all: Vec<Val> = Vec::new();
-        for combo in self.combos {
-            for value in (Eval { combo: Some(combo), ..eval }).text(text) {
-                let is_there = |known: &Val| match (known, &value) {
-                    (Val::Known(a), Val::Known(b)) | (Val::Open(a), Val::Open(b)) => a == b,
-                    (Val::Node(a), Val::Node(b)) => Rc::ptr_eq(a, b),
-                    _ => false,
-                };
-                if !all.iter().any(is_there) {
-                    all.push(value);
-                }
-            }
-        }
-        all
+        let of = |combo| Eval { combo: Some(combo), ..eval }.text(text);
+        eval::distinct(self.combos.iter().flat_map(of).collect())
     }
 
     /// Whether a condition can never hold.
@@ -137,10 +127,15 @@ impl<'f> Walk<'f> {
         if let Some(permissions) = workflow.get("permissions").filter(|_| inherits) {
             self.permissions(permissions, here);
         }
+        self.refused(jobs);
         for entry in jobs {
             let id = caller.map_or_else(|| entry.key.to_string(), |caller| format!("{caller}/{}", entry.key));
             if self.jobs.len() >= JOBS {
-                self.notes.open(entry.key_place, format!("there are more than {JOBS} jobs up to here: not read from here on"));
+                let what = format!("there are more than {JOBS} jobs up to here: not read from here on");
+                self.notes.files.unfinished(entry.key_place, what);
+                break;
+            }
+            if !self.notes.has_room_for(weight(id.len()), entry.key_place) {
                 break;
             }
             self.defaults[0] = entry.node.get("defaults").cloned();
@@ -150,8 +145,34 @@ impl<'f> Walk<'f> {
         self.stack.pop();
     }
 
+    /// Takes in what makes GitHub refuse a workflow.
+    fn refused(&mut self, jobs: &[Entry]) {
+        let known: HashSet<String> = jobs.iter().map(|job| job.key.to_ascii_lowercase()).collect();
+        let needs = |job: &'_ Entry| -> Vec<(String, Place)> {
+            let needs = job.node.get("needs").map(|needs| needs.texts()).unwrap_or_default();
+            needs.into_iter().map(|(need, place)| (need.to_ascii_lowercase(), place)).collect()
+        };
+        let all: Vec<(String, Vec<(String, Place)>)> = jobs.iter().map(|job| (job.key.to_ascii_lowercase(), needs(job))).collect();
+        for (job, needs) in &all {
+            for (need, place) in needs.iter().filter(|(need, _)| !known.contains(need)) {
+                let what = format!("`{job}` needs `{need}`, and there is no such job: GitHub refuses the workflow");
+                self.notes.refused(*place, what, None);
+            }
+        }
+        let waits: Vec<(&str, Vec<&str>)> =
+            all.iter().map(|(job, needs)| (job.as_str(), needs.iter().map(|(need, _)| need.as_str()).collect())).collect();
+        if let Some(job) = graph::circle(&waits).and_then(|at| jobs.get(at)) {
+            let what = format!("`{}` waits for itself in a circle: GitHub refuses the workflow", job.key);
+            self.notes.refused(job.key_place, what, None);
+        }
+    }
+
     fn job(&mut self, id: &str, place: Place, job: &Yaml, around: Here<'_>, caller: Option<&str>) {
         let needs = job.get("needs").map(|needs| needs.texts()).unwrap_or_default();
+        let before = needs.len() * caller.map_or(0, str::len);
+        if !self.notes.has_room_for(weight(before), place) {
+            return;
+        }
         let inside = |need: &str| caller.map_or_else(|| need.to_owned(), |caller| format!("{caller}/{need}"));
         let mut needs: Vec<String> = needs.into_iter().map(|(need, _)| inside(need)).collect();
         if let (true, Some(caller)) = (needs.is_empty(), caller) {
@@ -165,7 +186,21 @@ impl<'f> Walk<'f> {
         let at = self.notes.files.at(place);
         let may_fail = recorded::may_fail(job, self.notes.files);
         let (id_, publishes, steps) = (id.to_owned(), BTreeMap::new(), Vec::new());
-        self.jobs.push(Job { id: id_, at, needs, condition, calls, publishes, on_release_path: false, may_fail, steps });
+        let (on_release_path, hands_on) = (false, Vec::new());
+        self.jobs.push(Job {
+            id: id_,
+            at,
+            needs,
+            files_from: None,
+            staged: None,
+            condition,
+            calls,
+            publishes,
+            on_release_path,
+            may_fail,
+            hands_on,
+            steps,
+        });
 
         let combos = matrix::combos(job, around.scope, around.env, around.work);
         let env: Vec<Yaml> = job.get("env").into_iter().chain(around.env).cloned().collect();
@@ -243,11 +278,11 @@ impl<'f> Walk<'f> {
             let place = self.notes.place(locator, scalar, start + reference.at);
             let job = Some(here.job).filter(|job| !job.is_empty());
             if topic == Topic::Variables {
-                self.notes.fact_under(topic, reference.name, (place, Sure::Read, role, job), here.under);
+                let _kept = self.notes.fact_under(topic, reference.name, (place, Sure::Read, role, job), here.under);
                 continue;
             }
             if reference.context == "github" {
-                self.notes.fact_under(topic, "GITHUB_TOKEN", (place, Sure::Read, role, job), here.under);
+                let _kept = self.notes.fact_under(topic, "GITHUB_TOKEN", (place, Sure::Read, role, job), here.under);
                 continue;
             }
             let owners = here.scope.owners(reference.name);
@@ -256,7 +291,7 @@ impl<'f> Walk<'f> {
             }
             for owner in owners {
                 let sure = if owner == reference.name { Sure::Read } else { Sure::Computed };
-                self.notes.fact_under(topic, &owner, (place, sure, role, job), here.under);
+                let _kept = self.notes.fact_under(topic, &owner, (place, sure, role, job), here.under);
             }
         }
     }
@@ -270,7 +305,11 @@ impl<'f> Walk<'f> {
         }
         let read = uses::read(text);
         self.calls += 1;
-        let path = if self.calls > CALLS { None } else { uses::workflow(&read, self.own, self.notes.files) };
+        if self.calls > CALLS {
+            self.notes.files.unfinished(uses.place, format!("there are more than {CALLS} calls up to here: not followed"));
+            return;
+        }
+        let path = uses::workflow(&read, self.own, self.notes.files);
         let Some(path) = path else {
             if let Uses::Remote { name, .. } = &read {
                 self.notes.fact(Topic::Remote, text, (uses.place, Sure::Outside, "reusable workflow", Some(here.job)));
@@ -278,8 +317,6 @@ impl<'f> Walk<'f> {
                 if let Some(does) = actions::does(name) {
                     self.remote_workflow(does, text, uses.place, here);
                 }
-            } else {
-                self.notes.open(uses.place, "more calls than GitHub allows: not followed".to_owned());
             }
             return;
         };
@@ -291,7 +328,7 @@ impl<'f> Walk<'f> {
             return;
         }
         if self.stack.len() > DEEPEST {
-            self.notes.open(uses.place, "calls are nested deeper than GitHub allows: not followed".to_owned());
+            self.notes.files.unfinished(uses.place, "calls are nested deeper than GitHub allows: not followed".to_owned());
             return;
         }
         let Some(called) = self.notes.files.yaml(&path).and_then(|file| file.documents.first().cloned()) else {
@@ -299,7 +336,8 @@ impl<'f> Walk<'f> {
             return;
         };
         if !self.notes.files.spend(called.size()) {
-            self.notes.open(uses.place, format!("`{path}` is called too often to be read each time: not followed"));
+            let what = format!("`{path}` is called too often to be read each time: not followed");
+            self.notes.files.unfinished(uses.place, what);
             return;
         }
         self.files.insert(path.clone());
@@ -309,9 +347,8 @@ impl<'f> Walk<'f> {
     }
 
     fn remote_workflow(&mut self, does: actions::Does, text: &str, place: Place, here: Here<'_>) {
-        use crate::pipeline::{notes::Published, publish::Target};
-        let mut publishes =
-            |target, sure| self.notes.publishes(Published { target, sure, place, role: text.to_owned(), job: here.job.to_owned() });
+        use crate::pipeline::publish::Target;
+        let mut publishes = |target, sure| self.publishes(target, sure, (place, text), here);
         match does {
             actions::Does::Publishes(target) => {
                 publishes(target, Sure::Read);

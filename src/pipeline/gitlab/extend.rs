@@ -3,7 +3,11 @@
 //! Invariants: circles and chains longer than GitLab's (11 levels of `extends`, 10 of `!reference`) end; each job is
 //! computed once; what is copied altogether is bounded.
 
-use std::{cell::Cell, collections::HashMap, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
 use super::merge;
 use crate::pipeline::{
@@ -12,8 +16,8 @@ use crate::pipeline::{
 };
 
 const DEEPEST: usize = 11;
-/// Nodes that references may copy.
-const COPIED: usize = 50_000;
+/// Nodes that references may copy: what one leads to counts each time.
+const COPIED: usize = 100_000;
 /// What a reference counts in depth, so that ten of them within each other are the most.
 const REFERENCE: usize = 20;
 
@@ -59,6 +63,10 @@ pub(super) struct Config {
     defaults: Vec<Entry>,
     done: HashMap<Rc<str>, Yaml>,
     copied: Cell<usize>,
+    /// Nodes whose references are filled in, by the node, which is kept so that no other takes its place.
+    whole: RefCell<HashMap<*const Node, (Yaml, Yaml)>>,
+    /// Whether a reference was left as it is.
+    is_cut: Cell<bool>,
 }
 
 impl Config {
@@ -69,7 +77,8 @@ impl Config {
             .iter()
             .filter_map(|key| default.and_then(|default| default.entry(key)).or_else(|| root.entry(key)).cloned())
             .collect();
-        Self { root, by_name, defaults, done: HashMap::new(), copied: Cell::new(0) }
+        let (copied, whole, is_cut) = (Cell::new(0), RefCell::default(), Cell::new(false));
+        Self { root, by_name, defaults, done: HashMap::new(), copied, whole, is_cut }
     }
 
     pub(super) fn root(&self) -> &Yaml {
@@ -85,14 +94,14 @@ impl Config {
     /// A job as it runs.
     pub(super) fn job(&mut self, name: &str, notes: &mut Notes<'_>) -> Option<Yaml> {
         let extended = self.extended(name, &mut Vec::new(), notes)?;
-        // What is looked at is the whole of it, once more for each job: a variable is kept, and so counts more.
-        let variables = extended.get("variables").map_or(0, |variables| variables.entries().len().saturating_mul(2));
-        let defaults = self.defaults.iter().map(|default| default.node.size()).fold(extended.size(), u64::saturating_add);
-        if !notes.files.spend(defaults.saturating_add(u64::try_from(variables).unwrap_or(u64::MAX))) {
-            notes.open(extended.place, super::TOO_MUCH.to_owned());
+        // What is looked at is the whole of it, with what it refers to, once more for each job.
+        let filled = self.filled(&extended, 0);
+        let defaults = self.defaults.iter().map(|default| default.node.size()).fold(filled.size(), u64::saturating_add);
+        if !notes.files.spend(defaults) {
+            notes.files.unfinished(extended.place, super::TOO_MUCH.to_owned());
             return None;
         }
-        let mut entries: Vec<Entry> = self.filled(&extended, 0).entries().to_vec();
+        let mut entries: Vec<Entry> = filled.entries().to_vec();
         let inherit = extended.get("inherit").and_then(|inherit| inherit.get("default"));
         let takes = |key: &str| match inherit {
             Some(list) if list.is_list() => list.texts().iter().any(|(name, _)| *name == key),
@@ -103,6 +112,10 @@ impl Config {
             if takes(&default.key) && !entries.iter().any(|entry| entry.key == default.key) {
                 entries.push(Entry { node: self.filled(&default.node, 0), ..default.clone() });
             }
+        }
+        if self.is_cut.replace(false) {
+            let what = format!("the references of `{name}` lead in a circle or to more than GitLab follows: not filled in");
+            notes.files.unfinished(extended.place, what);
         }
         Some(Node::made(Value::Map(entries), extended.place))
     }
@@ -121,7 +134,7 @@ impl Config {
             return Some(own);
         }
         if !notes.files.spend(own.size()) {
-            notes.open(own.place, super::TOO_MUCH.to_owned());
+            notes.files.unfinished(own.place, super::TOO_MUCH.to_owned());
             return None;
         }
         stack.push(Rc::clone(&key));
@@ -134,7 +147,7 @@ impl Config {
             match self.extended(&parent, stack, notes) {
                 Some(parent) => {
                     if !notes.files.spend(merge::copied(&parent).saturating_add(whole.as_ref().map_or(0, merge::copied))) {
-                        notes.open(place, super::TOO_MUCH.to_owned());
+                        notes.files.unfinished(place, super::TOO_MUCH.to_owned());
                         return None;
                     }
                     whole = Some(whole.map_or_else(|| Rc::clone(&parent), |whole| merge::over(&whole, &parent)));
@@ -150,23 +163,48 @@ impl Config {
 
     /// The node with its references filled in; a list that a list refers to becomes part of it.
     pub(super) fn filled(&self, node: &Yaml, depth: usize) -> Yaml {
-        if depth >= REFERENCE {
-            self.copied.set(self.copied.get() + 1);
-        }
-        if self.copied.get() > COPIED || depth > 10 * REFERENCE {
+        if !node.refers() {
             return Rc::clone(node);
         }
+        if let Some((_, whole)) = self.whole.borrow().get(&Rc::as_ptr(node)) {
+            return Rc::clone(whole);
+        }
+        self.copied.set(self.copied.get() + 1);
+        if self.copied.get() > COPIED || depth > 10 * REFERENCE {
+            self.is_cut.set(true);
+            return Rc::clone(node);
+        }
+        let was_cut = self.is_cut.replace(false);
+        let whole = self.with_references(node, depth);
+        if !self.is_cut.get() {
+            self.whole.borrow_mut().insert(Rc::as_ptr(node), (Rc::clone(node), Rc::clone(&whole)));
+        }
+        self.is_cut.set(self.is_cut.get() || was_cut);
+        whole
+    }
+
+    fn with_references(&self, node: &Yaml, depth: usize) -> Yaml {
         if node.tag == Tag::Reference {
             return self.referred(node, depth).unwrap_or_else(|| Node::text("", node.place));
         }
         match &node.value {
             Value::Scalar { .. } => Rc::clone(node),
             Value::List(items) => {
-                let filled = items.iter().flat_map(|item| {
+                let mut filled = Vec::new();
+                for item in items {
                     let done = self.filled(item, depth + 1);
-                    if item.tag == Tag::Reference && done.is_list() { done.items().to_vec() } else { vec![done] }
-                });
-                Rc::new(node.with(Value::List(filled.collect())))
+                    if item.tag != Tag::Reference || !done.is_list() {
+                        filled.push(done);
+                        continue;
+                    }
+                    self.copied.set(self.copied.get() + done.items().len());
+                    if self.copied.get() > COPIED {
+                        self.is_cut.set(true);
+                        break;
+                    }
+                    filled.extend_from_slice(done.items());
+                }
+                Rc::new(node.with(Value::List(filled)))
             }
             Value::Map(entries) => {
                 let filled = entries.iter().map(|entry| Entry {

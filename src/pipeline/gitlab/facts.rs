@@ -1,27 +1,34 @@
 //! What a job of a release says: secrets, registries, runners, environments, images, targets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    rc::Rc,
+};
 
 use super::{
-    judge::{Found, scripts},
+    judge::Found,
+    scripts::{Line, Script, Variables},
     variables,
 };
 use crate::pipeline::{
-    locate::Locator,
     model::{Sure, Topic},
     notes::{Notes, Published},
     publish::{Target, commands::Effect, hosts, shell::Command},
-    yaml::{Node, Place, Yaml},
+    source::{Files, weight},
+    yaml::{Place, Yaml},
 };
 
-/// The variables that a job sees: their values where they are texts.
-pub(super) type Variables = BTreeMap<String, String>;
+/// The work of putting one value of a matrix into one tag.
+const VALUE: u64 = 4;
+/// The longest text that values of variables are put into.
+const LONGEST: usize = 4096;
 
 /// A job that is looked at.
 pub(super) struct JobHere<'j> {
     pub(super) name: &'j str,
     pub(super) job: &'j Yaml,
     pub(super) found: &'j Found,
+    pub(super) scripts: &'j [Rc<Script>],
     pub(super) variables: &'j Variables,
     /// Names that are set somewhere else: by the pipeline, by other jobs' reports.
     pub(super) declared: &'j BTreeSet<String>,
@@ -48,15 +55,13 @@ pub(super) fn take_needs(notes: &mut Notes<'_>, here: &JobHere<'_>) {
     place(notes, here);
 }
 
-/// The variables of a map: a text, or a map with a value.
-pub(super) fn values(map: Option<&Yaml>) -> Variables {
-    let value = |node: &Yaml| node.get("value").unwrap_or(node).as_str().unwrap_or_default().to_owned();
-    map.map(|map| map.entries()).unwrap_or_default().iter().map(|entry| (entry.key.to_string(), value(&entry.node))).collect()
-}
-
-/// A text with the values of variables put in, those that GitLab gives aside; what is not known stays as `$X`.
+/// A text with the values of variables put in, those that GitLab gives aside; what is not known stays as `$X`, and so does
+/// what would make it too long.
 pub(super) fn expand(text: &str, variables: &Variables) -> String {
     let mut done = text.to_owned();
+    if !done.contains('$') || done.len() > LONGEST {
+        return done;
+    }
     for _ in 0..6 {
         let mut next = String::with_capacity(done.len());
         let mut at = 0;
@@ -76,10 +81,13 @@ pub(super) fn expand(text: &str, variables: &Variables) -> String {
                 _ if plain => next.extend(["$", &read.name]),
                 _ => next.push_str(whole),
             }
+            if next.len() > LONGEST {
+                return done;
+            }
             at = end.min(done.len());
         }
         next.push_str(done.get(at..).unwrap_or_default());
-        if next == done || next.len() > 4096 {
+        if next == done {
             return next;
         }
         done = next;
@@ -88,32 +96,26 @@ pub(super) fn expand(text: &str, variables: &Variables) -> String {
 }
 
 fn secrets(notes: &mut Notes<'_>, here: &JobHere<'_>) {
-    let mut set = BTreeSet::new();
-    for script in scripts(here.job) {
-        set.extend(variables::set_in_script(script.as_str().unwrap_or_default()));
-    }
-    let mut queue: Vec<(String, Place, String)> = Vec::new();
-    for script in scripts(here.job) {
-        let mut locator = Locator::new(script);
-        for read in variables::in_script(script.as_str().unwrap_or_default()) {
-            let place = notes.place(&mut locator, script, read.at);
-            queue.push((read.name, place, "script".to_owned()));
-        }
-    }
+    let files = notes.files;
+    let set: HashSet<&str> = here.scripts.iter().flat_map(|script| &script.sets).map(String::as_str).collect();
+    let in_script = files.shared("script");
+    let reads = here.scripts.iter().flat_map(|script| &script.reads);
+    let mut queue: Vec<(Rc<str>, Place, Rc<str>)> =
+        reads.map(|(name, place)| (Rc::clone(name), *place, Rc::clone(&in_script))).collect();
     for (key, topmost) in
         [("variables", true), ("image", false), ("services", false), ("release", false), ("environment", false), ("secrets", true)]
     {
         let Some(node) = here.job.get(key) else { continue };
         for scalar in node.scalars().into_iter().filter(|_| topmost || !matches!(key, "environment")) {
             for read in variables::in_value(scalar.as_str().unwrap_or_default()) {
-                queue.push((read.name, scalar.place, key.to_owned()));
+                queue.push((files.shared(&read.name), scalar.place, files.shared(key)));
             }
         }
     }
     let mut seen = BTreeSet::new();
     while let Some((name, place, role)) = queue.pop() {
         if variables::is_given(&name) {
-            if matches!(name.as_str(), "CI_REGISTRY_PASSWORD" | "CI_JOB_TOKEN" | "CI_DEPLOY_PASSWORD") {
+            if matches!(&*name, "CI_REGISTRY_PASSWORD" | "CI_JOB_TOKEN" | "CI_DEPLOY_PASSWORD") {
                 notes.fact(Topic::Variables, &name, (place, Sure::Read, &role, Some(here.name)));
             }
             continue;
@@ -121,19 +123,16 @@ fn secrets(notes: &mut Notes<'_>, here: &JobHere<'_>) {
         // What a variable's value reads is read by who reads the variable.
         if let Some(value) = here.variables.get(&name) {
             if seen.insert(name.clone()) {
-                queue.extend(
-                    variables::in_value(value)
-                        .into_iter()
-                        .filter(|read| read.name != name)
-                        .map(|read| (read.name, place, format!("variable {name}"))),
-                );
+                let role = files.shared(&format!("variable {name}"));
+                let reads = variables::in_value(value).into_iter().filter(|read| *read.name != *name);
+                queue.extend(reads.map(|read| (files.shared(&read.name), place, Rc::clone(&role))));
             }
             continue;
         }
-        if set.contains(&name) || here.declared.contains(&name) || !variables::is_outside_name(&name) {
+        if set.contains(&*name) || here.declared.contains(&*name) || !variables::is_outside_name(&name) {
             continue;
         }
-        let sure = if role == "script" || role == "variables" { Sure::Read } else { Sure::Computed };
+        let sure = if matches!(&*role, "script" | "variables") { Sure::Read } else { Sure::Computed };
         notes.fact(Topic::Secrets, &name, (place, sure, &role, Some(here.name)));
     }
 }
@@ -149,11 +148,12 @@ fn tokens(notes: &mut Notes<'_>, here: &JobHere<'_>) {
 
 /// The tags of the runner.
 fn runner(notes: &mut Notes<'_>, here: &JobHere<'_>) {
-    let job = Some(here.name);
     for (tag, place) in here.job.get("tags").map(|tags| tags.texts()).unwrap_or_default() {
-        for tag in in_matrix(tag, here.job) {
+        for tag in in_matrix(tag, here.job, notes.files) {
             let sure = if tag.contains('$') { Sure::Dynamic } else { Sure::Read };
-            notes.fact(Topic::RunnerLabels, &tag, (place, sure, "tags", job));
+            if !notes.fact_under(Topic::RunnerLabels, &tag, (place, sure, "tags", Some(here.name)), None) {
+                return;
+            }
         }
     }
 }
@@ -181,21 +181,22 @@ fn place(notes: &mut Notes<'_>, here: &JobHere<'_>) {
     }
 }
 
-/// A tag for each value that the job's own matrix gives it.
-fn in_matrix(tag: &str, job: &Yaml) -> Vec<String> {
+/// A tag for each value that the job's own matrix gives it, as far as there is room for them.
+fn in_matrix(tag: &str, job: &Yaml, files: &Files) -> Vec<String> {
     if !tag.contains('$') {
         return vec![tag.to_owned()];
     }
     let matrix = job.get("parallel").and_then(|parallel| parallel.get("matrix"));
-    let mut found = BTreeSet::new();
-    for row in matrix.map(|matrix| matrix.items()).unwrap_or_default() {
-        for entry in row.entries() {
-            for (value, _) in entry.node.texts() {
-                let done = expand(tag, &Variables::from([(entry.key.to_string(), value.to_owned())]));
-                if done != expand(tag, &Variables::new()) {
-                    found.insert(done);
-                }
-            }
+    let (without, mut found) = (expand(tag, &Variables::default()), BTreeSet::new());
+    let entries = matrix.map(|matrix| matrix.items()).unwrap_or_default().iter().flat_map(|row| row.entries());
+    let values = entries
+        .filter(|entry| tag.contains(&*entry.key))
+        .flat_map(|entry| entry.node.texts().into_iter().map(|(value, _)| (Rc::clone(&entry.key), value)));
+    let work = VALUE + weight(tag.len());
+    for (key, value) in values.take_while(|_| files.spend(work)) {
+        let done = expand(tag, &Variables(vec![Variables::of([(key, Rc::from(value))])]));
+        if done != without {
+            found.insert(done);
         }
     }
     if found.is_empty() { vec![tag.to_owned()] } else { found.into_iter().collect() }
@@ -203,7 +204,8 @@ fn in_matrix(tag: &str, job: &Yaml) -> Vec<String> {
 
 fn effects(notes: &mut Notes<'_>, here: &JobHere<'_>) {
     let publish = |notes: &mut Notes<'_>, target, sure, place, role: &str| {
-        notes.publishes(Published { target, sure, place, role: role.to_owned(), job: here.name.to_owned() });
+        let (role, job) = (notes.files.shared(role), notes.files.shared(here.name));
+        notes.publishes(Published { target, sure, place, role, job });
     };
     if let Some(release) = here.job.entry("release").filter(|release| release.node.is_map()) {
         publish(notes, Target::GitlabRelease, Sure::Read, release.key_place, "release");
@@ -213,8 +215,8 @@ fn effects(notes: &mut Notes<'_>, here: &JobHere<'_>) {
     }
     let mut logins: Vec<String> = Vec::new();
     for line in &here.found.lines {
-        let role: String = line.command.words.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(" ");
-        for effect in &line.effects {
+        let role = line.role();
+        for effect in &*line.effects {
             match effect {
                 Effect::Publishes(target) => publish(notes, *target, Sure::Read, line.place, &role),
                 Effect::Delegates(target, file) => publish(notes, *target, Sure::Delegated(file.clone()), line.place, &role),
@@ -225,8 +227,9 @@ fn effects(notes: &mut Notes<'_>, here: &JobHere<'_>) {
                 }
                 Effect::PushesImage(image) => {
                     publish(notes, Target::ContainerImage, Sure::Read, line.place, &role);
-                    registry(notes, here, image.as_deref().and_then(hosts::of_image), (line.place, "push"));
+                    pushed(notes, here, image.as_deref(), (line.place, &role));
                 }
+                Effect::PushesChart(to) => pushed(notes, here, Some(to), (line.place, &role)),
                 Effect::PullsFrom(host) => registry(notes, here, Some(host.clone()), (line.place, "copy from")),
                 Effect::LogsIn(address) => {
                     logins.push(address.clone());
@@ -260,7 +263,7 @@ fn store(command: &Command) -> Option<&'static str> {
 fn handed_on(
     notes: &mut Notes<'_>,
     here: &JobHere<'_>,
-    line: &super::judge::Line,
+    line: &Line,
     logins: &[String],
     publish: &dyn Fn(&mut Notes<'_>, Target, Sure, Place, &str),
 ) {
@@ -277,20 +280,29 @@ fn handed_on(
     }
 }
 
+/// The registry that an image is pushed to.
+fn pushed(notes: &mut Notes<'_>, here: &JobHere<'_>, image: Option<&str>, (place, role): (Place, &str)) {
+    // The name of a tool's own variable stands in none of the words.
+    let image = image.map(|image| expand(image, here.variables));
+    match image.as_deref() {
+        None => {
+            notes.open_registry(place, format!("which registry `{role}` pushes to, its words do not say"), here.name);
+        }
+        Some(image) if image.starts_with('$') && hosts::of_image(image).is_none() => {
+            notes.open_registry(place, format!("the registry that is pushed to is decided by `{image}`"), here.name);
+        }
+        Some(image) => registry(notes, here, hosts::of_image(image), (place, "push")),
+    }
+}
+
 /// A registry, by the name that a project knows it by.
 fn registry(notes: &mut Notes<'_>, here: &JobHere<'_>, host: Option<String>, (place, role): (Place, &str)) {
     let Some(host) = host else { return };
     // The image's name begins with the registry's own.
     let host = if host.starts_with("$CI_REGISTRY") { "$CI_REGISTRY".to_owned() } else { host };
     if host.starts_with('$') && role != "login" && host != "$CI_REGISTRY" {
-        return;
+        return notes.open_registry(place, format!("the registry of `{role}` is decided by `{host}`"), here.name);
     }
     let sure = if host.starts_with('$') { Sure::Dynamic } else { Sure::Read };
     notes.fact(Topic::Registries, &host, (place, sure, role, Some(here.name)));
-}
-
-/// Where the commands of a script stand.
-pub(super) fn places_in(notes: &mut Notes<'_>, node: &Node, commands: &[Command]) -> Vec<Place> {
-    let mut locator = Locator::new(node);
-    commands.iter().map(|command| notes.place(&mut locator, node, command.offset)).collect()
 }

@@ -16,6 +16,7 @@ use crate::pipeline::{
 };
 
 const MOST: usize = 150;
+const DEEPEST: usize = 60;
 
 /// A configuration with what it includes.
 pub(super) struct Loader<'n, 'f> {
@@ -34,16 +35,16 @@ impl<'n, 'f> Loader<'n, 'f> {
 
     /// The whole configuration that begins at this file.
     pub(super) fn load(&mut self, path: &str, inputs: Option<&Yaml>) -> Option<Yaml> {
-        if self.stack.iter().any(|open| open == path) || self.loads >= MOST || self.stack.len() > 60 {
+        if self.stack.iter().any(|open| open == path) {
             return None;
         }
         self.loads += 1;
         let file = self.notes.files.yaml(path)?;
-        self.files.insert(file.path.clone());
+        self.files.insert(file.path.to_string());
         let size = file.documents.iter().map(|document| document.size()).fold(0, u64::saturating_add);
         if !self.notes.files.spend(size) {
             let place = file.documents.first().map_or_else(Default::default, |document| document.place);
-            self.notes.open(place, super::TOO_MUCH.to_owned());
+            self.notes.files.unfinished(place, super::TOO_MUCH.to_owned());
             return None;
         }
         let own = body(&file.documents, inputs)?;
@@ -53,7 +54,7 @@ impl<'n, 'f> Loader<'n, 'f> {
             for part in self.includes(&include) {
                 let copies = part.entries().len() + whole.as_ref().map_or(0, |whole| whole.entries().len());
                 if !self.notes.files.spend(u64::try_from(copies).unwrap_or(u64::MAX)) {
-                    self.notes.open(include.place, super::TOO_MUCH.to_owned());
+                    self.notes.files.unfinished(include.place, super::TOO_MUCH.to_owned());
                     break;
                 }
                 whole = Some(whole.map_or_else(|| Rc::clone(&part), |whole| merge::over(&whole, &part)));
@@ -121,6 +122,11 @@ impl<'n, 'f> Loader<'n, 'f> {
             if self.stack.contains(&path) {
                 self.notes.open(place, format!("`{path}` includes itself in a circle"));
                 continue;
+            }
+            if self.loads >= MOST || self.stack.len() > DEEPEST {
+                let what = format!("more than {MOST} files are included, or more than {DEEPEST} within each other: not read");
+                self.notes.files.unfinished(place, what);
+                break;
             }
             match self.load(&path, inputs) {
                 Some(part) => found.push(part),

@@ -3,21 +3,11 @@
 //! What a job does counts first, its stage and name second, and neither if it runs for merge requests or without a tag only.
 //! Names deceive: a stage `deploy` may build an installer, a job `publish` may test.
 
+use super::scripts::Line;
 use crate::pipeline::{
-    publish::{
-        Target,
-        commands::{self, Effect},
-        shell::{self, Command},
-    },
-    yaml::{Node, Place, Yaml},
+    publish::{Target, commands::Effect},
+    yaml::{Place, Yaml},
 };
-
-/// A command of a job, with where it stands.
-pub(super) struct Line {
-    pub(super) command: Command,
-    pub(super) place: Place,
-    pub(super) effects: Vec<Effect>,
-}
 
 /// What stands in a job that matters for a release.
 pub(super) struct Found {
@@ -33,31 +23,10 @@ const RELEASES: &[&str] = &["release", "releases", "publish", "publishing", "upl
 const SIGNERS: &[&str] =
     &["rpmsign", "dpkg-sig", "debsigs", "debsign", "minisign", "signtool", "jarsigner", "codesign", "osslsigncode"];
 
-/// Looks at a job: `expand` puts values for variables.
-pub(super) fn job(
-    name: &str,
-    job: &Yaml,
-    expand: &dyn Fn(&str) -> String,
-    places: &mut dyn FnMut(&Node, &[Command]) -> Vec<Place>,
-) -> Found {
-    let mut lines = Vec::new();
-    for script in scripts(job) {
-        let Some(text) = script.as_str() else { continue };
-        let found = shell::commands(text);
-        let places = places(script, &found);
-        for (mut command, place) in found.into_iter().zip(places) {
-            command.words.iter_mut().for_each(|word| *word = expand(word));
-            let effects = commands::effects(&command);
-            lines.push(Line { command, place, effects });
-        }
-    }
+/// Looks at a job with these commands.
+pub(super) fn job(name: &str, job: &Yaml, lines: Vec<Line>) -> Found {
     let reason = if is_for_others(job) { None } else { reason(name, job, &lines) };
     Found { lines, reason }
-}
-
-/// The scripts of a job in the order they run in.
-pub(super) fn scripts(job: &Yaml) -> Vec<&Node> {
-    ["before_script", "script", "after_script"].iter().filter_map(|key| job.get(key)).flat_map(|script| script.scalars()).collect()
 }
 
 fn reason(name: &str, job: &Yaml, lines: &[Line]) -> Option<(String, Place)> {
@@ -76,10 +45,7 @@ fn reason(name: &str, job: &Yaml, lines: &[Line]) -> Option<(String, Place)> {
     };
     let is_release = named(RELEASES) || conditions(job).iter().any(|condition| condition.to_ascii_lowercase().contains("tag"));
     if let Some(line) = lines.iter().find(sends).filter(|_| is_release || !is_manual(job)) {
-        return Some((
-            format!("it runs `{}`", line.command.words.iter().take(3).cloned().collect::<Vec<_>>().join(" ")),
-            line.place,
-        ));
+        return Some((format!("it runs `{}`", line.role()), line.place));
     }
     let signs = |line: &&Line| {
         let program = line.command.program();
@@ -135,6 +101,12 @@ fn is_manual(job: &Yaml) -> bool {
             && rules.iter().all(|rule| is(rule) || rule.get("when").and_then(|when| when.as_str()) == Some("never")))
 }
 
+/// Whether a job runs by itself in the pipelines that make releases, as far as its conditions tell.
+pub(super) fn is_in_releases(job: &Yaml) -> bool {
+    let is_late = matches!(job.get("when").and_then(|when| when.as_str()), Some("on_failure" | "never"));
+    !is_late && !is_manual(job) && !is_for_others(job)
+}
+
 /// Whether a job runs for merge requests only, or only where there is no tag.
 fn is_for_others(job: &Yaml) -> bool {
     let conditions = conditions(job);
@@ -168,12 +140,14 @@ pub(super) const COMPONENTS: &[(&str, Target)] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::yaml;
+    use crate::pipeline::{gitlab::scripts::Known, notes::Notes, source::Files, yaml};
 
     fn is_release(name: &str, text: &str) -> bool {
         let read = yaml::read(text, 0, 10_000);
-        let expand = |word: &str| word.to_owned();
-        job(name, &read.documents[0], &expand, &mut |_, found| vec![Place::default(); found.len()]).reason.is_some()
+        let files = Files::new(std::path::Path::new("."));
+        let scripts = Known::default().scripts(&read.documents[0], &mut Notes::new(&files));
+        let lines = scripts.iter().flat_map(|script| script.lines.clone()).collect();
+        job(name, &read.documents[0], lines).reason.is_some()
     }
 
     #[test]

@@ -5,6 +5,9 @@ mod facts;
 mod include;
 mod judge;
 mod merge;
+mod order;
+mod refused;
+mod scripts;
 mod variables;
 
 use std::{
@@ -13,13 +16,14 @@ use std::{
 };
 
 use extend::Config;
-use facts::{JobHere, Variables};
+use facts::JobHere;
 use include::Loader;
 use judge::Found;
+use scripts::{Known, Script, Variables};
 
 use super::{
     graph,
-    model::{Forge, Job, Pipeline, ReleaseWorkflow, Step, Sure, Topic, Trigger, Words},
+    model::{self, Forge, Job, Pipeline, ReleaseWorkflow, Staged, Step, Sure, Topic, Trigger},
     notes::{Notes, Published},
     source::Files,
     yaml::{Entry, Place, Yaml},
@@ -31,8 +35,9 @@ const USUAL: &str = ".gitlab-ci.yml";
 const JOBS: usize = 10_000;
 /// What is said where the jobs of a configuration come to more than is looked at.
 const TOO_MUCH: &str = "what the jobs come to with all that they extend is more than is looked at: not read from here on";
-/// The most child pipelines.
-const CHILDREN: usize = 30;
+/// How deep child pipelines are followed (GitLab allows two levels), and how many files all of them may have.
+const DEEPEST: usize = 3;
+const FILES: usize = 150;
 
 /// A job as it runs, with what was found in it.
 struct Seen {
@@ -40,7 +45,22 @@ struct Seen {
     place: Place,
     job: Yaml,
     variables: Variables,
+    scripts: Vec<Rc<Script>>,
     found: Found,
+    /// The names of the jobs that it waits for.
+    waits: Vec<String>,
+    staged: Option<Staged>,
+}
+
+/// What is read so far of a configuration and of the child pipelines that it starts.
+#[derive(Default)]
+struct All {
+    jobs: Vec<Seen>,
+    known: Known,
+    /// How many pipelines they are of.
+    pipelines: usize,
+    /// The files that were read beside the one it began with.
+    read: BTreeSet<String>,
 }
 
 /// Reads the CI files of a repository into `pipeline`.
@@ -50,12 +70,10 @@ pub(super) fn read(files: &Files, pipeline: &mut Pipeline) {
         let mut notes = Notes::new(files);
         let mut loader = Loader::new(&mut notes);
         let Some(root) = loader.load(&path, None) else { continue };
-        let mut read = std::mem::take(&mut loader.files);
-        read.remove(&path);
-        let mut all = Vec::new();
-        let mut declared = BTreeSet::new();
-        pipeline_of(root, &mut notes, (&mut all, &mut declared, &mut read), 0);
-        add(pipeline, (&path, read), notes, (&all, &declared));
+        let mut all = All { read: std::mem::take(&mut loader.files), ..All::default() };
+        all.read.remove(&path);
+        pipeline_of(root, &mut notes, &mut all, 0);
+        add(pipeline, &path, notes, &all);
     }
 }
 
@@ -76,63 +94,62 @@ fn entries(files: &Files) -> Vec<String> {
 }
 
 /// Looks at every job of a configuration and of the child pipelines that it starts.
-fn pipeline_of(
-    root: Yaml,
-    notes: &mut Notes<'_>,
-    (all, declared, read): (&mut Vec<Seen>, &mut BTreeSet<String>, &mut BTreeSet<String>),
-    depth: usize,
-) {
+fn pipeline_of(root: Yaml, notes: &mut Notes<'_>, all: &mut All, depth: usize) {
     let mut config = Config::new(root);
     let workflow = config.root().get("workflow").map(|workflow| config.filled(workflow, 0));
-    let global = facts::values(config.root().get("variables"));
-    declared.extend(global.keys().cloned());
+    let global = all.known.variables(config.root().get("variables"));
     for rule in workflow.iter().filter_map(|workflow| workflow.get("rules")).flat_map(|rules| rules.items()) {
-        declared.extend(facts::values(rule.get("variables")).into_keys());
+        all.known.variables(rule.get("variables"));
     }
-    for entry in config.jobs().into_iter().take(JOBS) {
-        let variables = u64::try_from(global.len()).unwrap_or(u64::MAX);
-        if !notes.files.spend(variables.saturating_mul(2)) {
-            notes.open(entry.key_place, TOO_MUCH.to_owned());
-            break;
-        }
+    let entries = config.jobs();
+    if let Some(entry) = entries.get(JOBS) {
+        notes.files.unfinished(entry.key_place, format!("there are more than {JOBS} jobs up to here: not read from here on"));
+    }
+    let (mut own, mut jobs) = (Vec::new(), Vec::new());
+    for entry in entries.iter().take(JOBS) {
         let Some(job) = config.job(&entry.key, notes) else { continue };
-        child(&job, notes, (all, declared, read), depth);
-        all.push(seen(&entry, job, &global, (notes, declared)));
+        let Some(seen) = seen(entry, &job, &global, (notes, &mut all.known)) else {
+            notes.files.unfinished(entry.key_place, TOO_MUCH.to_owned());
+            continue;
+        };
+        own.push((Rc::clone(&entry.key), entry.key_place, Rc::clone(&job)));
+        jobs.push(seen);
+        child(&job, notes, all, depth);
     }
+    order::by_stages(&config, (&mut jobs, all.pipelines), notes);
+    all.pipelines += 1;
+    all.jobs.append(&mut jobs);
+    let is_whole = own.len() == entries.len();
+    refused::find(&config, &own, (notes, is_whole));
 }
 
-fn seen(entry: &Entry, job: Yaml, global: &Variables, (notes, declared): (&mut Notes<'_>, &mut BTreeSet<String>)) -> Seen {
+/// A job with what stands in it; none if that is more than is looked at.
+fn seen(entry: &Entry, job: &Yaml, global: &model::Variables, (notes, known): (&mut Notes<'_>, &mut Known)) -> Option<Seen> {
     let inherits =
         job.get("inherit").and_then(|inherit| inherit.get("variables")).is_none_or(|said| said.as_str() != Some("false"));
-    let mut variables = if inherits { global.clone() } else { Variables::new() };
-    variables.extend(facts::values(job.get("variables")));
-    declared.extend(facts::values(job.get("variables")).into_keys());
+    let own = known.variables(job.get("variables"));
+    let variables = Variables(std::iter::once(own).chain(inherits.then(|| Rc::clone(global))).collect());
     for rule in job.get("rules").map(|rules| rules.items()).unwrap_or_default() {
-        declared.extend(facts::values(rule.get("variables")).into_keys());
+        known.variables(rule.get("variables"));
     }
-    for row in job.get("parallel").and_then(|parallel| parallel.get("matrix")).map(|matrix| matrix.items()).unwrap_or_default() {
-        declared.extend(row.entries().iter().map(|entry| entry.key.to_string()));
-    }
-    declared
-        .extend(job.get("id_tokens").map(|tokens| tokens.entries()).unwrap_or_default().iter().map(|entry| entry.key.to_string()));
+    let rows = job.get("parallel").and_then(|parallel| parallel.get("matrix")).map(|matrix| matrix.items()).unwrap_or_default();
+    let tokens = job.get("id_tokens").map(|tokens| tokens.entries()).unwrap_or_default();
+    let named = rows.iter().flat_map(|row| row.entries()).chain(tokens);
+    known.declared.extend(named.map(|entry| entry.key.to_string()));
+    let scripts = known.scripts(job, notes);
     // A job that reports variables sets them for those after it.
     if job.get("artifacts").and_then(|artifacts| artifacts.get("reports")?.get("dotenv")).is_some() {
-        for script in judge::scripts(&job) {
-            declared.extend(variables::set_in_script(script.as_str().unwrap_or_default()));
-        }
+        known.declared.extend(scripts.iter().flat_map(|script| script.sets.iter().cloned()));
     }
-    let expand = |word: &str| facts::expand(word, &variables);
-    let found = judge::job(&entry.key, &job, &expand, &mut |node, found| facts::places_in(notes, node, found));
-    Seen { name: entry.key.to_string(), place: entry.key_place, job, variables, found }
+    let lines = scripts::lines(&scripts, &variables, notes)?;
+    let found = judge::job(&entry.key, job, lines);
+    let waits = order::named(job).map(str::to_owned).collect();
+    let (name, place, job) = (entry.key.to_string(), entry.key_place, Rc::clone(job));
+    Some(Seen { name, place, job, variables, scripts, found, waits, staged: None })
 }
 
 /// Follows a job that starts a pipeline of this repository.
-fn child(
-    job: &Yaml,
-    notes: &mut Notes<'_>,
-    (all, declared, read): (&mut Vec<Seen>, &mut BTreeSet<String>, &mut BTreeSet<String>),
-    depth: usize,
-) {
+fn child(job: &Yaml, notes: &mut Notes<'_>, all: &mut All, depth: usize) {
     let Some(trigger) = job.get("trigger") else { return };
     if let Some(project) = trigger
         .as_str()
@@ -154,63 +171,70 @@ fn child(
         }
         let Some(path) = item.as_str().or_else(|| item.get("local")?.as_str()).map(|path| path.trim_start_matches('/').to_owned())
         else {
+            notes.open(item.place, "what this child pipeline does is not in this repository".to_owned());
             continue;
         };
-        if depth > 3 || read.len() > CHILDREN * 5 || read.contains(&path) {
+        // Read already: as another child, or as a part of this pipeline.
+        if all.read.contains(&path) {
+            continue;
+        }
+        if depth > DEEPEST || all.read.len() > FILES {
+            let what = format!("child pipelines are more than {DEEPEST} deep or of more than {FILES} files: not read");
+            notes.files.unfinished(item.place, what);
             continue;
         }
         let mut loader = Loader::new(notes);
         let root = loader.load(&path, item.get("inputs"));
-        read.append(&mut loader.files);
-        if let Some(root) = root {
-            pipeline_of(root, notes, (all, declared, read), depth + 1);
+        all.read.append(&mut loader.files);
+        match root {
+            Some(root) => pipeline_of(root, notes, all, depth + 1),
+            None => notes.open(item.place, format!("there is no file `{path}` that can be read")),
         }
     }
 }
 
-fn add(
-    pipeline: &mut Pipeline,
-    (path, read): (&str, BTreeSet<String>),
-    mut notes: Notes<'_>,
-    (all, declared): (&[Seen], &BTreeSet<String>),
-) {
+impl All {
+    fn here<'s>(&'s self, seen: &'s Seen) -> JobHere<'s> {
+        let Seen { name, job, found, scripts, variables, .. } = seen;
+        JobHere { name, job, found, scripts, variables, declared: &self.known.declared }
+    }
+}
+
+fn add(pipeline: &mut Pipeline, path: &str, mut notes: Notes<'_>, all: &All) {
     let mut reasons: Vec<(String, Place)> = Vec::new();
-    for seen in all {
+    for seen in &all.jobs {
         if let Some((reason, place)) = &seen.found.reason {
             reasons.push((format!("of the job `{}`: {reason}", seen.name), *place));
-            let here = JobHere { name: &seen.name, job: &seen.job, found: &seen.found, variables: &seen.variables, declared };
-            facts::take(&mut notes, &here);
+            facts::take(&mut notes, &all.here(seen));
         }
     }
     let makes = !reasons.is_empty();
-    for seen in waited_for(all) {
-        let here = JobHere { name: &seen.name, job: &seen.job, found: &seen.found, variables: &seen.variables, declared };
-        facts::take_needs(&mut notes, &here);
+    for seen in waited_for(&all.jobs) {
+        facts::take_needs(&mut notes, &all.here(seen));
     }
-    components(&mut notes, all);
+    components(&mut notes, &all.jobs);
     let files = notes.files;
     if makes {
-        let mut jobs: Vec<Job> = all.iter().map(|seen| job(seen, files)).collect();
+        let mut jobs: Vec<Job> = all.jobs.iter().map(|seen| job(seen, files)).collect();
         graph::mark(&mut jobs, &notes.published);
-        for (job, seen) in jobs.iter_mut().zip(all) {
-            job.on_release_path |= seen.found.reason.is_some();
-        }
-        notes.facts.mark(&jobs);
+        notes.facts.mark(&graph::on_path(&jobs));
         pipeline.releases.push(ReleaseWorkflow {
             forge: Forge::Gitlab,
             file: path.to_owned(),
             name: None,
             reasons: reasons.iter().take(20).map(|(reason, place)| (reason.clone(), files.at(*place))).collect(),
-            triggers: triggers(all, files),
+            triggers: triggers(&all.jobs, files),
             jobs,
-            files: read.into_iter().collect(),
+            files: all.read.iter().cloned().collect(),
         });
         pipeline.facts.merge(notes.facts);
     }
     pipeline.open.extend(notes.open);
+    // One job that is refused keeps all others from running, whatever they do.
+    pipeline.refused.extend(notes.refused);
 }
 
-/// The jobs that are no release themselves and that one waits for by `needs` or `dependencies`, over whatever steps.
+/// The jobs that are no release themselves and that one waits for, over whatever steps.
 fn waited_for(all: &[Seen]) -> Vec<&Seen> {
     let by_name: BTreeMap<&str, &Seen> = all.iter().map(|seen| (seen.name.as_str(), seen)).collect();
     let mut open: Vec<&Seen> = all.iter().filter(|seen| seen.found.reason.is_some()).collect();
@@ -220,20 +244,13 @@ fn waited_for(all: &[Seen]) -> Vec<&Seen> {
         if seen.found.reason.is_none() {
             found.push(seen);
         }
-        for need in needs(&seen.job) {
-            if let Some(next) = by_name.get(need).filter(|_| known.insert(need)) {
+        for need in &seen.waits {
+            if let Some(next) = by_name.get(need.as_str()).filter(|_| known.insert(need)) {
                 open.push(next);
             }
         }
     }
     found
-}
-
-/// The names of the jobs that a job waits for.
-fn needs(job: &Yaml) -> impl Iterator<Item = &str> {
-    let needs = job.get("needs").or_else(|| job.get("dependencies"));
-    let needs = needs.map(|needs| needs.items()).unwrap_or_default();
-    needs.iter().filter_map(|need| need.as_str().or_else(|| need.get("job")?.as_str()))
 }
 
 /// Includes of others that are known to publish.
@@ -249,13 +266,13 @@ fn components(notes: &mut Notes<'_>, all: &[Seen]) {
             judge::COMPONENTS.iter().find(|(start, target)| name.starts_with(start) && *target != super::Target::Unknown)
         {
             let sure = Sure::Delegated(name.clone());
-            notes.publishes(Published { target: *target, sure, place, role: (*start).to_owned(), job: String::new() });
+            let role = notes.files.shared(start);
+            notes.publishes(Published { target: *target, sure, place, role, job: Rc::default() });
         }
     }
 }
 
 fn job(seen: &Seen, files: &Files) -> Job {
-    let needs = needs(&seen.job).map(str::to_owned).collect();
     let condition = seen.job.get("rules").map(|rules| {
         let conditions: Vec<&str> = rules.items().iter().filter_map(|rule| rule.get("if")?.as_str()).collect();
         conditions.join(" or ")
@@ -265,28 +282,30 @@ fn job(seen: &Seen, files: &Files) -> Job {
     Job {
         id: seen.name.clone(),
         at: files.at(seen.place),
-        needs,
+        needs: seen.waits.clone(),
+        files_from: order::files_from(&seen.job, &seen.waits),
+        staged: seen.staged,
         condition,
         calls: None,
         publishes: BTreeMap::new(),
-        on_release_path: false,
+        on_release_path: seen.found.reason.is_some(),
         may_fail,
+        hands_on: order::artifacts(&seen.job).into_iter().map(|(path, place)| (path.to_owned(), files.at(place))).collect(),
         steps: vec![step(seen, files)],
     }
 }
 
 /// The scripts of a job as one step.
 fn step(seen: &Seen, files: &Files) -> Step {
-    let words = |line: &judge::Line| Words { at: files.at(line.place), words: line.command.words.clone() };
     Step {
         at: files.at(seen.job.place),
         condition: None,
         may_fail: None,
         uses: None,
-        with: Vec::new(),
-        env: seen.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        with: model::Variables::default(),
+        env: seen.variables.0.clone(),
         folder: None,
-        commands: seen.found.lines.iter().map(words).collect(),
+        commands: seen.found.lines.iter().map(|line| line.words(files.at(line.place))).collect(),
     }
 }
 

@@ -14,6 +14,8 @@ pub(in crate::pipeline) enum Effect {
     Delegates(Target, String),
     /// It pushes this image, if its name is there.
     PushesImage(Option<String>),
+    /// It pushes a Helm chart below this name.
+    PushesChart(String),
     /// It copies from this registry.
     PullsFrom(String),
     /// It logs in to this registry, as it is written.

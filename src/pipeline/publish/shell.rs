@@ -3,13 +3,15 @@
 //! Invariants: one pass, no recursion; an expression of the forge (`${{ … }}`) is part of one word; comments, here-documents
 //! and what is only printed are no commands.
 
+use std::rc::Rc;
+
 /// A command of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::pipeline) struct Command {
     /// Where its first word begins.
     pub(in crate::pipeline) offset: usize,
     /// The program and its arguments, quotes taken off.
-    pub(in crate::pipeline) words: Vec<String>,
+    pub(in crate::pipeline) words: Rc<[String]>,
 }
 
 impl Command {
@@ -277,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_expression_stays_in_one_word() {
-        assert_eq!(commands("docker push ${{ a || 'b c' }}:1")[0].words, ["docker", "push", "${{ a || 'b c' }}:1"]);
+        assert_eq!(*commands("docker push ${{ a || 'b c' }}:1")[0].words, ["docker", "push", "${{ a || 'b c' }}:1"]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(in crate::pipeline) struct Broken {
 
 /// Reads the documents of a text, which may come to so many values.
 pub(in crate::pipeline) fn read(text: &str, file: u32, most: u64) -> Read {
-    let mut builder = Builder { file, most: most.min(LARGEST), ..Builder::default() };
+    let mut builder = Builder { text, file, most: most.min(LARGEST), ..Builder::default() };
     let mut options = granit_parser::options! {};
     options.set_emit_comments(false);
     let mut parser = Parser::new_from_str_with_options(text, options);
@@ -79,7 +79,8 @@ enum Inside {
 }
 
 #[derive(Default)]
-struct Builder {
+struct Builder<'t> {
+    text: &'t str,
     file: u32,
     most: u64,
     /// The size of the scalars and collections that were made so far, each counted once.
@@ -90,9 +91,15 @@ struct Builder {
     read: Read,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn place(&self, offset: Option<usize>) -> Place {
         Place { file: self.file, offset: offset.and_then(|at| u32::try_from(at).ok()).unwrap_or_default() }
+    }
+
+    /// Where the text of a quoted scalar begins.
+    fn behind_quote(&self, place: Place) -> Place {
+        let begin = usize::try_from(place.offset).ok().and_then(|at| self.text.as_bytes().get(at));
+        Place { offset: place.offset + u32::from(matches!(begin, Some(b'"' | b'\''))), ..place }
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
@@ -106,10 +113,11 @@ impl Builder {
                     _ => Style::Quoted,
                 };
                 let tag = tag_of(tag.as_deref());
+                let place = if style == Style::Quoted { self.behind_quote(place) } else { place };
                 let value = Value::Scalar { text: (*text).into(), style };
                 let size = super::size_of(&value);
                 self.count(size, place)?;
-                self.finish(Rc::new(Node { place, end, tag, value, size, depth: 0 }), anchor)
+                self.finish(Rc::new(Node { place, end, tag, value, size, depth: 0, refers: tag == Tag::Reference }), anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.count(1, place)?;
@@ -144,8 +152,9 @@ impl Builder {
     }
 
     fn close(&mut self, open: Open) -> Result<(), Broken> {
-        let (mut size, mut depth) = (1_u64, 0);
+        let (mut size, mut depth, mut refers) = (1_u64, 0, open.tag == Tag::Reference);
         let mut count = |node: &Node| {
+            refers |= node.refers;
             size = size.saturating_add(node.size);
             depth = depth.max(node.depth.saturating_add(1));
         };
@@ -174,7 +183,7 @@ impl Builder {
         if depth > DEEPEST {
             return Err(Broken { place, reason: format!("what stands here is nested more than {DEEPEST} deep") });
         }
-        self.finish(Rc::new(Node { place, end, tag, value, size, depth }), anchor)
+        self.finish(Rc::new(Node { place, end, tag, value, size, depth, refers }), anchor)
     }
 
     /// A whole node: remembers it if it has a name, and puts it where it belongs.

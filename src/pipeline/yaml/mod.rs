@@ -30,6 +30,8 @@ pub(super) struct Node {
     /// Nodes and bytes within, aliases followed.
     size: u64,
     depth: u16,
+    /// Whether it is a reference, or has one within.
+    refers: bool,
 }
 
 /// What a node is marked with.
@@ -68,6 +70,15 @@ pub(super) struct Entry {
     pub(super) node: Yaml,
 }
 
+/// Whether a value has a reference within.
+fn refers(value: &Value) -> bool {
+    match value {
+        Value::Scalar { .. } => false,
+        Value::List(items) => items.iter().any(|item| item.refers),
+        Value::Map(entries) => entries.iter().any(|entry| entry.node.refers),
+    }
+}
+
 /// What walking a value comes to, the value itself counted.
 fn size_of(value: &Value) -> u64 {
     let within: &mut dyn Iterator<Item = &Yaml> = match value {
@@ -81,8 +92,8 @@ fn size_of(value: &Value) -> u64 {
 impl Node {
     /// A node that nobody wrote, standing where `place` says.
     pub(super) fn made(value: Value, place: Place) -> Yaml {
-        let size = size_of(&value);
-        Rc::new(Self { place, end: place.offset, tag: Tag::None, value, size, depth: 0 })
+        let (size, refers) = (size_of(&value), refers(&value));
+        Rc::new(Self { place, end: place.offset, tag: Tag::None, value, size, depth: 0, refers })
     }
 
     /// A text that nobody wrote.
@@ -92,13 +103,18 @@ impl Node {
 
     /// The same node with another value.
     pub(super) fn with(&self, value: Value) -> Self {
-        let size = size_of(&value);
-        Self { place: self.place, end: self.end, tag: Tag::None, value, size, depth: 0 }
+        let (size, refers) = (size_of(&value), self.tag == Tag::Reference || refers(&value));
+        Self { place: self.place, end: self.end, tag: self.tag, value, size, depth: 0, refers }
     }
 
     /// What walking it comes to: nodes and bytes within, aliases followed.
     pub(super) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Whether it is a reference, or has one within.
+    pub(super) fn refers(&self) -> bool {
+        self.refers
     }
 
     /// The value of this key.
@@ -156,13 +172,13 @@ impl Node {
     }
 
     /// Every scalar within, keys aside, in order.
-    pub(super) fn scalars(self: &Rc<Self>) -> Vec<&Node> {
-        let (mut found, mut open) = (Vec::new(), vec![&**self]);
+    pub(super) fn scalars(self: &Rc<Self>) -> Vec<&Yaml> {
+        let (mut found, mut open) = (Vec::new(), vec![self]);
         while let Some(node) = open.pop() {
             match &node.value {
                 Value::Scalar { .. } => found.push(node),
-                Value::List(items) => open.extend(items.iter().rev().map(|item| &**item)),
-                Value::Map(entries) => open.extend(entries.iter().rev().map(|entry| &*entry.node)),
+                Value::List(items) => open.extend(items.iter().rev()),
+                Value::Map(entries) => open.extend(entries.iter().rev().map(|entry| &entry.node)),
             }
         }
         found

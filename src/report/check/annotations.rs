@@ -15,7 +15,9 @@ pub(super) fn render(report: &Report) -> String {
         };
         let at = &finding.spot.at;
         let doubt = finding.doubt.as_deref().map(|doubt| format!(" Not certain: {doubt}.")).unwrap_or_default();
-        let text = format!("{}.{doubt} {}", finding.message, finding.advice);
+        // A question has its end already.
+        let end = if finding.message.ends_with(['?', '!', '.', ':']) { "" } else { "." };
+        let text = format!("{}{end}{doubt} {}", finding.message, finding.advice);
         let _written = writeln!(
             out,
             "::{command} file={},line={},col={},title={}::{}",

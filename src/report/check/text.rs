@@ -7,11 +7,13 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Render
 use super::{Colour, clean};
 use crate::{
     audit::{Finding, Report, Severity, Spot, Subject},
-    pipeline::At,
+    pipeline::{At, LONG_LINE},
 };
 
 /// Characters of a line that are shown on either side of the place.
 const SHOWN: usize = 100;
+/// Bytes on either side in which a token is sought.
+const LOOKED_AT: usize = 2_000;
 /// Places beside the first that are shown with their lines.
 const RELATED: usize = 2;
 
@@ -119,36 +121,67 @@ fn snippet(line: &Line, kind: AnnotationKind) -> Snippet<'_, Annotation<'_>> {
 
 fn line(spot: &Spot, what: &str, subject: &Subject<'_>) -> Option<Line> {
     let At { file, line, column } = &spot.at;
-    let plan = subject.plan.filter(|written| written.file == file).map(|written| written.text);
-    let text = plan.or_else(|| subject.pipeline.text(file))?;
     let number = usize::try_from(*line).ok()?;
-    let whole = text.lines().nth(number.checked_sub(1)?)?;
+    let whole = match subject.plan.filter(|written| *written.file == **file) {
+        Some(plan) => plan.text.lines().nth(number.checked_sub(1)?)?,
+        None => subject.pipeline.line(file, *line)?,
+    };
     let start = usize::try_from(*column).ok()?.saturating_sub(1);
+    // Columns that far are counted in bytes.
+    let start = if start > LONG_LINE {
+        whole.floor_char_boundary(start)
+    } else {
+        whole.char_indices().nth(start).map_or(whole.len(), |(at, _)| at)
+    };
     let (text, meant) = shown(whole, start, spot.length);
     Some(Line { file: clean(file), number, text, meant, what: clean(what) })
 }
 
-/// The part of a line around a place, harmless, and where the place is in it; of a line that looks like it has a token in it,
-/// nothing else is shown.
+/// The part of a line around the byte `start`, harmless, and where the `length` characters from there are in it; of a part
+/// that looks like it has a token in it, nothing is shown.
 fn shown(line: &str, start: usize, length: usize) -> (String, Range<usize>) {
-    if crate::plan::without_tokens(line).as_ref() != line {
+    let (before, rest) = line.split_at(start);
+    let near = before.ceil_char_boundary(start.saturating_sub(LOOKED_AT))..line.floor_char_boundary(start + LOOKED_AT);
+    let near = line.get(near).unwrap_or_default();
+    if crate::plan::without_tokens(near).as_ref() != near {
         return ("(this line is not shown: it may hold a secret)".to_owned(), 0..0);
     }
-    let part = |from: usize, to: usize| -> String {
-        let text: String = line.chars().skip(from).take(to.saturating_sub(from)).collect();
-        crate::record::Text::new(&text).as_str().replace('\n', " ")
-    };
-    let from = start.saturating_sub(SHOWN);
-    let length = length.min(SHOWN);
+    let harmless = |text: &str| crate::record::Text::new(text).as_str().replace('\n', " ");
+    let after = |text: &'_ str, count: usize| text.char_indices().nth(count).map_or(text.len(), |(at, _)| at);
+    let from = before.char_indices().rev().nth(SHOWN - 1).map_or(0, |(at, _)| at);
+    let (meant, rest) = rest.split_at(after(rest, length.min(SHOWN)));
+    let (next, left) = rest.split_at(after(rest, SHOWN));
     let mut text = if from > 0 { "…".to_owned() } else { String::new() };
-    text.push_str(&part(from, start));
+    text.push_str(&harmless(&before[from..]));
     let at = text.len();
-    // One more than is meant would begin the next word; a line that is shorter ends before.
-    text.push_str(part(start, start + length).trim_end());
-    let until = text.len();
-    text.push_str(&part(start + length, start + length + SHOWN));
-    if line.chars().nth(start + length + SHOWN).is_some() {
+    let meant = harmless(meant);
+    text.push_str(&meant);
+    // Blanks at the end are shown and not marked: what is marked ends before the next word.
+    let until = at + meant.trim_end().len();
+    text.push_str(&harmless(next));
+    if !left.is_empty() {
         text.push('…');
     }
-    (text, at..until.max(at))
+    (text, at..until)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn what_is_marked_keeps_its_blanks() {
+        let line = "  - cron: '*/15 * * * *'";
+        for (start, length) in [(10, 11), (11, 11), (0, 100), (24, 1)] {
+            assert_eq!(shown(line, start, length).0, line, "{start}");
+        }
+        assert_eq!(shown("a b c", 2, 2), ("a b c".to_owned(), 2..3));
+    }
+
+    #[test]
+    fn of_a_long_line_the_place_is_shown() {
+        let line = format!("{}é{}", "x".repeat(200_000), "y".repeat(200_000));
+        let (text, meant) = shown(&line, 200_000, 2);
+        assert_eq!((&text[meant], text.chars().count()), ("éy", 1 + 100 + 2 + 100 + 1));
+    }
 }

@@ -19,7 +19,7 @@ use comparison::ComparisonView;
 use primary::{NotBackView, PrimaryView};
 use release::{ArtifactView, BuiltView, PublishView, TagView};
 use run::RunView;
-use view::{CheckView, FindingView, LeftoverView, PhaseView, RoomView, SourceView, SpareView, StepView};
+use view::{CheckView, FindingView, LeftoverView, ListedSpareView, PhaseView, RoomView, SourceView, SpareView, StepView};
 use vocabulary::{Mode, Restored, Signal, Verdict};
 
 /// The report of one drill of canship.
@@ -73,6 +73,8 @@ struct Report {
     plan_digest: String,
     /// Where the release was built.
     spare: SpareView,
+    /// All spares of the plan with what each depends on, that one too; empty in records of versions that did not list them.
+    spares: Vec<ListedSpareView>,
     /// The run on a spare runner; null on another spare.
     run: Option<RunView>,
     /// Engine, image and disk.
@@ -141,6 +143,7 @@ pub(super) fn render(record: &Record, accept: record::Verdict) -> String {
         plan: record.drill.plan.to_string(),
         plan_digest: record.drill.plan_digest.to_string(),
         spare: SpareView::new(&record.drill.spare, record.drill.seal),
+        spares: record.drill.spares.iter().map(ListedSpareView::new).collect(),
         run: record.run.as_ref().map(Into::into),
         room: record.room.as_ref().map(Into::into),
         source: record.source.as_ref().map(Into::into),

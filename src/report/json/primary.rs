@@ -24,7 +24,7 @@ pub(super) struct PrimaryView {
     cut_by: Option<String>,
     /// When it would have been given back at the latest, RFC 3339; null without a cut.
     cut_until: Option<String>,
-    /// When all of it was given back and read back, RFC 3339; null if it was not.
+    /// When nothing of it was away any more, read back, RFC 3339; null if that was not seen.
     back_at: Option<String>,
     /// The longest that a part was away.
     longest_away_ms: Option<u64>,
@@ -52,6 +52,8 @@ struct PartView {
     off_at: Option<String>,
     /// When it was read back as it had been, RFC 3339; null if it was not.
     back_at: Option<String>,
+    /// When it was seen that somebody had removed it meanwhile, RFC 3339; null if nobody had.
+    gone_at: Option<String>,
 }
 
 /// Something that started nothing.
@@ -87,6 +89,7 @@ impl From<&PrimaryRecord> for PrimaryView {
                 left: part.left.as_ref().map(ToString::to_string),
                 off_at: taken.map(|taken| words::time(taken.off)),
                 back_at: taken.and_then(|taken| taken.back).map(words::time),
+                gone_at: primary.gone_at(&part.control).map(words::time),
             }
         };
         let cut = cut.as_ref();

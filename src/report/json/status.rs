@@ -52,6 +52,8 @@ struct StatusReport {
     running: Vec<String>,
     /// Records that wait on this machine to be brought to where they belong.
     waiting: usize,
+    /// Why the store could not be read, so that what waits here is all that is known; null if it was read.
+    closed: Option<String>,
     /// Older records that were left out because reading all of them would take too long.
     unread: usize,
     /// What is there but cannot be read, and was passed over.
@@ -203,6 +205,7 @@ pub fn render(status: &record::Status) -> String {
         drills_of_others: status.of_others,
         running: status.shelf.running.iter().map(ToString::to_string).collect(),
         waiting: status.shelf.waiting,
+        closed: status.shelf.closed.as_ref().map(ToString::to_string),
         unread: status.shelf.unread,
         damaged: status.shelf.damaged.iter().map(Into::into).collect(),
         newer_damaged: status.newer_damaged(),
@@ -210,7 +213,7 @@ pub fn render(status: &record::Status) -> String {
 }
 
 fn spare(standing: &Standing, demand: &record::Demand) -> SpareStatus {
-    let last = standing.last();
+    let last = standing.last(demand);
     let age = last.map(|last| std::time::Duration::try_from(demand.now.duration_since(last.started)).unwrap_or_default());
     let listed = standing.drills.len().saturating_sub(DRILLS_LISTED);
     SpareStatus {

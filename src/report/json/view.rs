@@ -39,6 +39,8 @@ pub(super) struct SpareView {
     kind: SpareKind,
     /// What it depends on.
     independence: Independence,
+    /// Why that is so; null where its kind says it.
+    independence_reason: Option<String>,
     /// Where its engine was sought; null for a spare without one.
     engine: Option<EnginePlaceView>,
     /// Whether the clean room was cut off from what the drill supposes to be out.
@@ -66,8 +68,34 @@ impl SpareView {
             name: spare.name.to_string(),
             kind: spare.kind.into(),
             independence: spare.independence.into(),
+            independence_reason: spare.why.as_ref().map(Text::to_string),
             engine,
             network_sealed,
+        }
+    }
+}
+
+/// A spare of the plan, drilled or not.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListedSpare")]
+pub(super) struct ListedSpareView {
+    /// Its name in the plan.
+    name: String,
+    /// What it is.
+    kind: SpareKind,
+    /// What it depends on.
+    independence: Independence,
+    /// Why that is so; null where its kind says it.
+    independence_reason: Option<String>,
+}
+
+impl ListedSpareView {
+    pub(super) fn new(spare: &SpareFacts) -> Self {
+        Self {
+            name: spare.name.to_string(),
+            kind: spare.kind.into(),
+            independence: spare.independence.into(),
+            independence_reason: spare.why.as_ref().map(Text::to_string),
         }
     }
 }

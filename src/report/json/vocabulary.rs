@@ -28,7 +28,13 @@ mirror! {
 }
 mirror! {
     /// Whether the primary path is as it was before the drill.
-    Restored of record::Restored { Yes, No, NothingWasCut }
+    Restored of record::Restored {
+        Yes,
+        /// Nothing of it is cut any more, but somebody removed a part of it meanwhile.
+        Gone,
+        No,
+        NothingWasCut,
+    }
 }
 mirror! {
     /// What a finding does to the verdict.
@@ -52,7 +58,7 @@ mirror! {
 }
 mirror! {
     /// How far a spare stands apart from the primary path.
-    Independence of record::Independence { SameControlPlane, OtherVendor, NoVendor }
+    Independence of record::Independence { SameControlPlane, OtherVendor, NoVendor, Unknown }
 }
 mirror! {
     /// Where the source came from.

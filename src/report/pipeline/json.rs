@@ -1,16 +1,18 @@
 //! `canship pipeline --format json`, version 1. Every key is always there; what is not known is `null`. Within a version
 //! keys are only added.
 
+use std::{borrow::Cow, collections::BTreeSet};
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use super::clean;
+use super::{clean, kept};
 use crate::pipeline::{At, Pipeline, ReleaseWorkflow, Site, Sure, Target, Topic};
 
 /// The build path of a repository's releases, as its pipelines say it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "canship pipeline")]
-struct PipelineView {
+struct PipelineView<'p> {
     /// The version of this form.
     #[schemars(extend("const" = 1))]
     version: u32,
@@ -21,27 +23,27 @@ struct PipelineView {
     /// The files that start releases.
     release_workflows: Vec<WorkflowView>,
     /// Secrets, by the name that the repository or its owner knows them by.
-    secrets: Vec<FactView>,
+    secrets: Vec<FactView<'p>>,
     /// Variables of the forge that are no secrets.
-    variables: Vec<FactView>,
+    variables: Vec<FactView<'p>>,
     /// Hosts of registries.
-    registries: Vec<FactView>,
+    registries: Vec<FactView<'p>>,
     /// Where releases land.
-    publish_targets: Vec<TargetView>,
+    publish_targets: Vec<TargetView<'p>>,
     /// Labels, tags and groups (`group:NAME`) of runners.
-    runner_labels: Vec<FactView>,
+    runner_labels: Vec<FactView<'p>>,
     /// Environments.
-    environments: Vec<FactView>,
+    environments: Vec<FactView<'p>>,
     /// Images that jobs run in or beside.
-    images: Vec<FactView>,
+    images: Vec<FactView<'p>>,
     /// Actions of others, without their version, which is the location's `role`.
-    actions_third_party: Vec<FactView>,
+    actions_third_party: Vec<FactView<'p>>,
     /// Remote workflows, includes, components and templates.
-    remote: Vec<FactView>,
+    remote: Vec<FactView<'p>>,
     /// Tokens that the forge signs, for others to trust.
-    oidc: Vec<FactView>,
+    oidc: Vec<FactView<'p>>,
     /// Where a person has to act.
-    approvals: Vec<FactView>,
+    approvals: Vec<FactView<'p>>,
     /// What the files leave open.
     open: Vec<OpenView>,
     /// What is wrong with the files.
@@ -50,21 +52,21 @@ struct PipelineView {
 
 /// A value and where it stands.
 #[derive(Serialize, JsonSchema)]
-struct FactView {
+struct FactView<'p> {
     /// The value; where it is dynamic, the text that decides.
     value: String,
     /// Everywhere it stands.
-    locations: Vec<LocationView>,
+    locations: Vec<LocationView<'p>>,
 }
 
 /// A target and where it is published to.
 #[derive(Serialize, JsonSchema)]
-struct TargetView {
+struct TargetView<'p> {
     /// The target.
     #[schemars(schema_with = "target_names")]
     value: String,
     /// Everywhere that it is published to.
-    locations: Vec<LocationView>,
+    locations: Vec<LocationView<'p>>,
 }
 
 fn target_names(_: &mut SchemaGenerator) -> Schema {
@@ -74,9 +76,9 @@ fn target_names(_: &mut SchemaGenerator) -> Schema {
 
 /// One place that says a fact.
 #[derive(Serialize, JsonSchema)]
-struct LocationView {
+struct LocationView<'p> {
     /// The file, from the repository's root.
-    file: String,
+    file: Cow<'p, str>,
     /// The line, from one.
     line: u32,
     /// The column, from one, in characters.
@@ -84,11 +86,11 @@ struct LocationView {
     /// How sure it is.
     sure: SureView,
     /// With `delegated`: the file or tool that decides.
-    decided_by: Option<String>,
+    decided_by: Option<Cow<'p, str>>,
     /// What the value is there.
-    role: String,
+    role: Cow<'p, str>,
     /// The job.
-    job: Option<String>,
+    job: Option<Cow<'p, str>>,
 }
 
 /// How sure a fact is.
@@ -199,7 +201,7 @@ pub(super) fn render(pipeline: &Pipeline) -> String {
 /// The JSON Schema of `canship pipeline --format json`, as kept in `pipelines/pipeline.schema.json`.
 #[must_use]
 pub fn schema() -> String {
-    pretty(&schemars::schema_for!(PipelineView))
+    pretty(&schemars::schema_for!(PipelineView<'_>))
 }
 
 fn pretty(value: &impl Serialize) -> String {
@@ -209,17 +211,13 @@ fn pretty(value: &impl Serialize) -> String {
     text
 }
 
-fn view(pipeline: &Pipeline) -> PipelineView {
-    let facts = |topic: Topic| -> Vec<FactView> {
+fn view(pipeline: &Pipeline) -> PipelineView<'_> {
+    let facts = |topic: Topic| {
         pipeline
             .facts
             .of(topic)
             .map(|(value, sites)| FactView { value: clean(value), locations: sites.iter().map(location).collect() })
-            .collect()
-    };
-    let target = |(value, sites): (&str, &std::collections::BTreeSet<Site>)| TargetView {
-        value: value.to_owned(),
-        locations: sites.iter().map(location).collect(),
+            .collect::<Vec<FactView<'_>>>()
     };
     PipelineView {
         version: 1,
@@ -238,38 +236,46 @@ fn view(pipeline: &Pipeline) -> PipelineView {
         oidc: facts(Topic::Oidc),
         approvals: facts(Topic::Approvals),
         open: pipeline.open.iter().map(|open| said(&open.what, &open.at)).collect(),
-        problems: pipeline
-            .problems
-            .iter()
-            .map(|problem| {
-                let OpenView { what, file, line, column } = said(&problem.what, &problem.at);
-                ProblemView { what, file, line, column, broken: problem.broken }
-            })
-            .collect(),
+        problems: problems(pipeline),
     }
+}
+
+/// What is wrong with the files, and what of them their forge refuses.
+fn problems(pipeline: &Pipeline) -> Vec<ProblemView> {
+    let refused = pipeline.refused.iter().map(|refused| (&refused.what, &refused.at, false));
+    let all = pipeline.problems.iter().map(|problem| (&problem.what, &problem.at, problem.broken)).chain(refused);
+    let view = |(what, at, broken): (&String, &At, bool)| {
+        let OpenView { what, file, line, column } = said(what, at);
+        ProblemView { what, file, line, column, broken }
+    };
+    all.map(view).collect()
 }
 
 fn said(what: &str, at: &At) -> OpenView {
     OpenView { what: clean(what), file: clean(&at.file), line: at.line, column: at.column }
 }
 
-fn location(site: &Site) -> LocationView {
+fn target<'p>((value, sites): (&str, &'p BTreeSet<Site>)) -> TargetView<'p> {
+    TargetView { value: value.to_owned(), locations: sites.iter().map(location).collect() }
+}
+
+fn location(site: &Site) -> LocationView<'_> {
     let (sure, decided_by) = match &site.sure {
         Sure::Read => (SureView::Read, None),
         Sure::Computed => (SureView::Computed, None),
-        Sure::Delegated(by) => (SureView::Delegated, Some(clean(by))),
+        Sure::Delegated(by) => (SureView::Delegated, Some(kept(by))),
         Sure::Dynamic => (SureView::Dynamic, None),
         Sure::Outside => (SureView::Outside, None),
     };
     let At { file, line, column } = &site.at;
     LocationView {
-        file: clean(file),
+        file: kept(file),
         line: *line,
         column: *column,
         sure,
         decided_by,
-        role: clean(&site.role),
-        job: site.job.as_deref().map(clean),
+        role: kept(&site.role),
+        job: site.job.as_deref().map(kept),
     }
 }
 

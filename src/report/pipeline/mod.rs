@@ -9,6 +9,8 @@ mod text;
 
 pub use json::schema;
 
+use std::borrow::Cow;
+
 use crate::{pipeline::Pipeline, record::Text};
 
 /// The forms that a pipeline can be shown in.
@@ -38,6 +40,13 @@ pub fn render(pipeline: &Pipeline, format: PipelineFormat) -> String {
 /// A text from a file, on one line and without anything that a terminal acts on.
 fn clean(text: &str) -> String {
     Text::new(text).one_line()
+}
+
+/// The same, not copied where it is harmless as it stands: there may be a location for each of many thousand facts.
+fn kept(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:,+@=$(){}'\"&|!?*".contains(&byte);
+    let is_spaced = !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ");
+    if is_spaced && text.bytes().all(|byte| byte == b' ' || is_plain(byte)) { Cow::Borrowed(text) } else { Cow::Owned(clean(text)) }
 }
 
 /// The same, cut to what a line or a box holds.

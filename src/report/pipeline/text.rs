@@ -22,7 +22,9 @@ pub(super) fn render(pipeline: &Pipeline) -> String {
         facts(&mut out, pipeline, (*topic, title));
     }
     said(&mut out, "not known from the files", pipeline.open.iter().map(|open| (open.what.as_str(), &open.at)));
-    said(&mut out, "wrong with the files", pipeline.problems.iter().map(|problem| (problem.what.as_str(), &problem.at)));
+    let refused = pipeline.refused.iter().map(|refused| (refused.what.as_str(), &refused.at));
+    let problems = pipeline.problems.iter().map(|problem| (problem.what.as_str(), &problem.at));
+    said(&mut out, "wrong with the files", problems.chain(refused));
     out
 }
 
@@ -78,7 +80,8 @@ fn workflow(out: &mut String, release: &ReleaseWorkflow) {
     }
     let others = release.jobs.len() - path.len();
     if others > 0 {
-        line(out, &format!("  and {others} more jobs, for which nothing waits that is published"));
+        let more = if others == 1 { "1 more job".to_owned() } else { format!("{others} more jobs") };
+        line(out, &format!("  and {more}, from which nothing goes into what is published"));
     }
     out.push('\n');
 }

@@ -7,7 +7,7 @@ use super::{
     lines::{BOLD, Layout, Lines, PLAIN, severity_style, verdict_style},
     words,
 };
-use crate::record::{Brief, Demand, Exit, Grade, Measure, Mode, Standing, Status, Verdict};
+use crate::record::{Brief, Demand, Exit, Grade, Measure, Mode, Standing, Status, Verdict, shell_word};
 
 /// Drills that are drawn of the one spare there is, or of each of several.
 const DRAWN_ALONE: usize = 20;
@@ -33,9 +33,11 @@ pub fn render(status: &Status, layout: Layout) -> String {
 fn answer(lines: &mut Lines, status: &Status) {
     let demand = &status.demand;
     let verdict = words::standing_verdict(status);
-    let Some((best, last)) = status.best().and_then(|best| Some((best, best.last()?))) else {
-        let what = format!("no drill of {} is on record", status.release.one_line());
+    let Some((best, last)) = status.best().and_then(|best| Some((best, best.last(&status.demand)?))) else {
+        let where_looked = if status.shelf.closed.is_some() { "known on this machine" } else { "on record" };
+        let what = format!("no drill of {} is {where_looked}", status.release.one_line());
         lines.hanging(&[(verdict_style(verdict), words::verdict(verdict)), (PLAIN, ": ")], &what);
+        closed(lines, status);
         return fix(lines, status);
     };
     let what = format!("{}, {}", words::of_brief(last), words::ago(last.started, demand.now));
@@ -51,6 +53,11 @@ fn answer(lines: &mut Lines, status: &Status) {
     }
     lines.hanging(&[(PLAIN, "time to ship: ")], &words::time_of_brief(last));
     lines.hanging(&[(PLAIN, "drill: ")], &format!("{}, canship {}", last.drill, last.canship.one_line()));
+    report(lines, status, last);
+    if let Some(yes) = best.drills.iter().rev().find(|drill| drill.verdict.is_yes()).filter(|_| !last.verdict.is_yes()) {
+        let when = format!("{}, drill {}", words::ago(yes.started, demand.now), yes.drill);
+        lines.hanging(&[(PLAIN, "last yes: ")], &format!("{when}; what came after it stands"));
+    }
     for note in notes(last, demand) {
         lines.hanging(&[(BOLD, "note: ")], &note);
     }
@@ -62,15 +69,38 @@ fn answer(lines: &mut Lines, status: &Status) {
         );
         lines.hanging(&[(BOLD, "note: ")], &what);
     }
+    closed(lines, status);
     if verdict == Verdict::Unknown {
         fix(lines, status);
+    }
+}
+
+/// How to see all of the proof: an answer in brief has none of its limits.
+fn report(lines: &mut Lines, status: &Status, last: &Brief) {
+    let place = status.place.as_str();
+    if !last.finished || place.starts_with("s3://") {
+        return;
+    }
+    let file = format!("{}/{}.jsonl", place.trim_end_matches('/'), last.drill);
+    lines.hanging(&[(PLAIN, "all of it, with what it cannot prove: ")], &format!("canship report --from {}", shell_word(&file)));
+}
+
+/// That the store could not be read, so that what this machine knows may be old.
+fn closed(lines: &mut Lines, status: &Status) {
+    if status.shelf.closed.is_some() {
+        let what = "the store cannot be read: only what waits on this machine is known, which is no answer without the rest";
+        lines.hanging(&[(BOLD, "note: ")], what);
     }
 }
 
 /// What to do where there is no proof that counts.
 fn fix(lines: &mut Lines, status: &Status) {
     let spare = status.best().map(|best| best.spare.one_line()).unwrap_or_default();
-    lines.hanging(&[(BOLD, "fix: ")], &format!("run `canship drill --spare {spare}`, and ask again"));
+    let plan = words::plan_option(&status.plan);
+    if status.shelf.closed.is_some() {
+        return lines.hanging(&[(BOLD, "fix: ")], "let this machine read the store, and ask again");
+    }
+    lines.hanging(&[(BOLD, "fix: ")], &format!("run `canship drill{plan} --spare {spare}`, and ask again"));
 }
 
 /// What must be known of the proof beside its verdict.
@@ -94,16 +124,22 @@ fn notes(last: &Brief, demand: &Demand) -> Vec<String> {
         notes.push(format!("it was interrupted by {}", words::signal(by)));
     }
     if last.plan_digest != demand.plan_digest {
-        notes.push("it is of another plan than today's: the plan has changed since, or was another file (`--same-plan` makes that no proof)".to_owned());
+        notes.push("it is of another plan than today's, which is a gap: the plan has changed since, or was another file (`--same-plan` makes that no proof)".to_owned());
     }
-    if let Some(took) = last.time_to_ship.filter(|took| *took > demand.target && last.target != demand.target) {
-        notes.push(format!("by today's plan a hotfix may take {}, and it took {}", Measure(demand.target), Measure(took)));
+    if let Some(took) = last.time_to_ship.filter(|_| demand.is_missed_by(last) && last.target != demand.target) {
+        notes.push(format!(
+            "by today's plan a hotfix may take {}, and it took {}, which is a gap",
+            Measure(demand.target),
+            Measure(took)
+        ));
     }
     notes
 }
 
 fn findings(lines: &mut Lines, status: &Status) {
-    let Some(last) = status.best().and_then(Standing::last).filter(|last| !last.findings.is_empty()) else { return };
+    let Some(last) = status.best().and_then(|best| best.last(&status.demand)).filter(|last| !last.findings.is_empty()) else {
+        return;
+    };
     lines.heading("What to fix first");
     for (place, finding) in last.findings.iter().enumerate() {
         let number = format!("{:>3}. ", place + 1);
@@ -121,7 +157,7 @@ fn spares(lines: &mut Lines, status: &Status) {
     lines.heading("Spares");
     for standing in &status.spares {
         let label = format!("  {}: ", standing.spare.one_line());
-        match standing.last() {
+        match standing.last(&status.demand) {
             Some(last) => {
                 let worth = match standing.grade(&status.demand) {
                     Grade::Stale => ", stale",
@@ -166,6 +202,9 @@ fn on_record(lines: &mut Lines, status: &Status) {
     lines.hanging(&[(PLAIN, "  kept in: ")], &status.place.one_line());
     for drill in &shelf.running {
         lines.hanging(&[(PLAIN, "  running: ")], &format!("{drill}; it counts once it has ended"));
+    }
+    if let Some(reason) = &shelf.closed {
+        lines.hanging(&[(BOLD, "  not read: ")], &reason.one_line());
     }
     if shelf.waiting > 0 {
         let what = format!("{} on this machine, for the next drill to bring to the store", words::count(shelf.waiting, "record"));

@@ -12,6 +12,7 @@ use super::{
     connect::{Capacity, InMemory},
     held::HELLO,
 };
+use crate::record::DrillId;
 
 /// The volume that belongs to the steps.
 pub(super) const WORK: &str = "/work";
@@ -75,7 +76,12 @@ impl Disk {
 
 /// The name of the room's container.
 pub(super) fn container_name(plan: &RoomPlan) -> String {
-    format!("canship-{}-{}", plan.drill, plan.purpose)
+    container_names(&plan.drill) + plan.purpose
+}
+
+/// What the names of a drill's containers begin with.
+pub(super) fn container_names(drill: &DrillId) -> String {
+    format!("canship-{drill}-")
 }
 
 /// What everything of the room is labelled with.

@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
-use bollard::{models::CreateImageInfo, query_parameters::CreateImageOptionsBuilder};
+use bollard::{
+    Docker,
+    errors::Error,
+    models::{CreateImageInfo, ImageInspect},
+    query_parameters::CreateImageOptionsBuilder,
+};
 use futures_util::StreamExt as _;
 
 use super::{
@@ -32,9 +37,24 @@ fn is_reference(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(allowed) && !name.contains("..")
 }
 
+/// How often an engine is asked that fell over an image of somebody else's.
+const TRIES: usize = 5;
+
+/// What the engine says of an image. Podman looks through all images for it, and fails if one of them goes meanwhile.
+pub(super) async fn inspect(docker: &Docker, name: &str) -> Result<ImageInspect, Error> {
+    let stumbled = |error: &Error| status(error) == Some(500) && words(error).contains("image not known");
+    for _ in 1..TRIES {
+        match docker.inspect_image(name).await {
+            Err(error) if stumbled(&error) => {}
+            seen => return seen,
+        }
+    }
+    docker.inspect_image(name).await
+}
+
 /// The image as the engine has it.
 pub(super) async fn find(connection: &Connection, name: &str) -> Result<Option<ImageFacts>, SpareError> {
-    match connection.docker.inspect_image(name).await {
+    match inspect(&connection.docker, name).await {
         Ok(image) => {
             let id = image.id.ok_or_else(|| no_id(name))?;
             if !is_meant(name, &id, image.repo_tags.as_deref().unwrap_or_default()) {

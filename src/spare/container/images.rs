@@ -76,7 +76,7 @@ pub(super) async fn load(connection: &Connection, plan: &RoomPlan, image: Arc<Lo
     }
     drop(said);
     writing.await.map_err(|e| failure(e.to_string()))?.map_err(|e| failure(e.to_string()))?;
-    let seen = connection.docker.inspect_image(&name).await.map_err(failed(what.clone()))?;
+    let seen = super::image::inspect(&connection.docker, &name).await.map_err(failed(what.clone()))?;
     let layers = seen.root_fs.and_then(|root| root.layers).unwrap_or_default();
     if layers == image.diff_ids() {
         return Ok(());

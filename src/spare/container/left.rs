@@ -16,7 +16,7 @@ use super::{
     super::SpareError,
     Engine,
     connect::{Connection, failed, status, words},
-    create::{DEADLINE_LABEL, DRILL_LABEL},
+    create::{self, DEADLINE_LABEL, DRILL_LABEL},
     remove::{REMOVAL, remove_container},
 };
 use crate::record::{Cleaning, DRILL_IMAGES, DrillId, Leftover, Text};
@@ -140,7 +140,8 @@ fn has_label() -> HashMap<&'static str, Vec<&'static str>> {
 
 type Listed<T> = Result<Vec<T>, bollard::errors::Error>;
 
-/// Each with the names of the volumes that it uses.
+/// Each with the names of the volumes that it uses. A container has its image's label too, whoever has started it: only one
+/// with a name that canship gives is a drill's.
 async fn containers(connection: &Connection) -> Listed<(Labelled, Vec<String>)> {
     let options = ListContainersOptionsBuilder::default().all(true).filters(&has_label()).build();
     let listed = connection.docker.list_containers(Some(options)).await?;
@@ -148,7 +149,8 @@ async fn containers(connection: &Connection) -> Listed<(Labelled, Vec<String>)> 
         let name = container.names.unwrap_or_default().first().map(|name| name.trim_start_matches('/').to_owned());
         let name = name.or_else(|| container.id.clone())?;
         let volumes = container.mounts.unwrap_or_default().into_iter().filter_map(|mount| mount.name).collect();
-        Some((Labelled::of(Kind::Container, container.id, name, &container.labels?)?, volumes))
+        let thing = Labelled::of(Kind::Container, container.id, name, &container.labels?)?;
+        thing.name.starts_with(&create::container_names(&thing.drill)).then_some((thing, volumes))
     };
     Ok(listed.into_iter().filter_map(one).collect())
 }
@@ -226,7 +228,7 @@ async fn is_there(connection: &Connection, thing: &Labelled) -> Result<bool, Str
         Kind::Container => docker.inspect_container(&thing.id, None::<InspectContainerOptions>).await.map(drop),
         Kind::Volume => docker.inspect_volume(&thing.id).await.map(drop),
         Kind::Network => docker.inspect_network(&thing.id, None::<InspectNetworkOptions>).await.map(drop),
-        Kind::Image => docker.inspect_image(&thing.name).await.map(drop),
+        Kind::Image => super::image::inspect(docker, &thing.name).await.map(drop),
     };
     match seen {
         Ok(()) => Ok(true),

@@ -171,6 +171,10 @@ impl Images for Engine {
         images::name(plan)
     }
 
+    async fn client(&self) -> Result<String, SpareError> {
+        Ok(self.connection().await?.client.clone())
+    }
+
     fn labels(&self, plan: &RoomPlan) -> Vec<(String, String)> {
         create::labels(plan).into_iter().collect()
     }

@@ -110,7 +110,9 @@ impl Spare for Host {
     /// After [`Spare::look`] also what this very machine cannot hold steps to.
     fn limits(&self, plan: &RoomPlan) -> Vec<Text> {
         let mut limits = vec![
-            "a host is no clean machine: tools, caches and settings of this machine took part in the build".to_owned(),
+            "a host is no clean machine: tools, caches and settings of this machine took part in the build, but for what lies in \
+             the user's home: HOME was an empty folder"
+                .to_owned(),
             "on a host, steps run with the rights of the user: nothing kept them from files and network of this machine".to_owned(),
             "on a host, the plan's limit of disk is watched and not held: a step that writes more is ended once that is seen, and \
              what it writes outside of its room is not counted"
@@ -153,5 +155,5 @@ fn private_folder(path: &Path) -> io::Result<()> {
 }
 
 fn failed(what: String, reason: &io::Error) -> SpareError {
-    SpareError::Failed { what, reason: reason.to_string() }
+    SpareError::Machine { what, reason: io::Error::new(reason.kind(), reason.to_string()) }
 }

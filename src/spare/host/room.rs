@@ -13,6 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::{io::AsyncWriteExt as _, process::Command, task::spawn_blocking, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     collect, failed,
@@ -43,6 +44,8 @@ pub(super) struct HostRoom {
     facts: RoomFacts,
     ways: Ways,
     ended: Option<String>,
+    /// What works in the room's folder: a thread goes on when nobody waits for it any more.
+    busy: TaskTracker,
 }
 
 /// What a step was waited for until.
@@ -57,7 +60,7 @@ impl HostRoom {
     pub(super) fn new((folder, path): (PathBuf, OsString), limits: &Limits, group: Arc<Group>, facts: RoomFacts) -> Self {
         let unheld = (!group.bounds(Bound::Processes)).then_some(limits.pids);
         let watch = Watch::new(folder.clone(), limits.disk, unheld);
-        Self { folder, path, disk: limits.disk, group, watch, facts, ways: Ways::default(), ended: None }
+        Self { folder, path, disk: limits.disk, group, watch, facts, ways: Ways::default(), ended: None, busy: TaskTracker::new() }
     }
 
     fn source(&self) -> PathBuf {
@@ -130,13 +133,17 @@ impl Room for HostRoom {
             writer.finish().map(|()| written)
         });
         let (into, limit) = (self.source(), self.disk);
-        let reading = spawn_blocking(move || archive::unpack_source(io::BufReader::with_capacity(PIPE, from), &into, limit));
+        let stop = CancellationToken::new();
+        let from = io::BufReader::with_capacity(PIPE, Stoppable(from, stop.clone()));
+        let _stop = stop.drop_guard();
+        let reading = self.busy.spawn_blocking(move || archive::unpack_source(from, &into, limit));
         let (written, unpacked) = tokio::join!(writing, reading);
         let written = written.map_err(io::Error::from).flatten();
         match unpacked.map_err(|stopped| failed(what(), &stopped.into()))? {
             Ok(_) => written.map_err(|reason| failed(what(), &reason)),
             // The stream ends early when its writer fails, which then knows why.
             Err(Refused::Read(_)) if let Err(reason) = &written => Err(failed(what(), reason)),
+            Err(Refused::Write { reason, .. }) => Err(failed(what(), &reason)),
             Err(refused) => Err(SpareError::Failed { what: what(), reason: refused.to_string() }),
         }
     }
@@ -193,7 +200,7 @@ impl Room for HostRoom {
     async fn collect(&mut self, artifact: &Path, into: &Path, mut look: OwnLook) -> Result<Vec<Unpacked>, SpareError> {
         let (room, source, artifact) = (self.folder.clone(), self.source(), artifact.to_owned());
         let (into, limit) = (into.to_owned(), self.disk);
-        let collected = spawn_blocking(move || collect::collect(&room, &source, &artifact, ((&into, limit), &mut look)));
+        let collected = self.busy.spawn_blocking(move || collect::collect(&room, &source, &artifact, ((&into, limit), &mut look)));
         collected.await.map_err(|stopped| failed("collecting the artifact".to_owned(), &stopped.into()))?
     }
 
@@ -209,10 +216,22 @@ impl Room for HostRoom {
             let what = named("the control group of the room");
             left.push(Leftover { what, reason: reason.to_string().into(), remedy: "remove it with `rmdir`".into() });
         }
+        // What still writes there would keep it.
+        self.busy.close();
+        self.busy.wait().await;
         if let Err(kept) = erase::folder_aside(self.folder.clone()).await {
             left.push(Leftover { what: named("the folder"), reason: kept.to_string().into(), remedy: kept.remedy() });
         }
         left
+    }
+}
+
+/// Ends with an error once it is stopped.
+struct Stoppable<R>(R, CancellationToken);
+
+impl<R: io::Read> io::Read for Stoppable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1.is_cancelled() { Err(io::Error::other("nobody waits for it any more")) } else { self.0.read(buffer) }
     }
 }
 

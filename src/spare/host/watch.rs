@@ -132,14 +132,17 @@ fn all_processes() -> Option<u64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').nth(3)?.split_once('/')?.1.parse().ok()
 }
 
-/// Bytes that the files below take on the disk, each counted once. What vanishes or cannot be read meanwhile is passed
-/// over.
+/// Bytes that the files below take on the folder's own disk, each counted once. What vanishes or cannot be read meanwhile
+/// is passed over.
 fn used(folder: &Path) -> u64 {
+    let Ok(own) = fs::metadata(folder).map(|folder| folder.dev()) else { return 0 };
     let (mut folders, mut bytes, mut linked) = (vec![folder.to_owned()], 0, HashSet::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let Ok(seen) = entry.metadata() else { continue };
-            if seen.is_dir() {
+            if seen.dev() != own {
+                // Something is mounted there.
+            } else if seen.is_dir() {
                 folders.push(entry.path());
             } else if seen.nlink() < 2 || linked.insert((seen.dev(), seen.ino())) {
                 bytes += seen.blocks() * 512;

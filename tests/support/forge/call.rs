@@ -186,6 +186,7 @@ enum Kind {
     Any,
     Number(usize),
     Route(Method, String),
+    Exactly(Method, String),
 }
 
 impl When {
@@ -198,6 +199,12 @@ impl When {
     pub(crate) fn route(method: &str, path: &str) -> Self {
         let method = method.parse().unwrap();
         Self { kind: Kind::Route(method, path.to_owned()), from: 1, times: usize::MAX }
+    }
+
+    /// Every call of this method and path, with its query.
+    pub(crate) fn exactly(method: &str, path: &str) -> Self {
+        let method = method.parse().unwrap();
+        Self { kind: Kind::Exactly(method, path.to_owned()), from: 1, times: usize::MAX }
     }
 
     /// Every call.
@@ -223,6 +230,7 @@ impl When {
             Kind::Any => true,
             Kind::Number(number) => call.number == *number,
             Kind::Route(method, path) => call.method == *method && call.path.contains(path),
+            Kind::Exactly(method, path) => call.method == *method && call.path == *path,
         };
         if !fits || self.times == 0 {
             return false;

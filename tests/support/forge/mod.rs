@@ -12,6 +12,8 @@
 //!   400 and remembered; [`check`](server::Simulator::check), which also runs when the simulator is dropped, panics with all of them. A
 //!   token in a URL or a body counts as a breach, too.
 //! - A call takes effect whether or not its caller lives to read the answer.
+#![cfg(test)]
+#![expect(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod call;
 pub(crate) mod contract;

@@ -185,6 +185,7 @@ impl<W: World> Inner<W> {
             authorized: request.token().is_some(),
         };
         calls.push(call.clone());
+        self.more.notify_all();
         call
     }
 

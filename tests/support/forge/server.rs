@@ -1,7 +1,10 @@
 //! A simulator as a test holds it.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,6 +20,13 @@ use super::{
     world::World,
 };
 
+/// An address of this machine that no other simulator of this process has, and hardly one of another.
+fn own_address(storage: u32) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let [_, _, high, low] = (std::process::id() * 31 + NEXT.fetch_add(1, Ordering::Relaxed)).to_be_bytes();
+    format!("127.{}.{high}.{}", 100 + storage, low.clamp(1, 254))
+}
+
 /// A simulator that runs; ended when dropped, which panics if the contract was broken.
 pub(crate) struct Simulator<W: World> {
     inner: Arc<Inner<W>>,
@@ -27,8 +37,9 @@ pub(crate) struct Simulator<W: World> {
 impl<W: World> Simulator<W> {
     pub(crate) fn start(mut world: W) -> Self {
         let listen = |ip: &str| std::net::TcpListener::bind((ip, 0)).unwrap();
-        // Another address of this machine is another host to a client.
-        let (listener, storage) = (listen("127.0.0.1"), listen("127.0.0.2"));
+        // Another address of this machine is another host to a client. Each simulator has its own: what a killed drill has
+        // left running may ask for a while, and must not ask the one that has the port next.
+        let (listener, storage) = (listen(&own_address(0)), listen(&own_address(1)));
         let address = listener.local_addr().unwrap();
         world.placed(address, storage.local_addr().unwrap());
         let base = world.base().to_owned();
@@ -101,6 +112,15 @@ impl<W: World> Simulator<W> {
     /// How many such calls came.
     pub(crate) fn count(&self, method: &str, path: &str) -> usize {
         self.calls().iter().filter(|call| call.method == method && call.path.contains(path)).count()
+    }
+
+    /// Waits, on the test's own thread, until so many calls have come.
+    #[track_caller]
+    pub(crate) fn await_calls(&self, count: usize) {
+        let calls = self.inner.calls.lock().unwrap();
+        let few = |calls: &mut Vec<Call>| calls.len() < count;
+        let (calls, waited) = self.inner.more.wait_timeout_while(calls, Duration::from_mins(2), few).unwrap();
+        assert!(!waited.timed_out(), "only {} calls came, not {count}", calls.len());
     }
 
     /// Waits, on the test's own thread, until so many such calls were answered.

@@ -60,7 +60,10 @@ impl Stop {
         let none = |state: &mut State| state.held.is_empty();
         let state = self.inner.state.lock().unwrap();
         let (state, _) = self.inner.more.wait_timeout_while(state, Duration::from_mins(2), none).unwrap();
-        state.held.first().cloned().unwrap_or_else(|| panic!("no such call came: {:?}", state.when))
+        let (first, when) = (state.held.first().cloned(), state.when.clone());
+        // Let go before a panic: what is held must go on when this is dropped.
+        drop(state);
+        first.unwrap_or_else(|| panic!("no such call came: {when:?}"))
     }
 
     /// Waits, on the test's own thread, until so many calls are held.
@@ -69,17 +72,24 @@ impl Stop {
         let few = |state: &mut State| state.held.len() < count;
         let state = self.inner.state.lock().unwrap();
         let (state, waited) = self.inner.more.wait_timeout_while(state, Duration::from_mins(2), few).unwrap();
-        assert!(!waited.timed_out(), "{} of {count} such calls came: {:?}", state.held.len(), state.when);
+        let (held, when) = (state.held.len(), state.when.clone());
+        drop(state);
+        assert!(!waited.timed_out(), "{held} of {count} such calls came: {when:?}");
     }
 
     /// Waits until a call is held, or this process has ended without one.
     pub(crate) fn reached_by(&self, child: &mut Child) -> Option<Call> {
+        self.reached_or(|| child.try_wait().unwrap().is_some())
+    }
+
+    /// Waits until a call is held, or whoever would make it is gone.
+    pub(crate) fn reached_or(&self, mut is_gone: impl FnMut() -> bool) -> Option<Call> {
         loop {
-            let ended = child.try_wait().unwrap().is_some();
+            let is_over = is_gone();
             let none = |state: &mut State| state.held.is_empty();
             let state = self.inner.state.lock().unwrap();
             let (state, _) = self.inner.more.wait_timeout_while(state, Duration::from_millis(50), none).unwrap();
-            if ended || !state.held.is_empty() {
+            if is_over || !state.held.is_empty() {
                 return state.held.first().cloned();
             }
         }

@@ -14,7 +14,10 @@ use rustls::{
 };
 
 use super::{Fault, address::Tcp, locate::Surroundings, unverified};
-use crate::network::{Certificate, Trust};
+use crate::{
+    network::{Certificate, Trust},
+    record::shell_word,
+};
 
 /// The files, none of which was read yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +108,7 @@ impl Keys {
         let tls = if self.verify == Verify::Yes { "--tlsverify " } else { "--tls " };
         let own = self.own.iter().flat_map(|(certificate, key)| [("--tlscert", certificate), ("--tlskey", key)]);
         let files = self.authorities.iter().map(|file| ("--tlscacert", file)).chain(own);
-        let options = files.map(|(option, file)| format!("{option} {} ", quoted(&file.to_string_lossy())));
+        let options = files.map(|(option, file)| format!("{option} {} ", shell_word(&file.to_string_lossy())));
         std::iter::once(tls.to_owned()).chain(options).collect()
     }
 
@@ -170,12 +173,4 @@ fn missing(file: &Path) -> Fault {
 
 fn no(file: &Path, what: &str) -> Fault {
     Fault::new(format!("`{}` holds no {what} in PEM form", file.display()), "put the right file there")
-}
-
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    if word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c)) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

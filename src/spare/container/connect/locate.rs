@@ -13,9 +13,9 @@ use super::{
     Fault,
     address::{Address, Ssh},
     context::{self, DEFAULT},
-    keys::{Keys, quoted},
+    keys::Keys,
 };
-use crate::record::EnginePlace;
+use crate::record::{EnginePlace, shell_word};
 
 /// Where Docker listens if nothing else is said.
 const USUAL: &str = "/var/run/docker.sock";
@@ -144,12 +144,12 @@ impl Located {
                 Some(socket) => format!("{} docker -H unix://{socket}", over_ssh(ssh)),
                 None => format!("docker -H {}", ssh.machine()),
             },
-            (_, Way::Context { name, .. }, Program::Docker) => format!("docker --context {}", quoted(name)),
+            (_, Way::Context { name, .. }, Program::Docker) => format!("docker --context {}", shell_word(name)),
             (_, Way::Usual, Program::Docker) => String::from("docker"),
-            (_, _, Program::Podman) => format!("podman --url {}", quoted(&address.to_string())),
+            (_, _, Program::Podman) => format!("podman --url {}", shell_word(&address.to_string())),
             (_, _, Program::Docker) => {
                 let keys = self.end.as_ref().ok().and_then(|end| end.keys.as_ref());
-                format!("docker {}-H {}", keys.map(Keys::options).unwrap_or_default(), quoted(&address.to_string()))
+                format!("docker {}-H {}", keys.map(Keys::options).unwrap_or_default(), shell_word(&address.to_string()))
             }
         }
     }

@@ -66,7 +66,7 @@ fn explain(error: &Error, keys: &Keys, own: Option<&Certificate>) -> Fault {
         (Some(rustls::Error::AlertReceived(alert)), own) if is_about_ours(*alert) => refused(*alert, keys, own),
         (Some(rustls::Error::InvalidMessage(_)), _) => Fault::new(
             format!("it does not speak TLS: {}", words(error)),
-            "unset DOCKER_TLS_VERIFY for an engine without TLS, or correct the port",
+            "write `tcp://` for an engine without TLS, without DOCKER_TLS_VERIFY; or correct the port",
         ),
         // What is said before a connection is cut may get lost with it.
         (None, Some(own)) if is_cut(cause) => Fault::new(

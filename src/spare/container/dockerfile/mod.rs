@@ -27,7 +27,7 @@ use self::trace::Words;
 use super::{
     super::{BuildOrder, ImageBuilt, OnOutput, RoomPlan, SpareError},
     connect::{Connection, failed},
-    create, images,
+    create, image, images,
 };
 use crate::{
     plan::Dockerfile,
@@ -113,8 +113,9 @@ pub(super) async fn build(
         return Ok((end, None));
     }
     let name = images::name(plan);
-    let seen =
-        connection.docker.inspect_image(&name).await.map_err(failed(format!("looking for the image `{name}` that was built")))?;
+    let seen = image::inspect(&connection.docker, &name)
+        .await
+        .map_err(failed(format!("looking for the image `{name}` that was built")))?;
     Ok((end, Some(ImageBuilt { name, id: seen.id.unwrap_or_default().into(), builder: builder.name() })))
 }
 

@@ -62,7 +62,10 @@ pub(crate) struct GitHub {
     pub(crate) owner: String,
     pub(crate) name: String,
     pub(crate) is_private: bool,
+    /// Nothing in it can be changed.
     pub(crate) is_archived: bool,
+    /// What it was called before: the API leads from there to it.
+    former: Vec<String>,
     pub(crate) default_branch: String,
     pub(crate) tokens: Vec<Token>,
     pub(crate) workflows: Vec<Workflow>,
@@ -120,6 +123,7 @@ impl GitHub {
             name: name.to_owned(),
             is_private: true,
             is_archived: false,
+            former: Vec::new(),
             default_branch: "main".to_owned(),
             tokens: vec![Token::full(TOKEN)],
             workflows: Vec::new(),
@@ -217,6 +221,12 @@ impl GitHub {
         runners.into_iter().find(|runner| runner.name == name).unwrap()
     }
 
+    /// Somebody gives it another name.
+    pub(crate) fn rename(&mut self, name: &str) {
+        self.former.push(self.full_name());
+        name.clone_into(&mut self.name);
+    }
+
     /// The usual token, to give it other rights.
     pub(crate) fn token(&mut self) -> &mut Token {
         &mut self.tokens[0]
@@ -259,6 +269,9 @@ impl GitHub {
     }
 
     fn repository(&mut self, request: &Request, rest: &[&str]) -> Answered {
+        if self.is_archived && !is_get(request) {
+            return Err(refusal(403, "Repository was archived so is read-only."));
+        }
         match rest {
             [] | ["collaborators" | "contents", ..] => self.about_repository(request, rest),
             ["actions", "workflows", rest @ ..] => self.of_workflows(request, rest),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::{Answer, Answered, GitHub, Request, not_found, refusal};
 
 /// How far a permission goes.
@@ -144,7 +146,19 @@ impl GitHub {
     pub(super) fn find(&self, request: &Request, owner: &str, name: &str) -> Result<(), Answer> {
         let is_this = owner.eq_ignore_ascii_case(&self.owner) && name.eq_ignore_ascii_case(&self.name);
         let is_seen = self.caller(request).map_or(!self.is_private, |token| token.sees_repository || !self.is_private);
+        if is_seen && self.former.iter().any(|former| former.eq_ignore_ascii_case(&format!("{owner}/{name}"))) {
+            return Err(self.moved(request));
+        }
         if is_this && is_seen { Ok(()) } else { Err(not_found()) }
+    }
+
+    /// Where it is by its number, which it keeps.
+    fn moved(&self, request: &Request) -> Answer {
+        let below = request.path.splitn(5, '/').nth(4).map(|below| format!("/{below}")).unwrap_or_default();
+        let to = format!("{}/repositories/{}{below}", self.api, super::shapes::REPOSITORY);
+        let (status, message) = if super::is_get(request) { (301, "Moved Permanently") } else { (307, "Temporary Redirect") };
+        let body = json!({ "message": message, "url": to, "documentation_url": "https://docs.github.com/rest" });
+        Answer::json(status, body).header("location", to)
     }
 
     /// Refuses a caller without this permission; anybody may read what is public.

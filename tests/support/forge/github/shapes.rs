@@ -51,6 +51,9 @@ const PARTS: &[&str] = &[
 const OF_PEOPLE: &[&str] =
     &["followers", "following", "gists", "starred", "subscriptions", "organizations", "repos", "events", "received_events"];
 
+/// The repository's number.
+pub(super) const REPOSITORY: u64 = 4711;
+
 impl GitHub {
     pub(super) fn person(&self, login: &str) -> Value {
         let mut shape = json!({
@@ -73,7 +76,7 @@ impl GitHub {
     pub(super) fn repository_in_short(&self) -> Value {
         let here = self.here();
         let mut shape = json!({
-            "id": 4711,
+            "id": REPOSITORY,
             "node_id": "R_4711",
             "name": self.name,
             "full_name": self.full_name(),
@@ -86,6 +89,9 @@ impl GitHub {
         });
         for part in PARTS {
             shape[format!("{part}_url")] = json!(format!("{here}/{}", part.replace("git_", "git/")));
+        }
+        if !self.org_runners.is_empty() {
+            shape["owner"]["type"] = "Organization".into();
         }
         shape
     }

@@ -244,7 +244,7 @@ impl<'a> Worker<'a> {
             Standing::Cancelled => Until::ItsEnd,
             _ => Until::Cancelled(&is_cancelled, Signals::OfGitHub),
         };
-        let ended = process::run(command, self.world, &until);
+        let ended = process::run(&command, self.world, &until);
         if is_last {
             return Err(Trouble::Dead);
         }

@@ -72,7 +72,7 @@ impl Configuration {
             one => vec![one.clone()],
         };
         for include in includes {
-            if include.get("rules").is_some() && !rules::allow(&include["rules"], variables)? {
+            if include.get("rules").is_some() && rules::when(&include["rules"], variables)?.is_none() {
                 continue;
             }
             let path = include["local"].as_str().or_else(|| include.as_str()).ok_or("only local files are included here")?;
@@ -134,7 +134,7 @@ impl GitLab {
 
     /// The jobs that a pipeline of this configuration has, in the order of their stages.
     pub(super) fn plans_of(whole: &Value, variables: &BTreeMap<String, String>) -> Result<Vec<JobPlan>, String> {
-        if whole["workflow"].get("rules").is_some() && !rules::allow(&whole["workflow"]["rules"], variables)? {
+        if whole["workflow"].get("rules").is_some() && rules::when(&whole["workflow"]["rules"], variables)?.is_none() {
             return Ok(Vec::new());
         }
         let usual = ["build", "test", "deploy"].map(str::to_owned).to_vec();
@@ -144,9 +144,12 @@ impl GitLab {
         for name in names.filter(|name| !RESERVED.contains(&name.as_str()) && !name.starts_with('.')) {
             let mut job = whole["default"].clone();
             merge(&mut job, &extended(whole, name)?);
-            let is_asked = job.get("rules").is_none_or(Value::is_null) || rules::allow(&job["rules"], variables)?;
-            if !is_asked || job["script"].is_null() {
+            if job["script"].is_null() {
                 continue;
+            }
+            if job.get("rules").is_some_and(|rules| !rules.is_null()) {
+                let Some(when) = rules::when(&job["rules"], variables)? else { continue };
+                job["when"] = when.into();
             }
             let stage = job["stage"].as_str().unwrap_or("test").to_owned();
             let at = stages

@@ -47,7 +47,12 @@ impl Job {
             id,
             name: plan.name.clone(),
             tags: plan.tags.clone(),
-            status: if plan.job.is_null() { "pending" } else { "created" }.to_owned(),
+            status: match plan.job["when"].as_str() {
+                Some("manual") => "manual",
+                _ if plan.job.is_null() => "pending",
+                _ => "created",
+            }
+            .to_owned(),
             failure_reason: None,
             may_fail: plan.may_fail,
             created: now(),

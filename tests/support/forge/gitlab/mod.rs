@@ -55,6 +55,10 @@ pub(crate) struct GitLab {
     /// `group/name`.
     pub(crate) path: String,
     pub(crate) is_private: bool,
+    /// Nothing in it can be changed.
+    pub(crate) is_archived: bool,
+    /// Where it was before: the API leads from there to it.
+    pub(super) former: Vec<String>,
     pub(crate) default_branch: String,
     pub(crate) shared_runners_enabled: bool,
     pub(crate) group_runners_enabled: bool,
@@ -107,6 +111,8 @@ impl GitLab {
             id: 42,
             path: path.to_owned(),
             is_private: true,
+            is_archived: false,
+            former: Vec::new(),
             default_branch: "main".to_owned(),
             shared_runners_enabled: true,
             group_runners_enabled: true,
@@ -180,6 +186,11 @@ impl GitLab {
         self.schedules.iter_mut().find(|schedule| schedule.description == description).unwrap()
     }
 
+    /// Somebody gives it another path.
+    pub(crate) fn rename(&mut self, path: &str) {
+        self.former.push(std::mem::replace(&mut self.path, path.to_owned()));
+    }
+
     /// The usual token, to give it other rights.
     pub(crate) fn token(&mut self) -> &mut Token {
         &mut self.tokens[0]
@@ -207,6 +218,9 @@ impl GitLab {
     }
 
     fn of_project(&mut self, request: &Request, rest: &[&str]) -> Answered {
+        if self.is_archived && request.method != "GET" {
+            return Err(forbidden());
+        }
         match rest {
             [] => self.project(request),
             ["runners"] => self.list_runners(request),

@@ -64,7 +64,7 @@ impl GitLab {
             "visibility": if self.is_private { "private" } else { "public" },
             "namespace": { "id": 3, "name": group, "path": group, "kind": "group", "full_path": group, "parent_id": null },
             "empty_repo": false,
-            "archived": false,
+            "archived": self.is_archived,
         });
         let Some(token) = self.caller(request) else { return shape };
         // What CI is set to, only its members are told.

@@ -95,7 +95,20 @@ impl GitLab {
     pub(super) fn find(&self, request: &Request, project: &str) -> Result<(), Answer> {
         let is_this = project == self.path || project == self.id.to_string();
         let is_member = self.caller(request).is_some_and(|token| token.role.is_some() || token.is_admin);
+        if is_member && self.former.iter().any(|former| former == project) {
+            return Err(self.moved(request));
+        }
         if is_this && (is_member || !self.is_private) { Ok(()) } else { Err(not_found("Project")) }
+    }
+
+    /// Where it is by its number, which it keeps; nothing but reading is led there.
+    fn moved(&self, request: &Request) -> Answer {
+        if request.method != "GET" {
+            return Answer::json(405, json!({ "message": "Non GET methods are not allowed for moved projects" }));
+        }
+        let below = request.path.splitn(6, '/').nth(5).map(|below| format!("/{below}")).unwrap_or_default();
+        let to = format!("{}/api/v4/projects/{}{below}", self.root, self.id);
+        Answer::json(301, json!({ "message": format!("This resource has been moved permanently to {to}") })).header("location", to)
     }
 
     /// Refuses whoever is less than this in the project.

@@ -6,18 +6,19 @@ use serde_json::Value;
 
 use super::super::runner::yaml;
 
-/// Whether these rules let a job, or a pipeline, be.
-pub(super) fn allow(rules: &Value, variables: &BTreeMap<String, String>) -> Result<bool, String> {
+/// When these rules let a job, or a pipeline, be, in the word of the one that holds; none if never.
+pub(super) fn when(rules: &Value, variables: &BTreeMap<String, String>) -> Result<Option<String>, String> {
     for rule in rules.as_array().into_iter().flatten() {
         let holds = match rule.get("if") {
             Some(condition) => holds(&yaml::text(condition), variables)?,
             None => true,
         };
         if holds {
-            return Ok(rule["when"] != "never");
+            let when = rule["when"].as_str().unwrap_or("on_success");
+            return Ok((when != "never").then(|| when.to_owned()));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Whether a condition holds. `&&` binds closer than `||`.

@@ -108,7 +108,7 @@ impl Work {
         command.arg(&script).current_dir(&project).env_clear();
         command.envs(&self.machine.variables).env("PATH", &self.machine.path).env("HOME", home);
         command.env("CI_PROJECT_DIR", &project).env_remove(MARK).envs(&self.variables);
-        process::run(command, world, until)
+        process::run(&command, world, until)
     }
 
     fn the_job<'a>(&self, forge: &'a mut GitLab) -> &'a mut Job {

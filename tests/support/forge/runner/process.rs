@@ -5,7 +5,10 @@ use std::{
     io::{BufRead as _, BufReader, PipeReader},
     os::unix::process::CommandExt as _,
     process::{Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -67,8 +70,21 @@ pub(in super::super) struct Ended {
     pub(in super::super) lines: Vec<String>,
 }
 
-/// Runs a command to its end.
-pub(in super::super) fn run<W: World>(mut command: Command, world: &Shared<W>, until: &Until<'_, W>) -> Ended {
+/// A command whose environment is all its own, with each signal as it is by default: a shell can trap none that is ignored when
+/// it starts, and whoever starts tests in the background ignores some.
+fn with_usual_signals(command: &Command) -> Command {
+    let mut usual = Command::new("/usr/bin/env");
+    usual.arg("--default-signal").arg(command.get_program()).args(command.get_args());
+    usual.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = command.get_current_dir() {
+        usual.current_dir(folder);
+    }
+    usual
+}
+
+/// Runs a command to its end. It has nothing of this process's environment.
+pub(in super::super) fn run<W: World>(command: &Command, world: &Shared<W>, until: &Until<'_, W>) -> Ended {
+    let mut command = with_usual_signals(command);
     let (reader, writer) = std::io::pipe().unwrap();
     command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer).process_group(0);
     let child = command.spawn();
@@ -79,7 +95,8 @@ pub(in super::super) fn run<W: World>(mut command: Command, world: &Shared<W>, u
     };
     let pid = Pid::from_child(&child);
     let lines = Arc::new(Mutex::new(Vec::new()));
-    let reading = collect(reader, Arc::clone(&lines), world.clone());
+    let is_read = Arc::new(AtomicBool::new(false));
+    collect(reader, (Arc::clone(&lines), Arc::clone(&is_read)), world.clone());
     let ended: Arc<Mutex<Option<ExitStatus>>> = Arc::default();
     let waiting = thread::spawn({
         let (ended, world) = (Arc::clone(&ended), world.clone());
@@ -108,20 +125,22 @@ pub(in super::super) fn run<W: World>(mut command: Command, world: &Shared<W>, u
     }
     waiting.join().unwrap();
     // What it left running may hold its output open; the job does not wait for that.
-    world.await_so(Duration::from_secs(2), |_| reading.is_finished());
+    world.await_so(Duration::from_secs(2), |_| is_read.load(Ordering::Acquire));
     let code = ended.lock().unwrap().and_then(|status| status.code());
     let lines = std::mem::take(&mut *lines.lock().unwrap());
     Ended { code, lines }
 }
 
-fn collect<W: World>(reader: PipeReader, lines: Arc<Mutex<Vec<String>>>, world: Shared<W>) -> thread::JoinHandle<()> {
+fn collect<W: World>(reader: PipeReader, (lines, is_read): (Arc<Mutex<Vec<String>>>, Arc<AtomicBool>), world: Shared<W>) {
     thread::spawn(move || {
         for line in BufReader::new(reader).split(b'\n') {
             let Ok(line) = line else { break };
             lines.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
             world.with(|_| ());
         }
-    })
+        is_read.store(true, Ordering::Release);
+        world.with(|_| ());
+    });
 }
 
 /// Kills what a job left running, every process whose environment has its mark, and waits until it has ended.
