@@ -3,7 +3,7 @@
 //! Invariant: only an annotated tag whose name is exactly that of a drill's is one; it is removed only as long as it is
 //! the object that was seen.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use super::{Git, SourceError, fetch::Home, git::Talk, login::Way, remote::Remote, tag::place};
 use crate::{
@@ -163,10 +163,22 @@ async fn objects(talk: &Talk, remote: &Remote) -> Result<BTreeMap<String, String
     Ok(listed.lines().filter_map(|line| line.split_once('\t')).map(|(object, name)| (name.to_owned(), object.to_owned())).collect())
 }
 
-/// Makes an empty repository.
+/// Makes an empty repository, unless it is there. It gets its name once it is complete: others may make it at the same
+/// time, and each of them may be killed while git writes it.
 ///
 /// # Errors
 /// Git cannot make it.
 pub async fn empty_repository(git: &Git, folder: &Path) -> Result<(), SourceError> {
-    git.ask(Path::new("/"), &["init", "--quiet", "--bare", "--template=", "--", &folder.to_string_lossy()]).await.map(drop)
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let failed = |reason: io::Error| SourceError::Failed { what: "init", words: Text::new(&reason.to_string()) };
+    let parent = folder.parent().unwrap_or(Path::new("/"));
+    let unfinished = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(failed)?;
+    let made = unfinished.path().to_string_lossy();
+    git.ask(Path::new("/"), &["init", "--quiet", "--bare", "--template=", "--", &made]).await?;
+    match fs::rename(unfinished.path(), folder) {
+        Err(reason) if !folder.is_dir() => Err(failed(reason)),
+        _ => Ok(()),
+    }
 }

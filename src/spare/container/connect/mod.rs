@@ -145,7 +145,7 @@ pub(super) fn words(error: &Error) -> String {
 }
 
 /// The first cause, which names what happened ("connection refused"); all above it only say that something did.
-fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(below) = cause.source() {
         cause = below;

@@ -7,18 +7,22 @@ use std::{io, sync::Arc};
 use bollard::errors::Error;
 use futures_util::future::BoxFuture;
 use rustls::{AlertDescription, ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::{
     Fault, HELLO,
     address::{Tcp, Tls},
+    deepest,
     keys::{Keys, Loaded},
     reach::START,
-    wire::{Clients, Dial, Wire},
+    wire::{Clients, Dial, Line, Wire},
     words,
 };
-use crate::network::{Certificate, certificate_fault};
+use crate::{
+    network::{Certificate, certificate_fault},
+    record::Text,
+};
 
 /// A client of the engine at this port.
 pub(super) async fn reach(tcp: &Tcp, keys: &Keys) -> Result<Clients, Fault> {
@@ -26,11 +30,24 @@ pub(super) async fn reach(tcp: &Tcp, keys: &Keys) -> Result<Clients, Fault> {
     let name = ServerName::try_from(tcp.host().to_owned())
         .map_err(|_| Fault::new(format!("no certificate can be for `{}`", tcp.host()), "correct the engine's address"))?;
     let dial = Secured { authority: tcp.authority(Tls::Yes), name, config: Arc::new(config) };
-    let explained = |e: &Error| explain(e, keys, own.as_ref());
     let clients = Clients::new(Arc::new(dial), HELLO);
     // What is wrong with a certificate comes out with the first request.
-    clients.greet().await.map_err(|e| explained(&e))?;
-    Ok(clients)
+    match clients.greet().await {
+        Ok(()) => Ok(clients),
+        Err(Error::HyperLegacyError { err }) => {
+            // The connection was made, and then lost.
+            let told = if err.is_connect() || tls_error(&err).is_some() { None } else { last_words(&clients.line()).await };
+            Err(told.map_or_else(|| explain(&err, keys, own.as_ref()), |told| explain(&told, keys, own.as_ref())))
+        }
+        Err(error) => Err(Fault::new(words(&error), START)),
+    }
+}
+
+/// What the engine says to somebody who only listens. What it says before it cuts a connection may get lost with a request
+/// that is on its way then; and a client that has not come to send it tells only that the connection is gone.
+async fn last_words(line: &Line) -> Option<io::Error> {
+    let heard = async { line.dial().await?.read_u8().await };
+    tokio::time::timeout(HELLO, heard).await.ok()?.err()
 }
 
 /// Makes connections to one port.
@@ -57,28 +74,28 @@ impl Dial for Secured {
 }
 
 /// Why the engine did not answer.
-fn explain(error: &Error, keys: &Keys, own: Option<&Certificate>) -> Fault {
-    let Error::HyperLegacyError { err: cause } = error else { return Fault::new(words(error), START) };
+fn explain(cause: &(dyn std::error::Error + 'static), keys: &Keys, own: Option<&Certificate>) -> Fault {
+    let words = Text::new(&deepest(cause)).one_line();
     if let Some(fault) = certificate_fault(cause) {
         return Fault::new(fault.to_string(), fault.advice(&keys.place())).with_rule(fault.rule());
     }
     match (tls_error(cause), own) {
         (Some(rustls::Error::AlertReceived(alert)), own) if is_about_ours(*alert) => refused(*alert, keys, own),
         (Some(rustls::Error::InvalidMessage(_)), _) => Fault::new(
-            format!("it does not speak TLS: {}", words(error)),
+            format!("it does not speak TLS: {words}"),
             "write `tcp://` for an engine without TLS, without DOCKER_TLS_VERIFY; or correct the port",
         ),
         // What is said before a connection is cut may get lost with it.
         (None, Some(own)) if is_cut(cause) => Fault::new(
-            format!("it cut the connection, as an engine does that refuses the client certificate {own}: {}", words(error)),
+            format!("it cut the connection, as an engine does that refuses the client certificate {own}: {words}"),
             valid_pair(&keys.own_place()),
         ),
         // Some engines only cut the connection.
         (None, None) if is_cut(cause) => Fault::new(
-            format!("it cut the connection, as an engine does that demands a client certificate: {}", words(error)),
+            format!("it cut the connection, as an engine does that demands a client certificate: {words}"),
             format!("if it does, put `cert.pem` and `key.pem` into {}", keys.own_place()),
         ),
-        _ => Fault::new(words(error), START),
+        _ => Fault::new(words, START),
     }
 }
 
