@@ -2,11 +2,15 @@
 //! for it.
 
 use std::{
-    io::Read as _,
+    fs::{self, File},
+    io::{Read as _, Write as _},
     process::{Command, Stdio},
 };
 
-use rustix::process::Signal;
+use rustix::{
+    fs::{CWD, Mode, mkfifoat},
+    process::Signal,
+};
 use serde_json::Value;
 
 use super::{
@@ -90,6 +94,28 @@ fn a_path_that_was_on_again_while_it_shipped_proves_nothing() {
     stop.go_on();
     let ran = ends(end(drill), 20);
     assert!(ran.stdout.contains("workflow `release.yml` was `active` before it was given back"), "{}", ran.stdout);
+    rig.assert_as_before(&ran.stdout);
+}
+
+#[test]
+fn a_last_look_that_the_forge_does_not_answer_does_not_keep_the_path_cut() {
+    let rig = Rig::<GitHub>::new();
+    let go = rig.machine.state().join("go");
+    mkfifoat(CWD, &go, Mode::RUSR | Mode::WUSR).unwrap();
+    let plan = fs::read_to_string(rig.plan()).unwrap();
+    let waits = format!("run: [read word <{} && mkdir dist", go.display());
+    fs::write(rig.plan(), plan.replace("run: [mkdir dist", &waits).replace("api: 5s", "api: 5m")).unwrap();
+    let drill = rig.drill().spawn().unwrap();
+    // Open once the build reads it, which begins when everything is seen to be off.
+    let build = File::options().write(true).open(&go).unwrap();
+    rig.forge.trouble(When::route("GET", "/actions/workflows/").times(2), Trouble::Stall);
+    (&build).write_all(b"go\n").unwrap();
+    drop(build);
+    let ran = ends(end(drill), 20);
+    for name in ["release.yml", "nightly.yml"] {
+        let told = format!("whether workflow `{name}` was away to the end is not known: no answer came within 5 s");
+        assert!(ran.stdout.contains(&told), "{}", ran.stdout);
+    }
     rig.assert_as_before(&ran.stdout);
 }
 

@@ -1,9 +1,9 @@
 //! Holds the lease while the drill ships, and ends the drill early when the path must be given back.
 
-use std::{pin::pin, time::Duration};
+use std::{fmt::Display, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{
     Cut, lease,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     drill::Drill,
     forge::State,
-    record::{EventKind, Finding, Phase, Rule},
+    record::{Control, EventKind, Finding, Measure, Phase, Rule},
 };
 
 /// How long before the path must be back the drill begins to give it back, at most: the watchdog does then.
@@ -25,6 +25,9 @@ const EARLY: Duration = Duration::from_secs(30);
 
 /// How soon a renewal that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// How long a last look at a part may take: the path is cut meanwhile.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// Lets the drill's work come to its end, unless the path must be given back before: then cuts it off, as a signal does.
 pub(in crate::drill) async fn guard<T>(drill: &Drill, cut: &Cut, work: impl Future<Output = T>) -> T {
@@ -47,7 +50,7 @@ async fn keep(drill: &Drill, cut: &Cut) -> Finding {
         finding = hold(cut) => finding,
         () = time_is_up(&lease) => {
             let primary = drill.plan.primary.as_ref().map_or_else(String::new, |primary| {
-                format!(" of {}", crate::record::Measure(primary.max_cut))
+                format!(" of {}", Measure(primary.max_cut))
             });
             let summary = format!("the drill was ended because the primary path may not be cut for longer than `max_cut`{primary}");
             Finding::new(Rule::NotReached, Phase::Cut, summary, "see what takes that long, or raise `primary.max_cut`")
@@ -93,27 +96,27 @@ async fn hold(cut: &Cut) -> Finding {
 /// Looks whether what was taken away is away to the end: what shipped with it shows nothing of a path that is gone.
 /// After a signal there is no time for that.
 pub(in crate::drill) async fn see_that_it_lasted(drill: &Drill, cut: &Cut) {
+    const ASK: &str = "see to it that the forge can be asked, then drill again";
     let (wire, away) = {
         let taken = cut.taken();
         let away: Vec<_> = taken.away.iter().map(|(_, away)| away.control.clone()).collect();
         (taken.wire.clone(), away)
     };
     let Some(wire) = wire.filter(|_| cut.settled.initialized()) else { return };
-    let looks = join_all(away.iter().map(|control| wire.confirm(control, &State::Off)));
+    let unknown = |control: &Control, why: &dyn Display| format!("whether {control} was away to the end is not known: {why}");
+    let looks = join_all(away.iter().map(|control| timeout(LAST_LOOK, wire.confirm(control, &State::Off))));
     let Some(looked) = drill.interrupts.unless(looks).await else { return };
     for (control, seen) in away.iter().zip(looked) {
         let (summary, advice) = match seen {
-            Ok(()) => continue,
+            Ok(Ok(())) => continue,
             // That is told when it is given back.
-            Err(Trouble::Unmoved { seen, .. }) if seen == control.word(&State::Gone) => continue,
-            Err(Trouble::Unmoved { seen, .. }) => (
+            Ok(Err(Trouble::Unmoved { seen, .. })) if seen == control.word(&State::Gone) => continue,
+            Ok(Err(Trouble::Unmoved { seen, .. })) => (
                 format!("{control} was `{seen}` before it was given back: somebody has set it while the drill shipped"),
                 "ask whoever did that, then drill again: what shipped may have needed it",
             ),
-            Err(trouble) => (
-                format!("whether {control} was away to the end is not known: {trouble}"),
-                "see to it that the forge can be asked, then drill again",
-            ),
+            Ok(Err(trouble)) => (unknown(control, &trouble), ASK),
+            Err(_) => (unknown(control, &format_args!("no answer came within {}", Measure(LAST_LOOK))), ASK),
         };
         drill.bus.emit(EventKind::Found(Finding::new(Rule::CutFailed, Phase::Cut, summary, advice)));
     }
