@@ -365,7 +365,7 @@ async fn a_server_that_never_answers_is_given_up_at_the_bound() {
     let work = world.repository("work", &[("a", "1")]);
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mirror = format!("git://{}/x", server.local_addr().unwrap());
-    let git = Git::new(world.environment(), Duration::from_millis(300));
+    let git = Git::new(world.environment(), Duration::from_secs(3));
     let plan = FetchPlan { git: &git, folder: &work, reference: "main", mirror: Some(&mirror), reach: Reach::Servers };
     let error = fetch(&plan, &world.path("into")).await.unwrap_err();
     assert!(matches!(error, SourceError::Timeout { what: "clone", .. }), "{error}");

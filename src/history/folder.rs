@@ -44,6 +44,8 @@ enum Found {
     Ended(Box<Brief>),
     Running(DrillId),
     Damaged(Damaged),
+    /// It was removed after it was listed, as is what was delivered elsewhere.
+    Gone,
 }
 
 impl Folder {
@@ -131,6 +133,7 @@ impl Folder {
                 }
                 Found::Running(drill) => all.running.push(drill),
                 Found::Damaged(damaged) => all.damaged.push(damaged),
+                Found::Gone => {}
             }
         }
         all.drills.sort_by(|a, b| (a.started, &a.drill).cmp(&(b.started, &b.drill)));
@@ -178,12 +181,24 @@ impl Folder {
             return Looked { found: Found::Ended(Box::new(brief)), stamp, read: false };
         }
         let path = self.path.join(name);
-        let found = look_at(&path, name).unwrap_or_else(|reason| {
+        let found = self.look_at(name).unwrap_or_else(|reason| {
             let shown = Text::new(&path.to_string_lossy());
             let reason = Text::new(&format!("`{shown}` cannot be read: {reason}"));
             Found::Damaged(Damaged { name: shown, reason })
         });
         Looked { found, stamp, read: true }
+    }
+
+    /// Looks at a file, under the name that it has when its drill ends if it has got that since it was listed.
+    fn look_at(&self, name: &str) -> io::Result<Found> {
+        match look_at(&self.path.join(name), name) {
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => match name.strip_suffix(LIVE) {
+                Some(drill) => self.look_at(&format!("{drill}{WHOLE}")),
+                None if self.path.join(name).symlink_metadata().is_err() => Ok(Found::Gone),
+                None => Err(missing),
+            },
+            looked => looked,
+        }
     }
 }
 

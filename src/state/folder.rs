@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     fs::{self, DirBuilder, File},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
@@ -25,7 +26,7 @@ use crate::{
 /// may have been carried out later.
 const BURIED: Duration = Duration::from_hours(24);
 
-/// What the folder of a drill is called until it is complete.
+/// What the folder of a drill begins with until it is complete, and while it is removed.
 const UNFINISHED: &str = ".new-";
 
 /// Canship's own state on this machine.
@@ -227,12 +228,21 @@ impl State {
     }
 }
 
-/// Removes what a drill left that was killed while it began its journal: nothing of it was outside. One that is being
+/// Removes what a drill left that was killed while it began its journal or removed it: nothing of it was outside. One that is being
 /// begun right now is far younger.
 fn remove_unfinished(folder: &Path, id: &str, now: Timestamp) {
     if DrillId::made(id).is_some() && is_older(folder, Duration::from_hours(1), now) {
         drop(erase::folder(folder));
     }
+}
+
+/// Removes the folder of a drill. Nobody sees a part of it: what has lost its lock or its journal would be taken for damaged.
+pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
+    let mut name = OsString::from(UNFINISHED);
+    name.push(folder.file_name().unwrap_or_default());
+    let unfinished = folder.with_file_name(name);
+    fs::rename(folder, &unfinished).map_err(StateError::io("removing", folder))?;
+    erase::folder(&unfinished).map_err(|kept| StateError::io("removing", &unfinished)(kept.into()))
 }
 
 /// By the clock only: for what does no harm if that jumps.

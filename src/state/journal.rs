@@ -12,9 +12,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, StateError};
+use super::{Item, StateError, folder::remove};
 use crate::{
-    erase,
     record::{Claim, DrillId},
     secret::Known,
 };
@@ -157,7 +156,7 @@ impl Journal {
         if !self.open().is_empty() {
             return Ok(());
         }
-        erase::folder(&self.folder).map_err(|kept| StateError::io("removing", &self.folder)(kept.into()))
+        remove(&self.folder)
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {

@@ -10,9 +10,10 @@ use std::{
 
 use super::{
     Entry, Item, StateError,
+    folder::remove,
     journal::{self, FILE, Head, LOCK, Line, VERSION},
 };
-use crate::{erase, record::DrillId};
+use crate::record::DrillId;
 
 /// Far more than any drill writes.
 const LONGEST: u64 = 16 << 20;
@@ -171,7 +172,7 @@ impl Dead {
     /// # Errors
     /// The system does not let it be removed.
     pub fn remove(&self) -> Result<(), StateError> {
-        erase::folder(&self.folder).map_err(|kept| StateError::io("removing", &self.folder)(kept.into()))
+        remove(&self.folder)
     }
 }
 

@@ -5,10 +5,11 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use rustix::{
-    fs::{CWD, Mode, mkfifoat},
+    fs::{CWD, Mode, OFlags, mkfifoat},
     process::Signal,
 };
 use serde_json::Value;
@@ -105,16 +106,22 @@ fn a_last_look_that_the_forge_does_not_answer_does_not_keep_the_path_cut() {
     let plan = fs::read_to_string(rig.plan()).unwrap();
     let waits = format!("run: [read word <{} && mkdir dist", go.display());
     fs::write(rig.plan(), plan.replace("run: [mkdir dist", &waits).replace("api: 5s", "api: 5m")).unwrap();
-    let drill = rig.drill().spawn().unwrap();
+    let mut drill = rig.drill().spawn().unwrap();
     // Open once the build reads it, which begins when everything is seen to be off.
-    let build = File::options().write(true).open(&go).unwrap();
+    let build = loop {
+        match rustix::fs::open(&go, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(build) => break build,
+            Err(reason) => assert!(drill.try_wait().unwrap().is_none(), "the drill has ended without its build: {reason}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
     rig.forge.trouble(When::route("GET", "/actions/workflows/").times(2), Trouble::Stall);
-    (&build).write_all(b"go\n").unwrap();
-    drop(build);
+    File::from(build).write_all(b"go\n").unwrap();
     let ran = ends(end(drill), 20);
     for name in ["release.yml", "nightly.yml"] {
-        let told = format!("whether workflow `{name}` was away to the end is not known: no answer came within 5 s");
-        assert!(ran.stdout.contains(&told), "{}", ran.stdout);
+        let told = format!("whether workflow `{name}` was away to the end is not known: no answer came within 5.0 s");
+        let said: Vec<_> = ran.stdout.split_whitespace().collect();
+        assert!(said.join(" ").contains(&told), "{}", ran.stdout);
     }
     rig.assert_as_before(&ran.stdout);
 }
@@ -159,10 +166,10 @@ fn a_refusal_that_passes_ends_only_the_drill_on_gitlab() {
 #[test]
 fn a_drill_that_hangs_in_what_it_prints_leaves_nothing_cut() {
     let rig = Rig::<GitHub>::new();
-    let plan = std::fs::read_to_string(rig.plan()).unwrap();
+    let plan = fs::read_to_string(rig.plan()).unwrap();
     let wordy = plan.replace("cp tool.sh dist/tool]", "cp tool.sh dist/tool && seq 1 200000 && sleep 60]");
     assert_ne!(plan, wordy);
-    std::fs::write(rig.plan(), wordy).unwrap();
+    fs::write(rig.plan(), wordy).unwrap();
     // A pipe that nobody reads takes nothing after its first 64 KiB.
     let (mut unread, full) = std::io::pipe().unwrap();
     let mut drill: Command = rig.drill();
@@ -186,11 +193,11 @@ fn a_drill_that_hangs_in_what_it_prints_leaves_nothing_cut() {
 #[test]
 fn no_secret_of_the_plan_stands_in_the_lease() {
     let rig = Rig::<GitHub>::new();
-    let plan = std::fs::read_to_string(rig.plan()).unwrap();
+    let plan = fs::read_to_string(rig.plan()).unwrap();
     let named = plan
         .replace("release: tool", "release: hunter2-correct-horse")
         .replace("secrets:\n", "secrets:\n  OTHER: { env: OTHER }\n");
-    std::fs::write(rig.plan(), named).unwrap();
+    fs::write(rig.plan(), named).unwrap();
     let mut drill = rig.drill();
     drill.env("OTHER", "hunter2-correct-horse").env("USER", "hunter2-correct-horse");
     let (drill, stop) = rig.held(drill, (GitHub::last_off(), Moment::After));

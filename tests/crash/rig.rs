@@ -254,7 +254,7 @@ impl<F: Forge> Rig<F> {
         let text = format!(
             "version: 1\nrelease: tool\nbuild:\n  run: [mkdir dist && cp tool.sh dist/tool]\n  artifacts: [dist/tool]\n\
              publish:\n  - crate: tool\nsecrets:\n  TOKEN: {{ env: {VARIABLE} }}\nspares:\n  - {{ name: by-hand, host: {{}} }}\n\
-             history: none\ntimeouts: {{ api: 5s, retry_after_max: 1s }}\nprimary:\n{}\n  late_effect: 3s\n{more}",
+             history: none\ntimeouts: {{ api: 5s, retry_after_max: 1s }}\nprimary:\n{}\n  late_effect: 5s\n{more}",
             F::primary(forge.url())
         );
         fs::write(&plan, text).unwrap();

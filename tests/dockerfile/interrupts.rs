@@ -102,6 +102,8 @@ fn killed_with_image(engine: &Engine, then: &dyn Fn(&str)) -> (String, impl Fn()
     let mut running = Canship::drill(&project).variable("XDG_STATE_HOME", state.path()).start();
     running.await_event(|event| event["event"] == "image-built");
     let drill = running.drill().to_owned();
+    // It does nothing more by itself.
+    running.signal(Signal::STOP);
     then(&drill);
     running.signal(Signal::KILL);
     running.finish();

@@ -45,9 +45,17 @@ impl Engine {
     }
 
     pub(crate) fn ask(&self, arguments: &[&str]) -> String {
-        let output = Command::new("docker").args(["--host", &self.address]).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        for _ in 0..20 {
+            let output = Command::new("docker").args(["--host", &self.address]).args(arguments).output().unwrap();
+            let words = String::from_utf8_lossy(&output.stderr);
+            // Podman cannot list images while another test removes one.
+            if arguments[0] == "images" && words.contains("not known") {
+                continue;
+            }
+            assert!(output.status.success(), "{arguments:?}: {words}");
+            return String::from_utf8(output.stdout).unwrap();
+        }
+        panic!("{arguments:?} never worked")
     }
 
     /// The id of an image of the user's.

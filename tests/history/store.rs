@@ -58,7 +58,7 @@ fn with_key(call: Canship, (id, key): &(String, String)) -> Canship {
 }
 
 fn plan(services: &Services, history: &str) -> Plan {
-    Plan { more: format!("timeouts: {{ api: 2s }}\nhistory: {history}\n"), ..Plan::on_host(services) }
+    Plan { more: format!("timeouts: {{ api: 30s }}\nhistory: {history}\n"), ..Plan::on_host(services) }
 }
 
 fn status(project: &Project) -> Canship {

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
+
 use crate::{
     ground::{Cleaned, ENDLESS, Host, event, in_clean_room, kill, run},
     lab::Lab,
@@ -108,7 +110,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // Politely, so that it ends its own containerd.
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        rustix::process::kill_process(pid, Signal::TERM).ok();
         self.child.wait().ok();
         Command::new("ip").args(["link", "del", &self.bridge]).status().ok();
     }
@@ -125,6 +127,8 @@ fn an_engine_that_was_killed_with_the_drill_is_cleaned_when_it_is_back() {
     let mut running = host.drill(&project).variable("DOCKER_HOST", engine.address()).start();
     running.await_event(event("step-output"));
     assert!(!engine.everything().is_empty());
+    // It sees nothing of the engine's end before its own.
+    running.signal(Signal::STOP);
     engine.kill();
     kill(running);
 

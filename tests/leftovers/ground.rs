@@ -129,6 +129,9 @@ impl Cleaned {
     }
 }
 
+/// Whether an event is the one that is waited for.
+pub(crate) type Wanted = Box<dyn Fn(&Value) -> bool>;
+
 pub(crate) fn event(name: &'static str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == name
 }

@@ -1,17 +1,18 @@
 //! A drill that was killed leaves nothing once somebody has cleaned.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use axum::http::Method;
 
 use crate::{
-    ground::{Cleaned, ENDLESS, Host, event, in_clean_room, kill, nothing_is_left, on_engine, phase, plans, processes_of},
+    ground::{Cleaned, ENDLESS, Host, Wanted, event, in_clean_room, kill, nothing_is_left, on_engine, phase, plans, processes_of},
     lab::{Lab, REPOSITORIES, held},
     registry::proxy::Trouble,
     support::{Project, engines::On, project::Plan},
 };
-
-type Wanted = Box<dyn Fn(&serde_json::Value) -> bool>;
 
 /// Every phase and every kind of event after which something more is outside.
 fn moments() -> Vec<(&'static str, Wanted)> {
@@ -39,7 +40,10 @@ fn killed_at_any_moment(plan: fn(&Lab) -> Plan) {
         let lab = Lab::open();
         let plan = plan(&lab);
         let (host, project) = (Host::new(), Project::new(&plan));
+        // Else the last phase may be over before it is killed.
+        project.hold_tags();
         let drill = host.kill_at(&project, &*wanted);
+        project.let_tags_go();
         // What was on its way when it was killed may have come afterwards: it is still known whose that is.
         let left = [Cleaned::new(&host.clean(&project)), Cleaned::new(&host.clean(&project))].map(|cleaned| cleaned.left());
         assert_eq!(left[1], Vec::<String>::new(), "at {at}: {left:?}");
@@ -262,8 +266,15 @@ fn a_process_of_a_killed_drill_that_has_thrown_its_environment_away_is_ended_by_
     let seconds = format!("9{}", std::process::id());
     let step = format!("env -i setsid sleep {seconds} </dev/null >/dev/null 2>&1 & {ENDLESS}");
     let (host, project) = (Host::new(), Project::new(&lab.plan().run(&[&step])));
-    let drill = host.kill_at(&project, event("step-output"));
-    assert!(runs("sleep", &seconds), "the test has nothing to find");
+    let mut running = host.drill(&project).start();
+    running.await_event(event("step-output"));
+    // The shell goes on before what it has started has become that.
+    let begun = Instant::now();
+    while !runs("sleep", &seconds) {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the test has nothing to find");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let drill = kill(running);
     host.cleans_all(&project);
     assert!(!runs("sleep", &seconds));
     nothing_is_left(&host, &project, (&lab, &drill));

@@ -39,7 +39,7 @@ enum Ends {
 }
 
 const PATIENT: &str = "{ api: 60s, retry_after_max: 10s }";
-const HASTY: &str = "{ api: 2s, retry_after_max: 10s }";
+const HASTY: &str = "{ api: 5s, retry_after_max: 10s }";
 
 impl Case {
     fn new(on: &'static [(Method, &'static str)], trouble: Trouble, ends: Ends) -> Self {
@@ -241,6 +241,6 @@ fn an_answer_that_is_lost_leaves_the_answer_open() {
 
 #[test]
 fn a_transfer_that_stalls_is_given_up_within_the_plans_bounds() {
-    let hasty = |on, trouble| Case { timeouts: HASTY, ..Case::new(on, trouble, unavailable("publish", "nothing moved for 2.0 s")) };
+    let hasty = |on, trouble| Case { timeouts: HASTY, ..Case::new(on, trouble, unavailable("publish", "nothing moved for 5.0 s")) };
     hold(Lab::open, [hasty(&[ARTIFACTS], Trouble::StopReading), hasty(&[BLOBS_BACK], Trouble::StopAnswer)]);
 }

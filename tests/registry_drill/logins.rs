@@ -118,7 +118,7 @@ fn is_named(ran: &crate::support::run::Ran, says: &str) {
 
 #[test]
 fn a_credential_helper_that_is_not_there_or_hangs_is_named() {
-    let scene = Scene::with("timeouts: { api: 2s }\n");
+    let scene = Scene::with("timeouts: { api: 5s }\n");
     let helper = scene.helper("docker-credential-test", "");
     fs::remove_file(&helper).unwrap();
     is_named(&scene.drill().run().ends(10, "cannot-ship"), "cannot be run");
@@ -128,7 +128,7 @@ fn a_credential_helper_that_is_not_there_or_hangs_is_named() {
     scene.helper("docker-credential-test", &format!("exec cat {}", pipe.display()));
     let ran = scene.drill().run();
     release(&pipe);
-    is_named(&ran.ends(10, "cannot-ship"), "did not answer within 2.0 s");
+    is_named(&ran.ends(10, "cannot-ship"), "did not answer within 5.0 s");
 }
 
 /// Lets those go on that wait for somebody to write into the pipe.

@@ -11,7 +11,7 @@ use crate::{
 fn reason(server: &Server, path: &str, answer: Answer) -> String {
     let url = server.at(path, answer);
     let plan = plan(&format!("url: \"{url}\""));
-    is_not_compared(drill(&Plan { more: format!("{}timeouts: {{ api: 2s }}\n", plan.more), ..plan }))
+    is_not_compared(drill(&Plan { more: format!("{}timeouts: {{ api: 5s }}\n", plan.more), ..plan }))
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_body_without_end_is_given_up_at_the_limit() {
 #[test]
 fn a_body_that_stops_is_given_up_after_the_plans_time() {
     let said = reason(&Server::start(), "/tool", Answer::Silent);
-    assert_eq!(said, "`127.0.0.1` gave nothing for 2.0 s");
+    assert_eq!(said, "`127.0.0.1` gave nothing for 5.0 s");
 }
 
 #[test]

@@ -186,6 +186,18 @@ impl Project {
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// Makes the mirror wait with the removal of a tag until `let_tags_go` is called.
+    pub(crate) fn hold_tags(&self) {
+        let gate = self.beside("tags-may-go");
+        let waits = format!("for i in $(seq 1200); do [ -e {} ] && exit 0; sleep 0.05; done", gate.display());
+        self.hook(&format!("#!/bin/sh\nwhile read old new ref; do case $new in *[!0]*) ;; *) {waits} ;; esac; done\n"));
+    }
+
+    /// What `hold_tags` holds may go on.
+    pub(crate) fn let_tags_go(&self) {
+        fs::write(self.beside("tags-may-go"), "").unwrap();
+    }
+
     /// Every ref of the mirror.
     pub(crate) fn mirror_refs(&self) -> String {
         git_in(&self.beside("mirror.git"), &["for-each-ref", "--format=%(refname)"])

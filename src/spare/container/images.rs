@@ -3,7 +3,11 @@
 
 use std::{collections::HashMap, io, sync::Arc};
 
-use bollard::query_parameters::{ImportImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
+use bollard::{
+    errors::Error,
+    models::ImageSummary,
+    query_parameters::{ImportImageOptionsBuilder, ListImagesOptions, ListImagesOptionsBuilder, RemoveImageOptionsBuilder},
+};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
@@ -19,6 +23,9 @@ use crate::{
     record::{Cleaning, DRILL_IMAGES, Leftover},
     registry::Loadable,
 };
+
+/// How often images are listed before it is given up.
+const TRIES: usize = 20;
 
 /// The name of the drill's image for this purpose. With a host, which no engine then asks for it, so that all engines
 /// take it alike.
@@ -117,12 +124,25 @@ pub(super) async fn remove(connection: &Connection, plan: &RoomPlan) -> Vec<Clea
 async fn list(connection: &Connection, plan: &RoomPlan) -> Result<Vec<String>, String> {
     let filters = HashMap::from([("label", vec![format!("{DRILL_LABEL}={}", plan.drill)])]);
     let options = ListImagesOptionsBuilder::default().filters(&filters).build();
-    let images = connection.docker.list_images(Some(options)).await.map_err(|e| words(&e))?;
-    let own = |image: bollard::models::ImageSummary| {
+    let images = all(connection, options).await.map_err(|e| words(&e))?;
+    let own = |image: ImageSummary| {
         let named: Vec<_> = image.repo_tags.into_iter().filter(|tag| tag.starts_with(DRILL_IMAGES)).collect();
         if named.is_empty() { vec![image.id] } else { named }
     };
     Ok(images.into_iter().flat_map(own).collect())
+}
+
+/// Lists images. Podman (4.3) fails with "image not known" or "layer not known" if one that it has listed is removed before it
+/// has read what it tells of it (<https://github.com/containers/podman/pull/18980>): then it is asked again.
+pub(super) async fn all(connection: &Connection, options: ListImagesOptions) -> Result<Vec<ImageSummary>, Error> {
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        match connection.docker.list_images(Some(options.clone())).await {
+            Err(error) if asked < TRIES && status(&error) == Some(500) && words(&error).contains("not known") => {}
+            listed => return listed,
+        }
+    }
 }
 
 fn left(what: String, reason: &str, (connection, plan): (&Connection, &RoomPlan)) -> Leftover {

@@ -17,6 +17,7 @@ use super::{
     Engine,
     connect::{Connection, failed, status, words},
     create::{self, DEADLINE_LABEL, DRILL_LABEL},
+    images,
     remove::{REMOVAL, remove_container},
 };
 use crate::record::{Cleaning, DRILL_IMAGES, DrillId, Leftover, Text};
@@ -175,7 +176,7 @@ async fn networks(connection: &Connection) -> Listed<Labelled> {
 /// drill's. Each name is one thing.
 async fn images(connection: &Connection) -> Listed<Labelled> {
     let options = ListImagesOptionsBuilder::default().filters(&has_label()).build();
-    let listed = connection.docker.list_images(Some(options)).await?;
+    let listed = images::all(connection, options).await?;
     let one = |image: bollard::models::ImageSummary| {
         let names: Vec<_> = image.repo_tags.into_iter().filter(|name| !name.contains("<none>")).collect();
         let labelled = |name: &str| Labelled::of(Kind::Image, Some(image.id.clone()), name.to_owned(), &image.labels);

@@ -230,9 +230,14 @@ fn left(is_dead: IsDead<'_>) -> io::Result<Vec<PathBuf>> {
 fn processes_in(folder: &Path) -> io::Result<Vec<i32>> {
     match fs::read_to_string(folder.join("cgroup.procs")) {
         Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
-        Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound || is_removed(&gone) => Ok(Vec::new()),
         Err(reason) => Err(reason),
     }
+}
+
+/// What the kernel says of a file of a group that was open when the group was removed.
+fn is_removed(reason: &io::Error) -> bool {
+    reason.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
 }
 
 /// The drill that a group is named after: `canship-<drill>-<purpose>`, with `-look` behind it while it is tried out.

@@ -17,7 +17,7 @@ use canship::{
 pub(crate) const PATIENT: Timeouts = Timeouts { api: Duration::from_mins(1), retry_after_max: Duration::from_secs(10) };
 
 /// For registries that never go on.
-pub(crate) const HASTY: Timeouts = Timeouts { api: Duration::from_secs(1), retry_after_max: Duration::from_secs(10) };
+pub(crate) const HASTY: Timeouts = Timeouts { api: Duration::from_secs(3), retry_after_max: Duration::from_secs(10) };
 
 pub(crate) fn login(password: &str) -> Credentials {
     Credentials::Password { username: server::USER.to_owned(), password: Secret::new(password.to_owned()) }
