@@ -46,6 +46,8 @@ pub struct ReleaseWorkflow {
     pub triggers: Vec<Trigger>,
     /// Its jobs and those of what it calls.
     pub jobs: Vec<Job>,
+    /// The jobs of earlier stages that must succeed before the release goes on, though nothing of theirs goes into it.
+    pub gates: Vec<(String, At)>,
     /// The other files it reads.
     pub files: Vec<String>,
 }

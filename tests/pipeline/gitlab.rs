@@ -198,7 +198,57 @@ fn a_job_without_needs_waits_for_what_earlier_stages_make() {
     fs::write(folder.path().join(".gitlab-ci.yml"), staged("")).unwrap();
     let shown = support::Canship::new(&["pipeline"]).argument(folder.path()).run_as_is().stdout;
     assert!(shown.contains("  job release  after build  ⇒ gitlab-release\n"), "{shown}");
-    assert!(shown.contains("  and 2 more jobs, from which nothing goes"), "{shown}");
+    assert!(shown.contains("  only if these succeed in earlier stages: lint\n"), "{shown}");
+    assert!(shown.contains("  and 1 more job, from which nothing goes"), "{shown}");
+}
+
+#[test]
+fn a_job_of_an_earlier_stage_that_must_succeed_is_a_gate_though_nothing_of_it_is_released() {
+    // The gates of a release in the last stage, with a job `lint` before it that says this.
+    let gates = |lint: &str, release: &str| {
+        let text = format!(
+            "lint: {{stage: build, script: [lint], {lint}}}\n\
+             release: {{stage: deploy, script: [docker push a/b], {release}}}\n\
+             after: {{stage: .post, script: [tell]}}\n"
+        );
+        let found = ci(&text);
+        found.releases[0].gates.iter().map(|(name, at)| format!("{name} {}", at.line)).collect::<Vec<_>>()
+    };
+    let tag = "rules: [{if: $CI_COMMIT_TAG}]";
+    for lint in [
+        "",
+        "needs: []",
+        "when: manual, allow_failure: false",
+        "rules: [{if: $CI_COMMIT_TAG, when: manual}]",
+        "allow_failure: true, rules: [{if: $CI_COMMIT_TAG, allow_failure: false}]",
+        "allow_failure: {exit_codes: [137]}",
+        "rules: [{if: $CI_COMMIT_BRANCH != 'main'}]",
+        "rules: [{if: $CI_COMMIT_BRANCH || $CI_COMMIT_TAG}]",
+        "only: [tags]",
+    ] {
+        assert_eq!(gates(lint, tag), ["lint 1"], "{lint}");
+    }
+    for lint in [
+        "allow_failure: true",
+        "when: manual",
+        "when: on_failure",
+        "when: never",
+        "stage: deploy",
+        "stage: .post",
+        "rules: [{if: $CI_COMMIT_TAG, when: manual, allow_failure: true}]",
+        "rules: [{if: $CI_PIPELINE_SOURCE == \"merge_request_event\"}, {if: $CI_COMMIT_TAG, allow_failure: true}]",
+        "rules: [{if: $CI_COMMIT_TAG, when: never}]",
+        "rules: [{if: $CI_COMMIT_BRANCH == 'main'}]",
+        "except: [tags]",
+    ] {
+        assert!(gates(lint, tag).is_empty(), "{lint}");
+    }
+    // Of a release that is made on branches, a job for branches is a gate.
+    assert_eq!(gates("only: [branches]", "rules: [{if: $CI_COMMIT_BRANCH == 'main'}]"), ["lint 1"]);
+    assert!(gates("", "needs: []").is_empty());
+    assert!(gates("", "when: always").is_empty());
+    assert!(gates("", "rules: [{if: $CI_COMMIT_TAG, when: always}]").is_empty());
+    assert_eq!(gates("", "rules: [{if: $CI_COMMIT_TAG, when: manual}]"), ["lint 1"]);
 }
 
 #[test]

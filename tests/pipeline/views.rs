@@ -51,6 +51,20 @@ fn json_has_every_key_and_holds_to_its_schema() {
 }
 
 #[test]
+fn the_jobs_that_a_release_waits_for_and_takes_nothing_of_are_shown_with_their_places() {
+    let jobs = (0..23).map(|at| format!("t{at}: {{stage: test, script: [test]}}\n")).collect::<Vec<_>>().concat();
+    let folder = repository(&[(".gitlab-ci.yml", &format!("{jobs}ship: {{stage: deploy, script: [docker push a/b]}}\n"))]);
+    let gates = &json(folder.path())["release_workflows"][0]["gates"];
+    assert_eq!(gates.as_array().unwrap().len(), 23);
+    assert_eq!(gates[1], serde_json::json!({"id": "t1", "file": ".gitlab-ci.yml", "line": 2, "column": 1}));
+    let text = shown(folder.path(), "text");
+    assert!(text.contains("  only if these succeed in earlier stages: t0, t1, t2,") && text.contains(", t19, 3 more\n"), "{text}");
+    assert!(!text.contains("from which nothing goes"), "{text}");
+    let github = repository(&[(".github/workflows/ship.yml", WORKFLOW)]);
+    assert_eq!(json(github.path())["release_workflows"][0]["gates"], serde_json::json!([]));
+}
+
+#[test]
 fn the_schema_names_every_target() {
     let schema: Value = serde_json::from_str(include_str!("../../pipelines/pipeline.schema.json")).unwrap();
     let names = schema["$defs"]["TargetView"]["properties"]["value"]["enum"].as_array().unwrap();

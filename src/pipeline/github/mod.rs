@@ -4,6 +4,7 @@ mod actions;
 mod eval;
 mod expr;
 mod matrix;
+mod names;
 mod place;
 mod recorded;
 mod release;
@@ -109,6 +110,7 @@ fn add(pipeline: &mut Pipeline, (candidate, reasons): (&Candidate, release::Reas
         reasons: reasons.into_iter().map(|(reason, place)| (reason, files.at(place))).collect(),
         triggers: triggers.collect(),
         jobs,
+        gates: Vec::new(),
         files: read.into_iter().collect(),
     });
     pipeline.facts.merge(notes.facts);

@@ -108,16 +108,44 @@ pub(super) fn is_in_releases(job: &Yaml) -> bool {
 }
 
 /// Whether a job runs for merge requests only, or only where there is no tag.
-fn is_for_others(job: &Yaml) -> bool {
+pub(super) fn is_for_others(job: &Yaml) -> bool {
     let conditions = conditions(job);
+    !conditions.is_empty() && conditions.iter().all(|condition| is_of_others(condition))
+}
+
+/// Whether a condition holds for merge requests only, or only where there is no tag.
+pub(super) fn is_of_others(condition: &str) -> bool {
     let is_other = |text: &str| {
         text.contains("merge_request")
             || text.contains("ci_commit_tag == null")
             || text.contains("ci_commit_tag == \"\"")
             || text.contains("!$ci_commit_tag")
     };
-    let other = |condition: &String| condition.to_ascii_lowercase().split("||").all(is_other);
-    !conditions.is_empty() && conditions.iter().all(other)
+    condition.to_ascii_lowercase().split("||").all(is_other)
+}
+
+/// Whether a job runs for tags only.
+pub(super) fn is_for_tags(job: &Yaml) -> bool {
+    let is_tag = |condition: &String| {
+        let text = condition.to_ascii_lowercase();
+        text == "only tags" || text.split("||").all(|part| part.contains("$ci_commit_tag") && !is_of_others(part))
+    };
+    let conditions = conditions(job);
+    !conditions.is_empty() && conditions.iter().all(is_tag)
+}
+
+/// Whether a job runs for branches only: the pipeline of a tag has none.
+pub(super) fn is_for_branches(job: &Yaml) -> bool {
+    let is_branch = |condition: &String| {
+        let text = condition.to_ascii_lowercase();
+        // What is not equal to a branch may be none.
+        let names_one = |part: &str| part.contains("$ci_commit_branch") && !part.contains('!') && !part.contains("null");
+        matches!(text.as_str(), "only branches" | "only main" | "only master")
+            || text.split("||").all(|part| part.split("&&").any(names_one))
+    };
+    let conditions = conditions(job);
+    let except = job.get("except").map(|except| except.get("refs").unwrap_or(except).texts()).unwrap_or_default();
+    except.iter().any(|(text, _)| *text == "tags") || (!conditions.is_empty() && conditions.iter().all(is_branch))
 }
 
 /// Whether a job runs where releases are made: on tags, or on whatever the pipeline runs on.

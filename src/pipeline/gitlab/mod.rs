@@ -2,6 +2,7 @@
 
 mod extend;
 mod facts;
+mod gates;
 mod include;
 mod judge;
 mod merge;
@@ -218,6 +219,7 @@ fn add(pipeline: &mut Pipeline, path: &str, mut notes: Notes<'_>, all: &All) {
         let mut jobs: Vec<Job> = all.jobs.iter().map(|seen| job(seen, files)).collect();
         graph::mark(&mut jobs, &notes.published);
         notes.facts.mark(&graph::on_path(&jobs));
+        let gates = gates::find(&all.jobs, &jobs, files);
         pipeline.releases.push(ReleaseWorkflow {
             forge: Forge::Gitlab,
             file: path.to_owned(),
@@ -225,6 +227,7 @@ fn add(pipeline: &mut Pipeline, path: &str, mut notes: Notes<'_>, all: &All) {
             reasons: reasons.iter().take(20).map(|(reason, place)| (reason.clone(), files.at(*place))).collect(),
             triggers: triggers(&all.jobs, files),
             jobs,
+            gates,
             files: all.read.iter().cloned().collect(),
         });
         pipeline.facts.merge(notes.facts);

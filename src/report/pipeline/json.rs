@@ -126,6 +126,22 @@ struct WorkflowView {
     files: Vec<String>,
     /// Its jobs and those of what it calls.
     jobs: Vec<JobView>,
+    /// The jobs of earlier stages that must succeed before the release goes on, though nothing of theirs goes into it; of
+    /// GitLab alone, since GitHub's jobs wait for what they need and for nothing else.
+    gates: Vec<GateView>,
+}
+
+/// A job that must succeed first.
+#[derive(Serialize, JsonSchema)]
+struct GateView {
+    /// Its name.
+    id: String,
+    /// The file.
+    file: String,
+    /// The line.
+    line: u32,
+    /// The column.
+    column: u32,
 }
 
 /// What starts a pipeline.
@@ -311,6 +327,11 @@ fn workflow(workflow: &ReleaseWorkflow) -> WorkflowView {
                 publishes: job.publishes.keys().map(|target| clean(target)).collect(),
                 on_release_path: job.on_release_path,
             })
+            .collect(),
+        gates: workflow
+            .gates
+            .iter()
+            .map(|(id, at)| GateView { id: clean(id), file: clean(&at.file), line: at.line, column: at.column })
             .collect(),
     }
 }

@@ -7,6 +7,8 @@ use crate::pipeline::{At, Job, Pipeline, ReleaseWorkflow, Site, Sure, Topic};
 
 /// Places of one value that are listed; how many more there are is said.
 const PLACES: usize = 3;
+/// Jobs that must succeed first that are named; how many more there are is said.
+const GATES: usize = 20;
 
 pub(super) fn render(pipeline: &Pipeline) -> String {
     let mut out = String::new();
@@ -78,12 +80,24 @@ fn workflow(out: &mut String, release: &ReleaseWorkflow) {
         }
         line(out, &told);
     }
-    let others = release.jobs.len() - path.len();
+    gates(out, release);
+    let others = release.jobs.len() - path.len() - release.gates.len();
     if others > 0 {
         let more = if others == 1 { "1 more job".to_owned() } else { format!("{others} more jobs") };
         line(out, &format!("  and {more}, from which nothing goes into what is published"));
     }
     out.push('\n');
+}
+
+/// The jobs that must succeed first, in one line.
+fn gates(out: &mut String, release: &ReleaseWorkflow) {
+    let mut names: Vec<String> = release.gates.iter().take(GATES).map(|(name, _)| short(name, 60)).collect();
+    if let Some(more) = release.gates.len().checked_sub(GATES).filter(|more| *more > 0) {
+        names.push(format!("{more} more"));
+    }
+    if !names.is_empty() {
+        line(out, &format!("  only if these succeed in earlier stages: {}", names.join(", ")));
+    }
 }
 
 fn facts(out: &mut String, pipeline: &Pipeline, (topic, title): (Topic, &str)) {
