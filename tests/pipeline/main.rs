@@ -1,6 +1,7 @@
 //! What the pipelines of a repository say: what is read, how sure it is, what is left open, and that nothing falls over.
 #![cfg(test)]
 
+mod github;
 mod gitlab;
 mod hostile;
 #[path = "../support/mod.rs"]

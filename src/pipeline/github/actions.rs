@@ -2,6 +2,7 @@
 
 use super::{
     eval::Val,
+    names::{before_slash, without_tag},
     steps::Sum,
     walk::{Here, Walk},
 };
@@ -39,6 +40,7 @@ impl Walk<'_> {
                 let target = if url.contains("test.pypi.org") { Target::TestPypi } else { Target::Pypi };
                 self.publishes(target, Sure::Read, (place, name), here);
             }
+            Some(Does::Brews(formula, tap)) => self.brews(with, (formula, tap), (place, name), here),
             Some(Does::PushesImage) => self.pushes_image(with, (place, name), here),
             Some(Does::PushesImageAlways) => {
                 self.publishes(Target::ContainerImage, Sure::Read, (place, name), here);
@@ -78,6 +80,29 @@ impl Walk<'_> {
                 }
             }
             None => self.unknown_action(name, with, place, here),
+        }
+    }
+
+    /// A formula of Homebrew, by the inputs that name it and its tap; without them it is called as the repository is.
+    fn brews(&mut self, with: Option<&Yaml>, (formula, tap): (&str, &str), (place, name): (Place, &str), here: Here<'_>) {
+        let entry = |key: &str| with.and_then(|with| with.entry(key)).filter(|entry| entry.node.as_str().is_some());
+        let said = entry(tap).and_then(|entry| entry.node.as_str()).unwrap_or_default();
+        let target = |value: Val| match value {
+            Val::Known(tap) if is_core(&tap) => (Target::HomebrewCore, Sure::Read),
+            Val::Known(_) => (Target::HomebrewTap, Sure::Read),
+            Val::Node(_) | Val::Open(_) => (Target::HomebrewTap, Sure::Dynamic),
+        };
+        for (target, sure) in here.values(said).into_iter().map(target) {
+            let is_named = |key: &&str| *key == formula || target == Target::HomebrewTap;
+            let mut is_told = false;
+            for entry in [formula, tap].iter().filter(|key| is_named(key)).filter_map(|key| entry(key)) {
+                let role = format!("{}: {}", entry.key, entry.node.as_str().unwrap_or_default());
+                self.publishes(target, sure.clone(), (entry.key_place, &role), here);
+                is_told = true;
+            }
+            if !is_told {
+                self.publishes(target, sure, (place, name), here);
+            }
         }
     }
 
@@ -155,18 +180,46 @@ impl Walk<'_> {
         }
         self.publishes(Target::ContainerImage, Sure::Read, (place, name), here);
         if let Some(tags) = with.and_then(|with| with.get("tags")) {
-            for value in here.values(tags.as_str().unwrap_or_default()) {
-                let Val::Known(text) = value else {
-                    let what = format!("the image that is pushed is named by `{}`", tags.as_str().unwrap_or_default().trim());
-                    self.notes.open_image(tags.place, what, here.job);
-                    continue;
-                };
-                for image in text.split([',', '\n']).map(str::trim).filter(|image| image.contains('/')) {
-                    if let Some(host) = hosts::of_image(image).filter(|host| !host.contains('$')) {
-                        self.host(&host, (tags.place, Sure::Computed, "push"), here);
+            self.tagged(tags, here);
+        }
+    }
+
+    /// The images that an action pushes under these tags.
+    fn tagged(&mut self, tags: &Yaml, here: Here<'_>) {
+        let text = tags.as_str().unwrap_or_default();
+        let mut is_open = false;
+        for value in here.values(text) {
+            match value {
+                Val::Known(text) => text.split([',', '\n']).for_each(|image| self.pushed_to(image, tags.place, here)),
+                Val::Node(_) | Val::Open(_) => is_open = true,
+            }
+        }
+        // What a tag is, or one image among others, may be open where the rest is not.
+        for image in text.lines().map(str::trim).filter(|image| is_open && !image.is_empty()) {
+            let mut is_named = true;
+            for value in here.values(without_tag(image)) {
+                match value {
+                    Val::Known(name) => self.pushed_to(&name, tags.place, here),
+                    Val::Node(_) | Val::Open(_) => is_named = false,
+                }
+            }
+            if !is_named {
+                self.notes.open_image(tags.place, format!("the image that is pushed is named by `{image}`"), here.job);
+                let (host, is_path) = before_slash(image);
+                for value in here.values(host) {
+                    if let (Val::Known(host), true) = (value, is_path) {
+                        self.pushed_to(&format!("{host}/"), tags.place, here);
                     }
                 }
             }
+        }
+    }
+
+    /// The registry of an image that is pushed.
+    fn pushed_to(&mut self, image: &str, place: Place, here: Here<'_>) {
+        let image = image.trim();
+        if let Some(host) = hosts::of_image(image).filter(|host| image.contains('/') && !host.contains('$')) {
+            self.host(&host, (place, Sure::Computed, "push"), here);
         }
     }
 
@@ -193,4 +246,9 @@ impl Walk<'_> {
     pub(super) fn host(&mut self, host: &str, (place, sure, role): (Place, Sure, &str), here: Here<'_>) {
         self.notes.fact(Topic::Registries, host, (place, sure, role, Some(here.job)));
     }
+}
+
+/// Whether a tap is Homebrew's own repository of formulas, which is meant where none is named.
+fn is_core(tap: &str) -> bool {
+    matches!(tap.trim().to_ascii_lowercase().as_str(), "" | "homebrew/core" | "homebrew/homebrew-core")
 }

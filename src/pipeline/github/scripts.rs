@@ -2,6 +2,7 @@
 
 use super::{
     eval::Val,
+    names::{as_expressions, before_slash},
     steps::Sum,
     walk::{Here, Walk},
 };
@@ -45,8 +46,11 @@ impl Walk<'_> {
                 self.pushed(image.as_deref(), (place, role), here);
             }
             Effect::PushesChart(to) => self.pushed(Some(&to), (place, role), here),
-            Effect::PullsFrom(host) if !host.contains('$') => self.host(&host, (place, Sure::Read, "copy from"), here),
-            Effect::PullsFrom(host) => self.notes.open(place, format!("the registry that is copied from is decided by `{host}`")),
+            Effect::PullsFrom(host) => {
+                for (known, sure) in self.known(&host, (place, "the registry that is copied from"), here) {
+                    self.host(&known, (place, sure, "copy from"), here);
+                }
+            }
             Effect::LogsIn(address) => self.login(&address, place, here),
             Effect::PushesGit => sum.pushes_git = true,
             Effect::Clones(url) => sum.others.push((url, place)),
@@ -57,13 +61,29 @@ impl Walk<'_> {
                 sum.scripts.push((file, place));
             }
             Effect::RunsImage(image) => {
-                if image.contains('$') {
-                    self.notes.open(place, format!("the image that is run is decided by `{image}`"));
-                } else {
-                    self.notes.fact(Topic::Images, &image, (place, Sure::Read, "run", Some(here.job)));
+                for (known, sure) in self.known(&image, (place, "the image that is run"), here) {
+                    self.notes.fact(Topic::Images, &known, (place, sure, "run", Some(here.job)));
                 }
             }
         }
+    }
+
+    /// What a word of a script can be, each with how sure that is; what cannot be known is told.
+    fn known(&mut self, word: &str, (place, what): (Place, &str), here: Here<'_>) -> Vec<(String, Sure)> {
+        if !word.contains('$') {
+            return vec![(word.to_owned(), Sure::Read)];
+        }
+        let values = here.values(&as_expressions(word)).into_iter();
+        let all: Vec<Option<String>> = values
+            .map(|value| match value {
+                Val::Known(text) if !text.contains('$') => Some(text),
+                _ => None,
+            })
+            .collect();
+        if all.contains(&None) {
+            self.notes.open(place, format!("{what} is decided by `{word}`"));
+        }
+        all.into_iter().flatten().filter(|text| !text.is_empty()).map(|text| (text, Sure::Computed)).collect()
     }
 
     /// The registry that an image is pushed to, which its name says up to the first slash.
@@ -125,60 +145,5 @@ impl Walk<'_> {
         } else if ["publish", "release", "deploy", "upload"].iter().any(|word| has(word)) && (holds_token || has("publish")) {
             self.publishes(Target::Unknown, Sure::Delegated(file.to_owned()), (place, file), here);
         }
-    }
-}
-
-/// What stands before the first slash that is in no expression, and whether there is one.
-fn before_slash(image: &str) -> (&str, bool) {
-    let mut at = 0;
-    while let Some(next) = image[at..].find(['/', '$']).map(|next| at + next) {
-        let rest = &image[next..];
-        if rest.starts_with('/') {
-            return (&image[..next], true);
-        }
-        let skipped = if rest.starts_with("${{") { rest.find("}}").map_or(rest.len(), |end| end + 2) } else { 1 };
-        at = next + skipped;
-    }
-    (image, false)
-}
-
-/// A text of a script in which variables stand as the forge's expressions, so that they are looked up alike.
-fn as_expressions(text: &str) -> String {
-    let (mut done, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once('$') {
-        done.push_str(before);
-        let inner = after.strip_prefix('{').unwrap_or(after);
-        let name = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(inner, |end| &inner[..end]);
-        let behind = &inner[name.len()..];
-        let behind = if inner.len() == after.len() { Some(behind) } else { behind.strip_prefix('}') };
-        if let Some(behind) = behind.filter(|_| !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())) {
-            done.extend(["${{ env.", name, " }}"]);
-            rest = behind;
-        } else {
-            // An expression already, or something that only a shell knows.
-            let end = if after.starts_with("{{") { after.find("}}").map_or(after.len(), |end| end + 2) } else { 0 };
-            done.push('$');
-            done.push_str(&after[..end]);
-            rest = &after[end..];
-        }
-    }
-    done + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_says_its_registry_before_the_first_slash() {
-        assert_eq!(before_slash("ghcr.io/a/b:1"), ("ghcr.io", true));
-        assert_eq!(before_slash("${{ env.A || 'x/y' }}/b"), ("${{ env.A || 'x/y' }}", true));
-        assert_eq!(before_slash("$IMAGE"), ("$IMAGE", false));
-    }
-
-    #[test]
-    fn variables_of_a_shell_are_looked_up_as_those_of_the_forge() {
-        assert_eq!(as_expressions("$A.${B}-x"), "${{ env.A }}.${{ env.B }}-x");
-        assert_eq!(as_expressions("${{ env.A }}/$(b) $1 ${C:-d}"), "${{ env.A }}/$(b) $1 ${C:-d}");
     }
 }

@@ -25,6 +25,8 @@ pub(in crate::pipeline) enum Does {
     MakesToken,
     /// It publishes to `PyPI`, or to what `repository-url` says.
     Pypi,
+    /// It changes the formula or cask in the first input, in Homebrew's own repository or in the tap in the second.
+    Brews(&'static str, &'static str),
     /// It runs the command that is in this input.
     Runs(&'static str),
     /// It waits for a person.
@@ -84,9 +86,9 @@ pub(in crate::pipeline) const ACTIONS: &[(&str, Does)] = &[
     // package managers of systems
     ("vedantmgoyal9/winget-releaser", Does::Publishes(Target::Winget)),
     ("vedantmgoyal2009/winget-releaser", Does::Publishes(Target::Winget)),
-    ("mislav/bump-homebrew-formula-action", Does::Publishes(Target::HomebrewCore)),
-    ("dawidd6/action-homebrew-bump-formula", Does::Publishes(Target::HomebrewCore)),
-    ("macauley/action-homebrew-bump-cask", Does::Publishes(Target::HomebrewCore)),
+    ("mislav/bump-homebrew-formula-action", Does::Brews("formula-name", "homebrew-tap")),
+    ("dawidd6/action-homebrew-bump-formula", Does::Brews("formula", "tap")),
+    ("macauley/action-homebrew-bump-cask", Does::Brews("cask", "tap")),
     ("snapcore/action-publish", Does::Publishes(Target::Snap)),
     ("flatpak/flatpak-github-actions/flat-manager", Does::Publishes(Target::Flathub)),
     ("flathub-infra/flatpak-github-actions/flat-manager", Does::Publishes(Target::Flathub)),
