@@ -51,7 +51,7 @@ fn references_stand_anywhere() {
     );
     assert_eq!(values(&found, Topic::Secrets), ["FROM_S", "OWN_ONE"]);
     assert_eq!(values(&found, Topic::RunnerLabels), ["one", "two"]);
-    assert_eq!(found.releases[0].triggers[0].filters, ["$CI_COMMIT_TAG"]);
+    assert_eq!(found.releases[0].triggers[0].filters, ["tags"]);
 }
 
 #[test]
@@ -155,6 +155,54 @@ fn releases_pages_tokens_and_people_are_seen() {
     assert_eq!(values(&found, Topic::Oidc), ["MY_TOKEN"]);
     assert_eq!(values(&found, Topic::Approvals), ["ship"]);
     assert_eq!(sure(&found, Topic::Environments, |_| true), ["live/$CI_COMMIT_REF_NAME"]);
+}
+
+#[test]
+fn a_release_that_rules_start_by_a_tag_is_started_by_tags() {
+    let folder = repository(&[(
+        ".gitlab-ci.yml",
+        "ship:\n  script: [docker push a/b]\n  rules:\n  - if: $CI_COMMIT_TAG =~ /^v\\d+/\n  - if: $CI_COMMIT_TAG && $NIGHTLY\n  - if: $CI_COMMIT_BRANCH == \"main\"\n  - if: $CI_COMMIT_TAG == \"no\"\n    when: never\nold: {script: [docker push a/b], only: [tags, main]}\n",
+    )]);
+    let shown = support::Canship::new(&["pipeline"]).argument(folder.path()).run_as_is().stdout;
+    let told: Vec<&str> = shown.lines().filter(|line| line.starts_with("  started by ")).collect();
+    assert_eq!(
+        told,
+        [
+            "  started by push tags: /^v\\d+/",
+            "  started by push tags; $NIGHTLY",
+            "  started by rules $CI_COMMIT_BRANCH == \"main\"",
+            "  started by push tags",
+            "  started by only main"
+        ]
+    );
+}
+
+#[test]
+fn a_job_that_is_called_like_a_keyword_is_told_and_pages_is_a_job() {
+    let shown = |text: &str| {
+        let folder = repository(&[(".gitlab-ci.yml", &format!("ship: {{script: [docker push a/b]}}\n{text}\n"))]);
+        support::Canship::new(&["pipeline"]).argument(folder.path()).run_as_is().stdout
+    };
+    for (name, does) in [("image", "script: [docker push c/d]"), ("cache", "trigger: a/b"), ("default", "script: [make]")] {
+        let told = format!(
+            "  `{name}` with a `{}` is no job: GitLab keeps that name for itself, and refuses the whole pipeline  .gitlab-ci.yml:2:1\n",
+            does.split(':').next().unwrap()
+        );
+        let shown = shown(&format!("{name}: {{stage: deploy, {does}}}"));
+        assert!(shown.contains(&told), "{shown}");
+    }
+    let deploy = shown("'pages:deploy': {script: [make]}");
+    assert!(deploy.contains("`pages:deploy` with a `script` is no job: GitLab keeps that name for itself  "), "{deploy}");
+    let pages = shown("pages: {script: [make], artifacts: {paths: [public]}}");
+    assert!(pages.contains("job pages  ⇒ gitlab-pages") && !pages.contains("is no job"), "{pages}");
+    for none in [
+        "image: {name: rust}",
+        "variables: {script: make, run: {value: x}}",
+        "default: {before_script: [make]}",
+        "include: {local: a.yml}",
+    ] {
+        assert!(!shown(none).contains("is no job"), "{none}");
+    }
 }
 
 #[test]

@@ -91,6 +91,17 @@ impl Config {
         self.root.entries().iter().filter(is_job).cloned().collect()
     }
 
+    /// Keywords at the top that are written as if they were jobs, each with what makes it look so.
+    pub(super) fn keywords_like_jobs(&self) -> impl Iterator<Item = (&Entry, &str)> {
+        let keywords = self.root.entries().iter().filter(|entry| NO_JOBS.contains(&&*entry.key));
+        keywords.filter_map(|entry| {
+            // A variable may have any name, and is no list.
+            let is_variable = &*entry.key == "variables";
+            let does = |key: &&&str| entry.node.get(key).is_some_and(|node| node.is_list() || !is_variable);
+            Some((entry, *["script", "run", "trigger"].iter().find(does)?))
+        })
+    }
+
     /// A job as it runs.
     pub(super) fn job(&mut self, name: &str, notes: &mut Notes<'_>) -> Option<Yaml> {
         let extended = self.extended(name, &mut Vec::new(), notes)?;

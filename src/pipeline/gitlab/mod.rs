@@ -9,6 +9,7 @@ mod merge;
 mod order;
 mod refused;
 mod scripts;
+mod triggers;
 mod variables;
 
 use std::{
@@ -24,7 +25,7 @@ use scripts::{Known, Script, Variables};
 
 use super::{
     graph,
-    model::{self, Forge, Job, Pipeline, ReleaseWorkflow, Staged, Step, Sure, Topic, Trigger},
+    model::{self, Forge, Job, Pipeline, ReleaseWorkflow, Staged, Step, Sure, Topic},
     notes::{Notes, Published},
     source::Files,
     yaml::{Entry, Place, Yaml},
@@ -225,7 +226,7 @@ fn add(pipeline: &mut Pipeline, path: &str, mut notes: Notes<'_>, all: &All) {
             file: path.to_owned(),
             name: None,
             reasons: reasons.iter().take(20).map(|(reason, place)| (reason.clone(), files.at(*place))).collect(),
-            triggers: triggers(&all.jobs, files),
+            triggers: triggers::of(&all.jobs, files),
             jobs,
             gates,
             files: all.read.iter().cloned().collect(),
@@ -310,29 +311,4 @@ fn step(seen: &Seen, files: &Files) -> Step {
         folder: None,
         commands: seen.found.lines.iter().map(|line| line.words(files.at(line.place))).collect(),
     }
-}
-
-/// What starts the jobs of a release: the conditions that name a tag, a branch or a schedule.
-fn triggers(all: &[Seen], files: &Files) -> Vec<Trigger> {
-    let mut found: Vec<Trigger> = Vec::new();
-    for seen in all.iter().filter(|seen| seen.found.reason.is_some()) {
-        for rule in seen.job.get("rules").map(|rules| rules.items()).unwrap_or_default() {
-            let Some(condition) = rule.get("if") else { continue };
-            let text = condition.as_str().unwrap_or_default();
-            if rule.get("when").and_then(|when| when.as_str()) == Some("never")
-                || found.iter().any(|known| known.filters.first().is_some_and(|known| known == text))
-            {
-                continue;
-            }
-            if found.len() < 20 {
-                found.push(Trigger { event: "rules".to_owned(), filters: vec![text.to_owned()], at: files.at(condition.place) });
-            }
-        }
-        for (text, place) in seen.job.get("only").map(|only| only.get("refs").unwrap_or(only).texts()).unwrap_or_default() {
-            if found.len() < 20 && !found.iter().any(|known| known.filters.first().is_some_and(|known| known == text)) {
-                found.push(Trigger { event: "only".to_owned(), filters: vec![text.to_owned()], at: files.at(place) });
-            }
-        }
-    }
-    found
 }

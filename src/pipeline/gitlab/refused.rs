@@ -45,6 +45,14 @@ pub(super) fn find(config: &Config, jobs: &[Own], (notes, is_whole): (&mut Notes
             notes.refused(place, what, doubt.filter(|_| !later));
         }
     }
+    for (entry, does) in config.keywords_like_jobs() {
+        let what = format!("`{}` with a `{does}` is no job: GitLab keeps that name for itself", entry.key);
+        match &*entry.key {
+            // These it refuses, or once did; whatever they are, they do not run as they stand.
+            "pages:deploy" | "types" => notes.files.problem(entry.key_place, what, false),
+            _ => notes.refused(entry.key_place, format!("{what}, and refuses the whole pipeline"), None),
+        }
+    }
     let waits = jobs.iter().map(|(name, _, job)| (&**name, needs(job).map(|(need, _)| need).collect()));
     if let Some((name, place, _)) = graph::circle(&waits.collect::<Vec<_>>()).and_then(|at| jobs.get(at)) {
         notes.refused(*place, format!("`{name}` waits for itself in a circle: GitLab refuses the whole pipeline"), None);
