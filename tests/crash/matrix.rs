@@ -124,7 +124,7 @@ fn cases_of(number: usize, recorded: &Recorded) -> Vec<Happens> {
     cases
 }
 
-/// How long the path was away in a case, and how long after the drill's death if its watchdog lived.
+/// How long the path was away in a case, and, if the watchdog lived, how long after the drill's death or its last call's effect.
 #[derive(Clone, Copy, Debug)]
 struct Away {
     time: Duration,
@@ -138,7 +138,8 @@ fn try_case<F: Forge>(call: &Named, happens: &Happens) -> Option<Away> {
         Happens::Killed(moment, then) => died = killed(&rig, (call, *moment), *then),
         Happens::KilledLate(then) => {
             rig.forge.trouble(call.when(), Trouble::Slow(LATE));
-            died = killed(&rig, (call, Moment::Before), *then);
+            // What its last call turns off can be given back only then.
+            died = killed(&rig, (call, Moment::Before), *then).map(|died| died + LATE);
             if *then == Then::Elsewhere {
                 // Where all local files are gone, nobody knows of a lease that was only asked for: the next `recover` finds it.
                 rig.forge.await_effects();
