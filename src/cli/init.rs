@@ -12,7 +12,7 @@ use crate::{
     draft::{self, Sheet},
     pipeline::{self, Pipeline, Topic},
     plan,
-    record::{Exit, Text},
+    record::{Exit, Text, shell_word},
 };
 
 pub(super) fn run(options: &InitOptions) -> Result<Exit, Failure> {
@@ -48,10 +48,25 @@ pub(super) fn run(options: &InitOptions) -> Result<Exit, Failure> {
         1 => "; one QUESTION in it is for you".to_owned(),
         open => format!("; {open} QUESTIONs in it are for you"),
     };
+    let (of_plan, of_check) = named(&file, options);
     output::result(&format!(
-        "{} is written{questions}.\nNext: canship plan (what it means) · canship check (where it and the pipelines come apart) · canship drill\n",
+        "{} is written{questions}.\nNext: canship plan{of_plan} (what it means) · canship check{of_check} (where it and the pipelines come apart) · canship drill{of_plan}\n",
         Text::new(&name.to_string()).one_line()
     ))
+}
+
+/// What `canship plan` and `canship check` must be told where the plan lies at no place that they look for it.
+fn named(file: &Path, options: &InitOptions) -> (String, String) {
+    let word = |path: &Path| shell_word(&Text::new(&path.to_string_lossy()).one_line()).into_owned();
+    let is_here = |path: &Path, usual: &Path| {
+        let [path, usual] = [path, usual].map(|path| fs::canonicalize(path).ok());
+        path.is_some() && path == usual
+    };
+    let option = || format!(" --plan {}", word(file));
+    let of_plan = if is_here(file, Path::new(PLAN)) { String::new() } else { option() };
+    let folder = if is_here(&options.folder, Path::new(".")) { String::new() } else { format!(" {}", word(&options.folder)) };
+    let of_check = if is_here(file, &options.folder.join(PLAN)) { folder } else { folder + &option() };
+    (of_plan, of_check)
 }
 
 fn there(file: &Path) -> Failure {
@@ -107,10 +122,9 @@ fn ask(sheet: &Sheet, drafted: impl Fn(&BTreeMap<String, String>) -> Sheet) -> B
                     return answers;
                 }
             }
-            let answer = Text::from_bytes(&line).one_line();
-            if answer.is_empty() {
-                break;
-            }
+            let said = Text::from_bytes(&line).one_line();
+            // Who takes what is usual has answered too.
+            let Some(answer) = Some(said).filter(|said| !said.is_empty()).or_else(|| question.usual.clone()) else { break };
             answers.insert(question.key.clone(), answer);
             let Some(reason) = drafted(&answers).refused().first().cloned() else { break };
             output::warn(&format!("that fits no plan: {}", Text::new(&reason).one_line()));

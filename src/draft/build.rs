@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Draft, place, sheet};
-use crate::pipeline::{At, ImageBuild, Job, Step, Sure, Topic, Words, build_task, image_builds};
-
-/// The most build commands that are taken over.
-const COMMANDS: usize = 6;
+use super::{
+    Draft,
+    commands::{Commands, Taken},
+    place, sheet,
+};
+use crate::pipeline::{ImageBuild, Job, Step, Sure, Topic, Words, image_builds};
 
 /// What a kind of project is usually built with: the file that tells, image, commands, and what comes out.
 struct Usual {
@@ -21,7 +22,7 @@ const USUAL: &[Usual] = &[
         file: "Cargo.toml",
         image: "docker.io/library/rust:1",
         run: &["cargo build --release --locked"],
-        artifact: "target/release/{name}",
+        artifact: "target/{folder}/{name}",
     },
     Usual { file: "go.mod", image: "docker.io/library/golang:1", run: &["go build -o dist/ ./..."], artifact: "dist" },
     Usual {
@@ -41,61 +42,7 @@ const USUAL: &[Usual] = &[
     Usual { file: "Makefile", image: "docker.io/library/debian:stable", run: &["make"], artifact: "dist" },
 ];
 
-/// A command that a draft takes over, and the secrets that it is given: the variable, and the name at the forge.
-#[derive(PartialEq, Eq)]
-struct Taken {
-    text: String,
-    at: At,
-    secrets: Vec<(String, String)>,
-}
-
-/// The commands that a draft takes over.
-struct Commands<'d> {
-    taken: Vec<Taken>,
-    job: Option<&'d Job>,
-    left: Vec<At>,
-}
-
-/// Whether a task only fetches or installs what a build needs.
-fn prepares(task: &str) -> bool {
-    matches!(task.trim(), "install" | "ci" | "setup") || task.contains("install")
-}
-
-/// The commands of a step, each with the folder that it runs in.
-fn in_folders(step: &Step) -> Vec<(Option<String>, &Words)> {
-    let mut folder = step.folder.clone();
-    let mut found = Vec::new();
-    for command in &*step.commands {
-        match &*command.words {
-            [cd, to] if cd == "cd" => {
-                let within = folder.filter(|_| !to.starts_with('/')).map(|folder| format!("{folder}/"));
-                folder = Some(format!("{}{}", within.unwrap_or_default(), to.trim_end_matches('/')));
-            }
-            _ => found.push((folder.clone(), command)),
-        }
-    }
-    found
-}
-
-/// Whether the scripts of a job are in a language whose words mean something else in a shell.
-fn is_powershell(job: &Job) -> bool {
-    let first = job.steps.iter().flat_map(|step| &*step.commands).filter_map(|command| command.words.first());
-    first.into_iter().any(|word| word.starts_with("$env:") || word.to_ascii_lowercase().ends_with(".ps1"))
-}
-
-/// Whether a command builds what users read, and not what they run.
-fn is_documentation(job: &Job, command: &Words, folder: Option<&str>) -> bool {
-    let about = |text: &str| {
-        let mut parts = text.split(|c: char| !c.is_alphanumeric()).map(str::to_ascii_lowercase);
-        parts.any(|part| matches!(part.as_str(), "doc" | "docs" | "documentation" | "mkdocs" | "site" | "website" | "playground"))
-    };
-    about(&job.id)
-        || folder.is_some_and(about)
-        || command.at.file.rsplit('/').next().is_some_and(about)
-        || command.words.iter().any(|word| about(word))
-}
-
-impl<'d> Draft<'d> {
+impl Draft<'_> {
     pub(super) fn build(&mut self) {
         self.sheet.line("build:", "");
         match image_builds(self.pipeline).find(|build| self.repository.has(&build.file)) {
@@ -147,7 +94,7 @@ impl<'d> Draft<'d> {
 
     fn by_commands(&mut self) {
         let usual = USUAL.iter().find(|usual| self.repository.has(usual.file));
-        let Commands { taken: commands, job, left } = self.commands();
+        let Commands { taken: commands, job, left, strips } = self.commands();
         self.image(usual, job);
         self.sheet.line("  run:", "");
         if commands.is_empty() {
@@ -180,43 +127,13 @@ impl<'d> Draft<'d> {
                 if left.len() == 1 { "one more build stands".to_owned() } else { format!("{} more builds stand", left.len()) };
             self.sheet.question(&format!("is that what builds the release? {others} in the pipelines, as at {}", place(first)));
         }
-        self.artifacts(usual, job);
+        if let Some(at) = strips {
+            let question = "must what is built be stripped? The pipelines do";
+            self.sheet.question(&format!("{question} ({}), with what only they know: add a step that does", place(&at)));
+        }
+        self.artifacts(usual, (&commands, job));
         self.sheet.question("what shows that it works? It runs on what came back from the registry:");
         self.sheet.comment("  smoke: [./program --version]");
-    }
-
-    /// The build commands of the first job on the release's path that builds more than what it needs itself and no
-    /// documentation, that job, and where builds stand that are not among them.
-    fn commands(&self) -> Commands<'d> {
-        let mut chosen = Commands { taken: Vec::new(), job: None, left: Vec::new() };
-        for job in self.pipeline.makers() {
-            let mut found: Vec<Taken> = Vec::new();
-            let (mut left, mut builds) = (Vec::new(), false);
-            let commands = job.steps.iter().flat_map(|step| in_folders(step).into_iter().map(move |found| (step, found)));
-            for (step, (folder, command)) in commands {
-                let Some((_, task)) = build_task(&command.words) else { continue };
-                if is_documentation(job, command, folder.as_deref()) {
-                    continue;
-                }
-                let is_plain = folder.iter().chain(&*command.words).all(|word| !word.contains(['$', '`']) && word.is_ascii())
-                    && !is_powershell(job);
-                let text = command.words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ");
-                let text = folder.map_or_else(|| text.clone(), |folder| format!("cd {} && {text}", shell_quoted(&folder)));
-                builds |= is_plain && !prepares(&task);
-                if !is_plain || found.len() >= COMMANDS {
-                    left.push(command.at.clone());
-                } else if !found.iter().any(|known| known.text == text) {
-                    found.push(Taken { text, at: command.at.clone(), secrets: self.given(job, step) });
-                }
-            }
-            if builds && chosen.job.is_none() {
-                (chosen.taken, chosen.job) = (found, Some(job));
-            } else {
-                left.extend(found.into_iter().map(|taken| taken.at));
-            }
-            chosen.left.extend(left);
-        }
-        chosen
     }
 
     fn image(&mut self, usual: Option<&Usual>, job: Option<&Job>) {
@@ -245,8 +162,7 @@ impl<'d> Draft<'d> {
     }
 
     /// What the build makes: what jobs hand on or release, as far as it is a plain path.
-    fn artifacts(&mut self, usual: Option<&Usual>, job: Option<&Job>) {
-        let (name, _) = self.repository.release();
+    fn artifacts(&mut self, usual: Option<&Usual>, (commands, job): (&[Taken], Option<&Job>)) {
         let is_path = |text: &&str| {
             !text.is_empty()
                 && !text.starts_with(['/', '~', '.', '!'])
@@ -273,8 +189,10 @@ impl<'d> Draft<'d> {
         };
         // What is built by commands that are taken over is what those make.
         let found = job.into_iter().chain(self.pipeline.makers()).find_map(of_job);
-        let made = usual.map_or("dist", |usual| usual.artifact).replace("{name}", &name);
-        let fallback = format!("  artifacts: [{}]", sheet::quoted(&made));
+        let made = usual.map_or("dist", |usual| usual.artifact).replace("{folder}", &cargo_folder(commands));
+        let names = self.repository.programs().into_iter().take(PROGRAMS);
+        let made: BTreeSet<String> = names.map(|name| sheet::quoted(&made.replace("{name}", &name))).collect();
+        let fallback = format!("  artifacts: [{}]", made.into_iter().collect::<Vec<_>>().join(", "));
         if let Some((paths, at)) = found {
             let list: Vec<String> = paths.iter().map(|path| sheet::quoted(path)).collect();
             self.sheet.line_or(&format!("  artifacts: [{}]", list.join(", ")), &place(&at), &fallback);
@@ -283,6 +201,27 @@ impl<'d> Draft<'d> {
             self.sheet.line_or(&fallback, "what such projects usually make", "  artifacts: [dist]");
         }
     }
+}
+
+/// The most programs of one manifest that are listed.
+const PROGRAMS: usize = 6;
+
+/// The folder below `target` that cargo builds into; what such projects usually take where no command says.
+fn cargo_folder(commands: &[Taken]) -> String {
+    let command = commands.iter().rev().find(|taken| taken.text.split(' ').any(|word| word == "build"));
+    let words: Vec<&str> = command.map_or("--release", |taken| &taken.text).split(' ').collect();
+    let option = |name: &str| {
+        words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(name)? {
+            "" => words.get(at + 1).copied(),
+            value => value.strip_prefix('='),
+        })
+    };
+    let profile = option("--profile").unwrap_or(if words.iter().any(|word| matches!(*word, "--release" | "-r")) {
+        "release"
+    } else {
+        "debug"
+    });
+    option("--target").into_iter().chain([if profile == "dev" { "debug" } else { profile }]).collect::<Vec<_>>().join("/")
 }
 
 /// The most commands that a question lists.
@@ -297,9 +236,4 @@ fn listed(commands: &[&Words]) -> String {
     let first = commands.iter().take(LISTED).map(shown).collect::<Vec<_>>().join(", ");
     let more = commands.len().saturating_sub(LISTED);
     if more > 0 { format!("{first} and {more} more") } else { first }
-}
-
-fn shell_quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%^*".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

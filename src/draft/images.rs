@@ -11,8 +11,10 @@ const IMAGES: &[&str] = &["container-image", "helm-chart"];
 /// An image repository that releases are pushed to.
 pub(super) struct Image {
     pub(super) at: At,
-    /// Whether all of its name is known.
+    /// Whether all of its name is known, but perhaps for the host.
     pub(super) is_whole: bool,
+    /// Whether its host is a guess at the registry of the project's own forge.
+    pub(super) is_host_guessed: bool,
 }
 
 /// The images that releases are pushed as, by their names.
@@ -24,9 +26,9 @@ pub(super) struct Images {
 }
 
 impl Images {
-    fn take(&mut self, name: String, at: At, is_whole: bool) {
-        let known = self.named.entry(name).or_insert(Image { at, is_whole });
-        known.is_whole |= is_whole;
+    fn take(&mut self, name: String, image: Image) {
+        let is_whole = image.is_whole;
+        self.named.entry(name).or_insert(image).is_whole |= is_whole;
     }
 }
 
@@ -40,7 +42,7 @@ impl Draft<'_> {
                 let meant = meant.split(['\n', ',']).map(|name| (name.trim().to_owned(), step.at.clone()));
                 for (name, at) in meant.chain(pushed_by(step)).filter(|(name, _)| !name.is_empty() && !name.contains('=')) {
                     match self.image_name(&name, step) {
-                        Some((name, is_whole)) => found.take(name, at, is_whole),
+                        Some((name, is_whole, is_host_guessed)) => found.take(name, Image { at, is_whole, is_host_guessed }),
                         // What another step puts together is named there.
                         None if name.starts_with('$') && !name.contains("steps.") && !name.contains("needs.") => {
                             found.unnamed.push(at);
@@ -63,19 +65,18 @@ impl Draft<'_> {
         let published = self.pipeline.facts.of(Topic::PublishTargets).any(|(target, _)| IMAGES.contains(&target));
         for (host, sites) in self.pipeline.facts.of(Topic::Registries).filter(|_| published) {
             let site = sites.iter().find(|site| site.on_path && matches!(&*site.role, "login" | "push"));
-            // The project's own registry is named after its forge, where that is known.
-            let own =
-                self.repository.origin.as_ref().filter(|_| host == "$CI_REGISTRY").map(|(forge, _)| format!("registry.{forge}"));
-            let host = own.unwrap_or_else(|| host.to_owned());
+            let (host, is_host_guessed) = self.with_own_registry(host.to_owned());
             if let Some(site) = site.filter(|_| !host.contains(['$', '*'])) {
-                found.insert(format!("{host}/{}", path.to_ascii_lowercase()), Image { at: site.at.clone(), is_whole: false });
+                let image = Image { at: site.at.clone(), is_whole: false, is_host_guessed };
+                found.insert(format!("{host}/{}", path.to_ascii_lowercase()), image);
             }
         }
     }
 
-    /// The repository of an image's name without its tag, and whether nothing in it had to be guessed.
-    fn image_name(&self, text: &str, step: &Step) -> Option<(String, bool)> {
-        let text = self.filled(text, step, 0);
+    /// The repository of an image's name without its tag, whether nothing in it had to be guessed but perhaps its host, and
+    /// whether that was.
+    fn image_name(&self, text: &str, step: &Step) -> Option<(String, bool, bool)> {
+        let (text, is_host_guessed) = self.with_own_registry(self.filled(text, step, 0));
         let text = text.split('@').next().unwrap_or_default();
         let slash = text.rfind('/').unwrap_or(0);
         let name = text[slash..].find(':').map_or(text, |colon| &text[..slash + colon]);
@@ -87,8 +88,8 @@ impl Draft<'_> {
         let (known, is_whole) = if is_open(name) { (self.guessed(name, is_open)?, false) } else { (name.to_owned(), true) };
         let name = known.to_ascii_lowercase();
         match (first.contains(['.', ':']), is_path) {
-            (true, true) => Some((name, is_whole)),
-            (false, true) => Some((format!("docker.io/{name}"), is_whole)),
+            (true, true) => Some((name, is_whole, is_host_guessed)),
+            (false, true) => Some((format!("docker.io/{name}"), is_whole, false)),
             // A name without a slash is an official image, or one that is never pushed.
             _ => None,
         }
@@ -136,12 +137,29 @@ impl Draft<'_> {
                     }
                 }
             }
-            if let Some((host, path)) = self.repository.origin.as_ref().filter(|_| out.contains("CI_REGISTRY_IMAGE")) {
-                let image = format!("registry.{host}/{path}");
-                out = out.replace("${CI_REGISTRY_IMAGE}", &image).replace("$CI_REGISTRY_IMAGE", &image);
-            }
         }
         out
+    }
+
+    /// A text with the registry of the project's own forge put in, which is taken to be named after it, and whether that was
+    /// a guess: only its administrator knows how the registry of a forge of one's own is called.
+    pub(super) fn with_own_registry(&self, text: String) -> (String, bool) {
+        let Some((forge, path)) = self.repository.origin.as_ref() else { return (text, false) };
+        let registry = format!("registry.{forge}");
+        let image = format!("{registry}/{path}");
+        let put_in = |text: String, (name, value): (&str, &str)| {
+            let braced = text.replace(&format!("${{{name}}}"), value);
+            let parts: Vec<&str> = braced.split(&format!("${name}")).collect();
+            parts.iter().skip(1).fold(parts.first().copied().unwrap_or_default().to_owned(), |done, part| {
+                // `$CI_REGISTRY_USER` is another variable.
+                let is_longer = part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+                if is_longer { format!("{done}${name}{part}") } else { format!("{done}{value}{part}") }
+            })
+        };
+        let filled =
+            [("CI_REGISTRY_IMAGE", image.as_str()), ("CI_REGISTRY", registry.as_str())].into_iter().fold(text.clone(), put_in);
+        let is_guessed = filled != text && forge != "gitlab.com";
+        (filled, is_guessed)
     }
 
     fn value(&self, expression: &str, step: &Step, depth: usize) -> Option<String> {

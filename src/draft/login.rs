@@ -48,9 +48,7 @@ impl Draft<'_> {
 
     fn by_command(&self, host: &str, (job, step): (&Job, &Step), forge: Forge) -> Option<Login> {
         step.commands.iter().enumerate().find_map(|(number, command)| {
-            let registry = self.filled(&login_of(&command.words)?, step, 0);
-            let own = self.repository.origin.as_ref().filter(|_| registry == "$CI_REGISTRY");
-            let registry = own.map_or(registry, |(forge, _)| format!("registry.{forge}"));
+            let (registry, _) = self.with_own_registry(self.filled(&login_of(&command.words)?, step, 0));
             if registry != host {
                 return None;
             }

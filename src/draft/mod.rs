@@ -5,6 +5,7 @@
 //! that looks like a fact; no value that looks like a token is taken over.
 
 mod build;
+mod commands;
 mod images;
 mod login;
 mod publish;

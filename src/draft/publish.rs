@@ -8,7 +8,10 @@ use super::{
     login::Login,
     place, sheet,
 };
-use crate::pipeline::{Job, Site, Step, Sure, Topic};
+use crate::{
+    pipeline::{Job, Site, Step, Sure, Topic},
+    record::count,
+};
 
 /// The kinds of targets in a plan: of which target, which key, and the manifest that names it.
 const KINDS: &[(&str, &str, &str)] = &[
@@ -44,9 +47,8 @@ impl Draft<'_> {
             self.image_target(name, image);
         }
         if let Some((name, image)) = images.iter().nth(IMAGES) {
-            let (more, from) = (images.len() - IMAGES, place(&image.at));
-            self.sheet
-                .question(&format!("{more} more images are pushed, as `{name}` ({from}): which of them belong to a release?"));
+            let (more, from) = (count(images.len() - IMAGES, "more image"), place(&image.at));
+            self.sheet.question(&format!("of {more} that the pipelines push, as `{name}` ({from}): which belong to a release?"));
         }
         if let Some(at) = unnamed.first().filter(|_| !images.is_empty()) {
             let question = "which other images belong to a release? One is pushed under a name that only the pipelines know";
@@ -170,6 +172,7 @@ impl Draft<'_> {
     fn image_target(&mut self, name: &str, image: &Image) {
         let from = place(&image.at);
         let said = match (image.is_whole, &self.repository.origin) {
+            (true, _) if image.is_host_guessed => format!("{from}, and a guess at the registry of the origin's forge"),
             (true, _) => from.clone(),
             (false, Some(_)) => format!("what {from} says of it, and the origin's name"),
             (false, None) => format!("an example: {from} says a part of it, the registry at least"),
@@ -179,6 +182,11 @@ impl Draft<'_> {
             self.sheet.question(&format!("is that its name? {from} says a part of it only while it runs"));
         }
         let host = name.split('/').next().unwrap_or_default();
+        if image.is_host_guessed {
+            self.sheet.question(&format!(
+                "is `{host}` the registry of the forge? Only the forge says what `$CI_REGISTRY` is; ask its administrator"
+            ));
+        }
         match self.login(host) {
             Some(Login { user, secret, at }) => {
                 let is_own = secret.is_none();

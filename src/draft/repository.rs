@@ -16,6 +16,8 @@ struct Manifest {
     key: Option<&'static str>,
     name: Option<String>,
     has_version: bool,
+    /// The programs that it makes, where it names them.
+    programs: Vec<String>,
 }
 
 /// What a repository says of itself.
@@ -74,6 +76,12 @@ impl Repository {
             .or_else(origin)
             .or_else(folder)
             .unwrap_or_else(|| ("release".to_owned(), "nothing says what it is called".to_owned()))
+    }
+
+    /// What the programs are called that are built: as a manifest says, else as what is released.
+    pub(super) fn programs(&self) -> Vec<String> {
+        let named = self.manifests.iter().map(|manifest| &manifest.programs).find(|programs| !programs.is_empty());
+        named.map_or_else(|| vec![self.release().0], Vec::clone)
     }
 
     /// The name that a manifest has, with the file.
@@ -144,7 +152,16 @@ fn cargo(repository: &Repository) -> Option<Manifest> {
     let shared =
         manifest.get("workspace").and_then(|workspace| workspace.get("package")?.get("version")).is_some_and(toml::Value::is_str);
     let key = if own { "package.version" } else { "workspace.package.version" };
-    Some(Manifest { file: "Cargo.toml", key: Some(key), name, has_version: own || shared })
+    Some(Manifest { file: "Cargo.toml", key: Some(key), name, has_version: own || shared, programs: programs(&manifest) })
+}
+
+/// The programs of a package: the one that is run by default, or all that are built by default and have a name of their own.
+fn programs(manifest: &toml::Table) -> Vec<String> {
+    let package = manifest.get("package").and_then(toml::Value::as_table);
+    let default = package.and_then(|package| package.get("default-run")?.as_str());
+    let all = manifest.get("bin").and_then(toml::Value::as_array).into_iter().flatten();
+    let built = all.filter(|bin| bin.get("required-features").is_none()).filter_map(|bin| bin.get("name")?.as_str());
+    default.map_or_else(|| built.map(str::to_owned).collect(), |default| vec![default.to_owned()])
 }
 
 fn package(repository: &Repository) -> Option<Manifest> {
@@ -152,7 +169,7 @@ fn package(repository: &Repository) -> Option<Manifest> {
     let name = manifest.get("name").and_then(serde_json::Value::as_str).map(str::to_owned);
     let version = manifest.get("version").and_then(serde_json::Value::as_str).filter(|version| !version.starts_with("0.0.0"));
     let has_version = version.is_some();
-    Some(Manifest { file: "package.json", key: Some("version"), name, has_version })
+    Some(Manifest { file: "package.json", key: Some("version"), name, has_version, programs: Vec::new() })
 }
 
 fn pyproject(repository: &Repository) -> Option<Manifest> {
@@ -160,7 +177,7 @@ fn pyproject(repository: &Repository) -> Option<Manifest> {
     let project = manifest.get("project").and_then(toml::Value::as_table);
     let name = project.and_then(|project| project.get("name")?.as_str()).map(str::to_owned);
     let has_version = project.is_some_and(|project| project.get("version").is_some_and(toml::Value::is_str));
-    Some(Manifest { file: "pyproject.toml", key: Some("project.version"), name, has_version })
+    Some(Manifest { file: "pyproject.toml", key: Some("project.version"), name, has_version, programs: Vec::new() })
 }
 
 fn go(repository: &Repository) -> Option<Manifest> {
@@ -171,7 +188,7 @@ fn go(repository: &Repository) -> Option<Manifest> {
         .rsplit_once('/')
         .filter(|(_, last)| last.strip_prefix('v').is_some_and(|n| n.parse::<u32>().is_ok()))
         .map_or(module, |(path, _)| path);
-    Some(Manifest { file: "go.mod", key: None, name: Some(last(path).to_owned()), has_version: false })
+    Some(Manifest { file: "go.mod", key: None, name: Some(last(path).to_owned()), has_version: false, programs: Vec::new() })
 }
 
 #[cfg(test)]

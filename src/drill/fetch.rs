@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc};
 
 use super::{Drill, rehearsal, scope::Scope};
 use crate::{
-    record::{EventKind, Finding, Phase, Rule},
+    record::{EventKind, Finding, Phase, Rule, count},
     source::{self, Checkout, FetchPlan, Meaning, Reach, SourceError},
     spare::{self, SpareError},
 };
@@ -59,7 +59,6 @@ fn no_room(error: &SourceError) -> Finding {
 }
 
 fn behind(commits: u64) -> Finding {
-    let plural = if commits == 1 { "" } else { "s" };
-    let summary = format!("the mirror is {commits} commit{plural} behind the origin: a hotfix would be built on an old state");
+    let summary = format!("the mirror is {} behind the origin: a hotfix would be built on an old state", count(commits, "commit"));
     Finding::new(Rule::MirrorBehind, Phase::Fetch, summary, "mirror on every push, and watch that it happens")
 }

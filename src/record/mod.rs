@@ -45,5 +45,5 @@ pub use run::{
 };
 pub use standing::{Damaged, Demand, Grade, Names, Of, Shelf, Standing, Status};
 pub use step::{LeftOut, StepEnd, StepId, Stream};
-pub use text::{Text, shell_word};
+pub use text::{Text, count, shell_word};
 pub use verdict::{Restored, Verdict};

@@ -152,9 +152,28 @@ pub fn shell_word(word: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
 }
 
+/// So many of a thing: `1 step`, `2 steps`, `3 processes`.
+#[must_use]
+pub fn count<N: Copy + fmt::Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
+    match number == N::from(1) {
+        true => format!("1 {thing}"),
+        false if thing.ends_with(['s', 'x']) || thing.ends_with("ch") => format!("{number} {thing}es"),
+        false => format!("{number} {thing}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_told_as_one() {
+        assert_eq!([count(0_u64, "commit"), count(1_u64, "commit")], ["0 commits", "1 commit"]);
+        assert_eq!(
+            [count(1_usize, "process"), count(2_usize, "process"), count(2_usize, "branch")],
+            ["1 process", "2 processes", "2 branches"]
+        );
+    }
 
     #[test]
     fn escapes_and_control_characters_do_not_survive() {

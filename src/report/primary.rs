@@ -49,5 +49,5 @@ fn of_part(PartFacts { control, state, left }: &PartFacts, primary: &PrimaryReco
 
 fn asked(requests: u64, remaining: Option<u64>) -> String {
     let left = remaining.map(|left| format!(", {left} still allowed")).unwrap_or_default();
-    format!("{} to the forge{left}", words::count(usize::try_from(requests).unwrap_or(usize::MAX), "request"))
+    format!("{} to the forge{left}", words::count(requests, "request"))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(super) use crate::record::count;
 use crate::record::{
     Brief, Bytes, CheckKind, ComparedWith, ComparisonFacts, ComparisonResult, EngineFacts, Exit, Finding, Grade, ImageFacts,
     LeftOut, Measure, Mode, Nonce, Origin, Outcome, PhaseRecord, PublishRecord, Record, Restored, Severity, Signal, SourceFacts,
@@ -85,7 +86,7 @@ pub(super) fn step_end(end: Option<&StepEnd>) -> String {
 
 /// What stands in place of the lines that nobody kept.
 pub(super) fn left_out(left_out: LeftOut) -> String {
-    format!("… {} lines ({}) left out …", left_out.lines, Bytes(left_out.bytes))
+    format!("… {} ({}) left out …", count(left_out.lines, "line"), Bytes(left_out.bytes))
 }
 
 pub(super) fn engine(engine: &EngineFacts) -> String {
@@ -129,8 +130,7 @@ pub(super) fn origin(source: &SourceFacts) -> String {
     };
     let behind = match source.behind {
         Some(0) => " (up to date)".to_owned(),
-        Some(1) => " (1 commit behind)".to_owned(),
-        Some(behind) => format!(" ({behind} commits behind)"),
+        Some(behind) => format!(" ({} behind)", count(behind, "commit")),
         None => String::new(),
     };
     format!("{place} `{}`{behind}", source.url.one_line())
@@ -211,11 +211,6 @@ pub(super) fn age(made: jiff::Timestamp, drilled: jiff::Timestamp) -> String {
     }
 }
 
-/// `1 step`, `2 steps`.
-pub(super) fn count(number: usize, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
-}
-
 /// Why a phase was skipped.
 pub(super) fn skip_reason(phase: &PhaseRecord) -> Option<String> {
     match &phase.outcome {
@@ -244,10 +239,9 @@ pub(super) fn publish(published: &PublishRecord) -> String {
 /// What came of a comparison, in a sentence.
 pub(super) fn comparison(comparison: &ComparisonFacts) -> String {
     let (subject, place) = (comparison.subject.one_line(), comparison.place.one_line());
-    let number = |number: &u64, thing| count(usize::try_from(*number).unwrap_or(usize::MAX), thing);
     let what = match &comparison.result {
-        ComparisonResult::Same { files, bytes } => format!("the same ({}, {})", number(files, "file"), Bytes(*bytes)),
-        ComparisonResult::Differs { total, .. } => format!("not the same: {}", number(total, "difference")),
+        ComparisonResult::Same { files, bytes } => format!("the same ({}, {})", count(*files, "file"), Bytes(*bytes)),
+        ComparisonResult::Differs { total, .. } => format!("not the same: {}", count(*total, "difference")),
         ComparisonResult::NotCompared { reason } => format!("not compared: {}", reason.one_line()),
     };
     match comparison.with {

@@ -3,7 +3,7 @@
 use super::{Note, SourceError};
 use crate::{
     network::Obstacle,
-    record::{Finding, Phase, Rule},
+    record::{Finding, Phase, Rule, count},
 };
 
 /// The finding that the source is not to be had, with what to do about it.
@@ -128,7 +128,7 @@ impl Note {
                 let first = first.iter().map(ToString::to_string).collect::<Vec<_>>().join("`, `");
                 found(
                     Rule::LfsNotFetched,
-                    format!("{count} files of Git LFS are pointers only: their content was not fetched (`{first}`)"),
+                    format!("files of Git LFS that are pointers only, whose content was not fetched: {count} (`{first}`)"),
                     "keep what a release needs out of LFS, or fetch it in a build step from where it can be had during an outage",
                 )
             }
@@ -136,11 +136,15 @@ impl Note {
                 Meaning::Limit("the source has only the newest part of its history: older tags were not seen".to_owned())
             }
             Self::Uncommitted { files } => Meaning::Limit(format!(
-                "{files} changed files of this repository are not committed and so not part of what was drilled"
+                "{} of this repository {} not committed and so not part of what was drilled",
+                count(*files, "changed file"),
+                if *files == 1 { "is" } else { "are" }
             )),
-            Self::NotPushed { commits } => {
-                Meaning::Limit(format!("{commits} commits of this repository were not pushed and so not part of what was drilled"))
-            }
+            Self::NotPushed { commits } => Meaning::Limit(format!(
+                "{} of this repository {} not pushed and so not part of what was drilled",
+                count(*commits, "commit"),
+                if *commits == 1 { "was" } else { "were" }
+            )),
         }
     }
 }

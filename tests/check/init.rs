@@ -459,3 +459,145 @@ fn a_placeholder_is_told_as_one_when_the_questions_are_gone() {
         assert!(told.iter().any(|told| told.contains(path)), "{path} is not in {told:?}\n{kept}");
     }
 }
+
+const RELEASES: &str =
+    "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: ubuntu-latest\n    env: {CARGO: cargo}\n    steps:\n";
+
+/// The plan of a crate of this manifest whose one job has these steps and makes a release at last.
+fn of_crate(manifest: &str, steps: &str) -> String {
+    let workflow = format!("{RELEASES}{steps}    - run: gh release create v1\n");
+    written(&[CONFIG, ("Cargo.toml", manifest), (".github/workflows/r.yml", &workflow), ("script/release", ""), ("ci/build", "")])
+}
+
+/// A line of a plan without where it comes from.
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(|line| line.split(" # ").next().unwrap_or_default().trim_end()).collect()
+}
+
+#[test]
+fn what_cargo_makes_has_the_name_of_the_program_and_lies_where_the_command_puts_it() {
+    let package = "[package]\nname = \"ripgrep\"\nversion = \"1.0.0\"\n";
+    let bin = format!("{package}[[bin]]\nname = \"rg\"\npath = \"a.rs\"\n");
+    let two = format!("{bin}[[bin]]\nname = \"rga\"\npath = \"b.rs\"\n[[bin]]\nname = \"x\"\nrequired-features = [\"x\"]\n");
+    let default = two.replacen("[[bin]]", "default-run = \"rga\"\n[[bin]]", 1);
+    for (manifest, command, artifacts) in [
+        (package, "cargo build --release", "[target/release/ripgrep]"),
+        (&bin, "cargo build --release", "[target/release/rg]"),
+        (&two, "cargo build --release", "[target/release/rg, target/release/rga]"),
+        (&default, "cargo build --release", "[target/release/rga]"),
+        (&bin, "cargo build --profile dist --target=x86_64-unknown-linux-musl", "[target/x86_64-unknown-linux-musl/dist/rg]"),
+        (&bin, "cargo build", "[target/debug/rg]"),
+        (&bin, "make release", "[target/release/rg]"),
+    ] {
+        let text = of_crate(manifest, &format!("    - run: {command}\n"));
+        assert!(lines(&text).contains(&format!("  artifacts: {artifacts}").as_str()), "{command}: {artifacts}\n{text}");
+    }
+}
+
+#[test]
+fn a_build_by_the_tool_that_a_variable_names_is_told_before_one_to_debug() {
+    let manifest = "[package]\nname = \"api\"\nversion = \"1.0.0\"\n";
+    let steps = "    - run: cargo build --target $TARGET\n    - run: ${{ env.CARGO }} build --release ${{ env.FLAGS }}\n";
+    let text = of_crate(manifest, steps);
+    assert!(text.contains("how is it built? The pipelines do (.github/workflows/r.yml:8), but with what only they know"), "{text}");
+}
+
+#[test]
+fn what_is_stripped_between_the_build_and_the_upload_is_stripped_in_the_plan() {
+    let manifest = "[package]\nname = \"api\"\nversion = \"1.0.0\"\n";
+    let of = |strip: &str| {
+        of_crate(manifest, &format!("    - run: strip early\n    - run: cargo build --release\n    - run: {strip}\n"))
+    };
+    for strip in
+        ["strip target/release/api", "llvm-strip --strip-all target/release/api", "x86_64-linux-gnu-strip target/release/api"]
+    {
+        let text = of(strip);
+        let found: Vec<&str> = lines(&text).into_iter().filter(|line| line.starts_with("    - ")).collect();
+        assert_eq!(found, ["    - cargo build --release", &format!("    - {strip}")], "{text}");
+        assert!(!text.contains("stripped"), "{text}");
+    }
+    let text = of("strip \"$BIN\"");
+    assert!(
+        text.contains("must what is built be stripped? The pipelines do (.github/workflows/r.yml:9), with what only they know"),
+        "{text}"
+    );
+    assert!(!of("make install").contains("stripped"));
+}
+
+#[test]
+fn a_script_of_the_repository_that_builds_is_how_it_is_built() {
+    let manifest = "[package]\nname = \"api\"\nversion = \"1.0.0\"\n";
+    let of = |script: &str| of_crate(manifest, &format!("    - run: {script}\n"));
+    for script in ["script/release --local --platform linux", "./ci/build --all"] {
+        assert!(lines(&of(script)).contains(&format!("    - {script}").as_str()), "{}", of(script));
+    }
+    assert!(of("script/release --local \"$TAG_NAME\"").contains("The pipelines do (.github/workflows/r.yml:7), but"));
+    for other in ["script/release --publish", "script/build --all"] {
+        assert!(!of(other).contains("    - script/"), "{}", of(other));
+    }
+}
+
+#[test]
+fn the_registry_of_a_forge_of_one_s_own_is_asked_for() {
+    let of = |host: &str, image: &str| {
+        let config = format!("[remote \"origin\"]\n\turl = https://{host}/acme/api.git\n");
+        let ci = format!(
+            "release:\n  rules: [{{if: $CI_COMMIT_TAG}}]\n  script:\n    - docker login -u bot -p $PUSH $CI_REGISTRY\n    - docker push {image}:v1\n"
+        );
+        written(&[(".git/config", &config), (".gitlab-ci.yml", &ci)])
+    };
+    for (image, name) in [("$CI_REGISTRY_IMAGE", "acme/api"), ("${CI_REGISTRY}/acme/other", "acme/other")] {
+        let text = of("git.example", image);
+        assert!(lines(&text).contains(&format!("  - oci: registry.git.example/{name}").as_str()), "{text}");
+        assert!(text.contains("# QUESTION: is `registry.git.example` the registry of the forge?"), "{text}");
+        assert!(text.contains("login: { username: bot, password: PUSH }"), "{text}");
+        let text = of("gitlab.com", image);
+        assert!(
+            text.contains(&format!("  - oci: registry.gitlab.com/{name} ")) && !text.contains("the registry of the forge?"),
+            "{text}"
+        );
+    }
+    let text = of("git.example", "$CI_REGISTRY_USER/api");
+    assert!(!text.contains("registry.git.example_USER"), "{text}");
+}
+
+#[test]
+fn whoever_takes_what_is_usual_has_answered() {
+    let folder = repository(&[CONFIG, ("Makefile", "all:\n")]);
+    let ran = asked(folder.path(), "|||");
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    let text = fs::read_to_string(folder.path().join("canship.yaml")).unwrap();
+    let found = lines(&text);
+    for line in ["release: Api", "target: 30m", "  image: docker.io/library/debian:stable"] {
+        assert!(found.iter().any(|found| found.replace('"', "") == line), "`{line}` is not in\n{text}");
+    }
+    for question in ["how long may a hotfix take", "in which image"] {
+        assert!(!text.contains(question), "{question}: {text}");
+    }
+    // What has no usual answer stays open.
+    assert!(text.contains("# QUESTION: where is a copy of this repository"), "{text}");
+}
+
+#[test]
+fn what_is_said_to_do_next_names_the_plan_where_it_is_not_looked_for() {
+    let next = |arguments: &[&str], file: &str| {
+        let folder = repository(&[CONFIG]);
+        let there = ["env".to_owned(), format!("--chdir={}", folder.path().display())];
+        let mut call = support::Canship::new(&["init"]).wrapped(there.to_vec());
+        for argument in arguments {
+            call = call.argument(argument);
+        }
+        let ran = call.run_as_is();
+        assert!(folder.path().join(file).is_file(), "{}{}", ran.stdout, ran.stderr);
+        ran.stdout.lines().last().unwrap().to_owned()
+    };
+    let next_is = |plan: &str, check: &str| {
+        format!(
+            "Next: canship plan{plan} (what it means) · canship check{check} (where it and the pipelines come apart) · canship drill{plan}"
+        )
+    };
+    assert_eq!(next(&[], "canship.yaml"), next_is("", ""));
+    assert_eq!(next(&["--plan", "my plan.yaml"], "my plan.yaml"), next_is(" --plan 'my plan.yaml'", " --plan 'my plan.yaml'"));
+    assert_eq!(next(&[".git"], ".git/canship.yaml"), next_is(" --plan .git/canship.yaml", " .git"));
+    assert_eq!(next(&[".git", "--plan", "a.yaml"], "a.yaml"), next_is(" --plan a.yaml", " .git --plan a.yaml"));
+}

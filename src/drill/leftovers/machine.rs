@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 
 use super::{Ground, Known, LATE, Mode, Noted, Outcome, Seen, Task, unseen};
 use crate::{
-    record::{Cleaning, DrillId, Leftover},
+    record::{Cleaning, DrillId, Leftover, count},
     spare::host,
     state::{Drills, Item},
 };
@@ -16,7 +16,7 @@ const FOLDER: &str = "canship-";
 
 /// Ends what drills have left running.
 pub(super) fn end_processes(known: &Known, mode: Mode) -> Option<Seen> {
-    let what = |count: usize| format!("{count} processes that drills have left running on this machine").into();
+    let what = |number: usize| format!("{} that drills have left running on this machine", count(number, "process")).into();
     let is_dead = |drill: &DrillId| known.is_dead(drill, None);
     let counted = tokio::task::block_in_place(|| match mode {
         Mode::Look => host::count_left(&is_dead),

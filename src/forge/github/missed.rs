@@ -11,7 +11,7 @@ use crate::{
         Control, Cut, ForgeError, ForgeFault, Found, Happened, Missed, Snapshot,
         call::{Call, part},
     },
-    record::{Text, shell_word},
+    record::{Text, count, shell_word},
 };
 
 const HEADS: &str = "refs/heads/";
@@ -62,9 +62,9 @@ impl Github {
         }
         if branches.len() > CHECKED {
             let more = branches.len() - CHECKED;
-            missed
-                .unread
-                .push(format!("the required checks of {more} more branches that were pushed to were not looked at").into());
+            missed.unread.push(
+                format!("the required checks of {} that were pushed to were not looked at", count(more, "more branch")).into(),
+            );
         }
         Ok(missed)
     }
