@@ -171,3 +171,18 @@ fn an_annotation_of_a_question_ends_with_its_mark_alone() {
     assert!(lines.len() == 1 && lines[0].contains("how long may it take? "), "{}", ran.stdout);
     assert!(!ran.stdout.contains("?.") && !ran.stdout.contains(".."), "{}", ran.stdout);
 }
+
+#[test]
+fn a_place_that_two_jobs_pass_is_shown_once() {
+    let twice = "on: {push: {tags: ['v*']}}\njobs:\n  a: {uses: ./.github/workflows/called.yml}\n  b: {uses: ./.github/workflows/called.yml}\n";
+    let called = "on: workflow_call\njobs:\n  c:\n    runs-on: x\n    container: docker.io/library/rust:1\n    steps:\n    - uses: other/action@v1\n    - run: cargo publish\n";
+    let folder = repository(&[(".github/workflows/r.yml", twice), (".github/workflows/called.yml", called)]);
+    let shown = run(folder.path(), &[]).stdout;
+    assert!(shown.contains("[not-pinned]") && shown.contains("[image-not-pinned]"), "{shown}");
+    assert!(!shown.contains("here too"), "{shown}");
+    let value: Value = serde_json::from_str(&run(folder.path(), &["--format", "json"]).stdout).unwrap();
+    for finding in value["findings"].as_array().unwrap().iter().filter(|one| one["rule"].as_str().unwrap().ends_with("not-pinned"))
+    {
+        assert_eq!(finding["related"].as_array().map(Vec::len), Some(0), "{finding}");
+    }
+}

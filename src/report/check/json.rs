@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{clean, fingerprints, pretty};
+use super::{clean, elsewhere, fingerprints, pretty};
 use crate::audit::{Finding, Report, Severity, Spot};
 
 /// What `canship check` has found.
@@ -123,7 +123,7 @@ fn view((finding, fingerprint): (&Finding, String)) -> FindingView {
         message: clean(&finding.message),
         location: spot(&finding.spot),
         doubt: finding.doubt.as_deref().map(clean),
-        related: finding.related.iter().map(|(at, what)| RelatedView { location: spot(at), what: clean(what) }).collect(),
+        related: elsewhere(finding).into_iter().map(|(at, what)| RelatedView { location: spot(at), what: clean(what) }).collect(),
         advice: clean(&finding.advice),
         fingerprint,
     }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Colour;
 use crate::{
-    audit::{Finding, Report, Subject},
+    audit::{Finding, Report, Spot, Subject},
     plan::without_tokens,
     record::Text,
 };
@@ -50,6 +50,19 @@ pub fn render(report: &Report, subject: &Subject<'_>, format: CheckFormat, colou
 /// A text of a finding: one line, harmless, and without anything that looks like a token.
 fn clean(text: &str) -> String {
     Text::new(&without_tokens(text)).one_line()
+}
+
+/// What belongs to a finding at other places than its own, each once.
+fn elsewhere(finding: &Finding) -> Vec<(&Spot, &str)> {
+    let mut seen = vec![&finding.spot.at];
+    let mut found = Vec::new();
+    for (spot, what) in &finding.related {
+        if !seen.contains(&&spot.at) {
+            seen.push(&spot.at);
+            found.push((spot, what.as_str()));
+        }
+    }
+    found
 }
 
 /// What a finding is known by from one run to the next: its line does not count, since lines move.

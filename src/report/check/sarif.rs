@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{clean, fingerprints, pretty};
+use super::{clean, elsewhere, fingerprints, pretty};
 use crate::audit::{Finding, RULES, Report, Rule, Severity, Spot};
 
 /// What may not stand in the path of a URI.
@@ -52,7 +52,7 @@ fn descriptor(rule: &Rule) -> Value {
 fn result((finding, print): (&Finding, String)) -> Value {
     let doubt = finding.doubt.as_deref().map(|doubt| format!(" (not certain: {})", clean(doubt))).unwrap_or_default();
     let text = format!("{}{doubt}. {}", clean(&finding.message), clean(&finding.advice));
-    let related = finding.related.iter().enumerate().map(|(number, (spot, what))| {
+    let related = elsewhere(finding).into_iter().enumerate().map(|(number, (spot, what))| {
         let mut value = location(spot);
         value["id"] = json!(number + 1);
         value["message"] = json!({ "text": clean(what) });

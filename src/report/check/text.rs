@@ -4,7 +4,7 @@ use std::{fmt::Write as _, ops::Range};
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
-use super::{Colour, clean};
+use super::{Colour, clean, elsewhere};
 use crate::{
     audit::{Finding, Report, Severity, Spot, Subject},
     pipeline::{At, LONG_LINE},
@@ -75,17 +75,17 @@ struct Told {
 impl Told {
     fn new(finding: &Finding, subject: &Subject<'_>) -> Self {
         let first = line(&finding.spot, "", subject).ok_or_else(|| clean(&finding.spot.at.file));
-        let others: Vec<Line> = finding.related.iter().take(RELATED).filter_map(|(spot, what)| line(spot, what, subject)).collect();
+        let related = elsewhere(finding);
+        let others: Vec<Line> = related.iter().take(RELATED).filter_map(|(spot, what)| line(spot, what, subject)).collect();
         let mut notes: Vec<String> = finding.doubt.iter().map(|doubt| format!("not certain: {}", clean(doubt))).collect();
-        let rest: Vec<String> = finding
-            .related
+        let rest: Vec<String> = related
             .iter()
             .skip(others.len())
             .take(20)
             .map(|(spot, what)| format!("{} at {}", clean(what), place(&spot.at)))
             .collect();
         if !rest.is_empty() {
-            let more = finding.related.len() - others.len() - rest.len();
+            let more = related.len() - others.len() - rest.len();
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             notes.push(format!("and {}{more}", rest.join(", ")));
         }
