@@ -339,6 +339,7 @@ fn secrets_are_named_declared_and_have_one_source() {
             ),
             "the plan has no `secrets`",
         ),
+        (top("secrets: { A: §hunter2 }"), "must be a map, but is text"),
         (top("secrets: { A: §{} }"), "exactly one of `env`, `file` and `command`"),
         (top("secrets: { A: §{ env: A, file: a } }"), "exactly one of `env`, `file` and `command`"),
         (top("secrets: { §A-B: { env: A } }"), "letters, digits and underscores only"),
@@ -563,7 +564,7 @@ fn all_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
     assert_data_eq!(
         refused(&text).to_string(),
         str![[r#"
-error: `build.image` is no image reference: invalid reference format
+error: `build.image` is no image reference: it has capitals in its name: write it in small letters
  --> canship.yaml:3:10
   |
 3 |   image: Debian
@@ -710,6 +711,34 @@ error: this looks like a GitHub token; a plan never holds a secret's value
  = help: name where it is found under `secrets`, and revoke this one if the file was shared
 "#]]
     );
+}
+
+#[test]
+fn a_secret_s_value_in_place_of_where_it_is_found_is_refused_without_being_shown() {
+    assert_data_eq!(
+        refused(&top("secrets:\n  TOKEN: hunter2")).to_string(),
+        str![[r#"
+error: `secrets.TOKEN` must be a map, but is text
+--> canship.yaml:9:10
+ = note: the line is not shown: it may hold a secret
+ = help: say where it is found, never what it is: `{ env: NAME }`, `{ file: PATH }` or `{ command: [pass, show, NAME] }`
+"#]]
+    );
+}
+
+#[test]
+fn a_repository_that_is_none_is_told_how_one_is_written() {
+    for (repository, told) in [
+        ("ghcr.io/Acme/API", "it has capitals in its name: write it in small letters; write host and path, as in"),
+        ("ghcr.io/acme/api:v1", "it has a tag, which comes from the release's version: name the repository alone, as in"),
+        ("ghcr.io/acme/api@sha256:0000000000000000000000000000000000000000000000000000000000000000", "it has a digest: name"),
+        ("https://ghcr.io/acme/api", "it is a URL: write host and path alone, as in"),
+        ("\"ghcr.io/acme/api \"", "it has a space in it; write host and path, as in"),
+        ("ghcr.io/", "; write host and path, as in"),
+    ] {
+        let told_is = refused(&SMALL.replace("registry.example/api", repository)).to_string();
+        assert!(told_is.contains(told) && told_is.contains("`ghcr.io/acme/api`"), "{told_is}");
+    }
 }
 
 #[test]

@@ -142,15 +142,20 @@ impl Error {
             Kind::Missing(key) => Flaw::new(place, format!("the key `{key}` is missing{inside}")),
             Kind::Mismatch { found, expected } => {
                 let subject = if path.is_empty() { "the plan".to_owned() } else { format!("`{path}`") };
-                Flaw::new(place, format!("{subject} must be {expected}, but is {found}")).help_if(mismatch_help(found, &expected))
+                Flaw::new(place, format!("{subject} must be {expected}, but is {found}"))
+                    .help_if(mismatch_help(&path, found, &expected))
             }
             Kind::Other(message) => Flaw::new(place, format!("{message}{inside}")),
         }
     }
 }
 
-fn mismatch_help(found: &str, expected: &str) -> Option<&'static str> {
+fn mismatch_help(path: &str, found: &str, expected: &str) -> Option<&'static str> {
+    let is_secret = path.strip_prefix("secrets.").is_some_and(|name| !name.contains('.'));
     match (found, expected) {
+        (_, "a map") if is_secret => {
+            Some("say where it is found, never what it is: `{ env: NAME }`, `{ file: PATH }` or `{ command: [pass, show, NAME] }`")
+        }
         ("a number" | "a truth value", "text") => Some("put it in quotes"),
         ("nothing", "a map") => Some("write `{}` for a map without keys"),
         ("nothing", _) => Some("give it a value, or remove the key"),

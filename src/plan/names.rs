@@ -118,20 +118,33 @@ pub(super) fn image(text: &str) -> Result<Reference, String> {
     if text.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
-    text.parse::<Reference>().map_err(|error| error.to_string())
+    let path = text.split_once('/').map_or(text, |(_, path)| path).split([':', '@']).next().unwrap_or_default();
+    text.parse::<Reference>().map_err(|error| {
+        if text.contains(char::is_whitespace) {
+            "it has a space in it".to_owned()
+        } else if path.contains(|c: char| c.is_ascii_uppercase()) {
+            "it has capitals in its name: write it in small letters".to_owned()
+        } else {
+            error.to_string()
+        }
+    })
 }
 
 /// The repository, normalised so that all ways of writing it are equal; or why it is none.
 pub(super) fn repository(text: &str) -> Result<String, String> {
+    let like = |reason: &str| Err(format!("{reason}, as in `ghcr.io/acme/api`"));
     if text.contains("://") {
-        return Err("it is a URL: write host and path alone, as in `ghcr.io/acme/api`".to_owned());
+        return like("it is a URL: write host and path alone");
     }
-    let reference = image(text)?;
+    let reference = match image(text) {
+        Ok(reference) => reference,
+        Err(reason) => return like(&format!("{reason}; write host and path")),
+    };
     if text.contains('@') {
-        return Err("it has a digest: a repository is named without one".to_owned());
+        return like("it has a digest: name the repository alone");
     }
     if text.rsplit('/').next().is_some_and(|last| last.contains(':')) {
-        return Err("it has a tag, which comes from the release's version: name the repository alone".to_owned());
+        return like("it has a tag, which comes from the release's version: name the repository alone");
     }
     Ok(format!("{}/{}", registry(reference.registry()), reference.repository()))
 }
