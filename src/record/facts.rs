@@ -341,12 +341,15 @@ pub struct Measure(pub Duration);
 
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
-        let text = match seconds {
-            0 => format!("{millis} ms"),
-            1..60 => format!("{seconds}.{} s", millis / 100),
-            60..3600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
-            _ => format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60),
+        // Rounded in the unit that is shown, which may reach the next one.
+        let rounded = |unit: Duration| (self.0.as_nanos() + unit.as_nanos() / 2) / unit.as_nanos();
+        let (millis, tenths) = (rounded(Duration::from_millis(1)), rounded(Duration::from_millis(100)));
+        let (seconds, minutes) = (rounded(Duration::from_secs(1)), rounded(Duration::from_mins(1)));
+        let text = match (millis, tenths, seconds) {
+            (..1000, ..) => format!("{millis} ms"),
+            (_, ..600, _) => format!("{}.{} s", tenths / 10, tenths % 10),
+            (.., ..3600) => format!("{} m {:02} s", seconds / 60, seconds % 60),
+            _ => format!("{} h {:02} m", minutes / 60, minutes % 60),
         };
         f.pad(&text)
     }
@@ -398,6 +401,17 @@ mod tests {
         assert_eq!(shown(12_345), "12.3 s");
         assert_eq!(shown(247_000), "4 m 07 s");
         assert_eq!(shown(3_725_000), "1 h 02 m");
+    }
+
+    #[test]
+    fn a_time_span_is_rounded_and_not_cut() {
+        let shown = |us| Measure(Duration::from_micros(us)).to_string();
+        assert_eq!([shown(1_499), shown(1_500)], ["1 ms", "2 ms"]);
+        assert_eq!([shown(999_499), shown(999_500)], ["999 ms", "1.0 s"]);
+        assert_eq!([shown(1_990_000), shown(1_949_999)], ["2.0 s", "1.9 s"]);
+        assert_eq!([shown(59_949_999), shown(59_950_000)], ["59.9 s", "1 m 00 s"]);
+        assert_eq!([shown(3_599_499_999), shown(3_599_500_000)], ["59 m 59 s", "1 h 00 m"]);
+        assert_eq!(shown(7_170_000_000), "2 h 00 m");
     }
 
     #[test]

@@ -113,12 +113,15 @@ impl Lines {
     /// The labels, then the text, which continues under its own beginning.
     pub(super) fn hanging(&mut self, labels: &[Label<'_>], text: &str) {
         let indent: usize = labels.iter().map(|(_, label)| label.width()).sum();
-        let pieces = wrap(text, self.layout.width.saturating_sub(indent).max(20));
+        let room = self.layout.width.saturating_sub(indent).max(20);
+        let pieces = wrap(text, room);
         let mut line: String = labels.iter().map(|(style, label)| self.layout.colour.paint(*style, label)).collect();
-        let mut pieces = pieces.iter();
-        line.push_str(pieces.next().map_or("", String::as_str));
+        let mut pieces = pieces.iter().peekable();
+        line.push_str(pieces.next_if(|piece| piece.width() <= room).map_or("", String::as_str));
         self.line(&line);
         for piece in pieces {
+            // What may not be parted is moved out instead, as far as that helps.
+            let indent = indent.min(self.layout.width.saturating_sub(piece.width()));
             self.line(&format!("{:indent$}{piece}", ""));
         }
     }
@@ -203,12 +206,29 @@ fn split(line: &str, width: usize) -> Vec<String> {
         // What stands before the first word is no place to part.
         let from = rest.len() - rest.trim_start().len();
         let blank = rest[..over].rfind(' ').filter(|at| *at > from).map(|at| at + 1);
-        let (piece, after) = rest.split_at(blank.unwrap_or(over));
+        let at = blank.unwrap_or_else(|| beside_digest(rest, over));
+        if at == rest.len() {
+            break;
+        }
+        let (piece, after) = rest.split_at(at);
         pieces.push(piece.to_owned());
         rest = after;
     }
     pieces.push(rest.to_owned());
     pieces
+}
+
+/// Where to part the line, which would be here: before a digest if that would part it, or after it if it comes first. Who
+/// copies a digest copies all of it.
+fn beside_digest(line: &str, at: usize) -> usize {
+    const NAME: &str = "sha256:";
+    let digests = line.match_indices(NAME).filter_map(|(start, _)| {
+        let hex = line[start + NAME.len()..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        let behind = line.get(start + NAME.len() + hex..)?.bytes().take_while(|byte| b"`'\",.;:)]".contains(byte)).count();
+        (hex == 64).then_some((start, start + NAME.len() + hex + behind))
+    });
+    let parted = digests.into_iter().find(|(start, end)| (start + 1..*end).contains(&at));
+    parted.map_or(at, |(start, end)| if line[..start].trim().is_empty() { end } else { start })
 }
 
 /// Where the first character starts that does not fit into so many columns, which is never the very first.
@@ -243,6 +263,23 @@ mod tests {
         assert_eq!(split("発射準備", 5), ["発射", "準備"]);
         assert_eq!(split("発", 1), ["発"]);
         assert_eq!(split("", 5), [""]);
+    }
+
+    #[test]
+    fn a_digest_is_never_parted() {
+        let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        let name = format!("docker.io/library/debian@{digest}");
+        let pieces = wrap(&format!("from `{name}`, pulled"), 72);
+        assert_eq!(pieces, ["from", "`docker.io/library/debian@", &format!("{digest}`,"), "pulled"]);
+        assert_eq!(wrap(&format!("`{digest}`"), 40), ["`", &format!("{digest}`")]);
+        assert_eq!(wrap(&digest, 40), [digest.as_str()]);
+        assert_eq!(wrap(&format!("a {digest} b"), 40), ["a", &digest, "b"]);
+        let mut lines = Lines::new(Layout { width: 80, ..Layout::default() });
+        lines.hanging(&[(PLAIN, "           image: ")], &name);
+        lines.hanging(&[(PLAIN, "          digest: ")], &digest);
+        let expected =
+            format!("           image: docker.io/library/debian@\n         {digest}\n          digest:\n         {digest}\n");
+        assert_eq!(lines.finish(), expected);
     }
 
     #[test]
