@@ -1,8 +1,8 @@
 //! canship: can we still ship? Proves that a team can release a hotfix when its usual CI path is gone.
 //!
 //! Data flows one way: plan → drill → events → record → reports. The modules stand on floors and import downwards
-//! only; from the ground up: `record` → `plan`, `pipeline`, `process`, `erase` → `archive`, `secret`, `network`, `state` → `source`,
-//! `registry`, `forge`, `history` → `spare`, `probe`, `compare`, `audit`,
+//! only; from the ground up: `record` → `plan`, `pipeline`, `process`, `erase`, `elf` → `archive`, `secret`, `network`,
+//! `state` → `source`, `registry`, `forge`, `history` → `spare`, `probe`, `compare`, `audit`,
 //! `draft` → `drill` → `report` (which uses `record`, `plan`,
 //! `pipeline` and `audit` only) → `cli`.
 
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod compare;
 pub mod draft;
 pub mod drill;
+mod elf;
 pub mod erase;
 pub mod forge;
 pub mod history;

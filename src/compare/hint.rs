@@ -16,10 +16,10 @@ use super::{
     Bounds,
     archive::{check_headers, format},
     diff::First,
-    elf::{self, Section},
 };
 use crate::{
     archive::{Format, open_zip},
+    elf::{self, Section},
     record::Digest,
 };
 

@@ -12,7 +12,6 @@ mod archive;
 mod bounds;
 mod diff;
 mod download;
-mod elf;
 mod hint;
 mod image;
 mod listing;

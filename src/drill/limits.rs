@@ -3,7 +3,7 @@
 use super::{Drill, rehearsal, ways};
 use crate::{
     plan::{OciTarget, Plan, Target},
-    record::{CheckKind, EventKind, Outcome, Phase, Record},
+    record::{CheckKind, EventKind, Outcome, Phase, Record, Rule},
     registry::Repository,
     spare::{RoomPlan, Spare},
 };
@@ -47,7 +47,10 @@ fn not_searched(drill: &Drill) -> Option<String> {
 /// That the image starts was not shown: only what is in it ran, if it did.
 fn of_starting(plan: &Plan, target: &OciTarget, record: &Record) -> Option<String> {
     let name = &target.repository;
-    record.steps.iter().any(|step| step.step.phase == Phase::Smoke).then(|| match (&target.base, plan.build.artifacts.is_empty()) {
+    // Of a program that is known not to start there is nothing left to be shown.
+    let is_told = target.base.is_none() && record.findings.iter().any(|finding| finding.rule == Rule::BaseMissing);
+    let has_run = record.steps.iter().any(|step| step.step.phase == Phase::Smoke);
+    (has_run && !is_told).then(|| match (&target.base, plan.build.artifacts.is_empty()) {
         (None, true) => format!("the smoke steps ran by a shell in the image of `{name}`: its own entrypoint was not started"),
         (Some(base), _) => {
             format!("the smoke steps did not run on `{base}`, the base of `{name}`, but where it was built: it may not start there")

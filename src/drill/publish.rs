@@ -9,7 +9,7 @@ use crate::{
     archive::Fill,
     plan::{OciTarget, Target},
     probe,
-    record::{Digest, EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule},
+    record::{Digest, EventKind, Finding, Phase, PulledFacts, PushedFacts, Rule, count},
     registry::{self, Base, Client, Fault, Image, Marks, Pushed, RegistryError, Role, Which},
 };
 
@@ -37,6 +37,7 @@ pub(super) fn will_come_back(drill: &Drill) -> bool {
 pub(super) async fn publish(drill: &Drill, vault: &Vault, built: &Product, outside: &Outside) -> Option<Returned> {
     drill
         .phase(Phase::Publish, async |scope| {
+            tell_unlinked(drill, scope, built).await;
             let targets = drill.plan.publish.iter().enumerate();
             let returned = join_all(targets.map(async |(at, target)| match target {
                 Target::Oci(target) => to_registry(drill, scope, (vault, built, outside), (at, target)).await,
@@ -55,6 +56,28 @@ pub(super) async fn publish(drill: &Drill, vault: &Vault, built: &Product, outsi
         .into_iter()
         .flatten()
         .next()
+}
+
+/// Tells which programs cannot start in an image of the artifacts alone: smoke steps run where they were built.
+async fn tell_unlinked(drill: &Drill, scope: &Scope, built: &Product) {
+    let is_bare = |target: &Target| matches!(target, Target::Oci(OciTarget { base: None, .. }));
+    let Product::Artifacts(built) = built else { return };
+    if !drill.plan.publish.iter().any(is_bare) {
+        return;
+    }
+    // An image that cannot be made is told where it is made.
+    let unlinked = registry::unlinked(&built.artifacts).await.unwrap_or_default();
+    let Some((program, linker)) = unlinked.first() else { return };
+    let more = match unlinked.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and so {})", count(more, "more program")),
+    };
+    let summary = format!(
+        "`{program}` cannot start in its image: it needs `{linker}`{more}, and without a `base` the image holds the artifacts alone"
+    );
+    let advice = "link it statically (Rust: `--target x86_64-unknown-linux-musl`; Go: `CGO_ENABLED=0`), or name under `base:` an \
+                  image that has what it needs";
+    scope.found(Finding::new(Rule::BaseMissing, Phase::Publish, summary, advice));
 }
 
 pub(super) fn not_verified(kind: &str, name: &str) -> Finding {

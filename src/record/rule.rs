@@ -126,6 +126,8 @@ rules! {
     RegistryLied = "registry-lied", Blocker;
     /// No scratch repository at the target's registry: push and pull-back were not rehearsed there.
     PushNotRehearsed = "push-not-rehearsed", Gap;
+    /// A program needs a dynamic linker that its image, without a base, does not have: it ships, and cannot start.
+    BaseMissing = "base-missing", Gap;
     /// A publish target of a kind that this version cannot drill.
     TargetNotVerified = "target-not-verified", Unverified;
     /// The plan has no smoke step: nothing was run on what came back.

@@ -124,6 +124,16 @@ async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + 
     spawn_blocking(work).await.map_err(|e| Fault::io("the image cannot be made", std::io::Error::other(e)))?
 }
 
+/// The programs that cannot start in an image of nothing but the artifacts in a folder: each by its path there, with the
+/// dynamic linker that it needs and the image does not have.
+///
+/// # Errors
+/// As [`Image::from_artifacts`].
+pub async fn unlinked(folder: &Path) -> Result<Vec<(String, String)>, LocalError> {
+    let folder = folder.to_owned();
+    Ok(in_thread(move || Ok(Artifacts::look(&folder)?.unlinked())).await?)
+}
+
 /// A piece of an image that is small enough to hold.
 #[derive(Clone, Debug)]
 pub(super) struct Document {

@@ -23,7 +23,7 @@ use super::{
     pulse::Pulse,
     upload::Blob,
 };
-use crate::{archive::Writer, record::Digest};
+use crate::{archive::Writer, elf, record::Digest};
 
 /// Where the artifacts lie in the image.
 pub(super) const BELOW: &str = "app";
@@ -79,6 +79,16 @@ impl Artifacts {
         let mut executables = self.items.iter().filter(|item| matches!(item.kind, Kind::File { executable: true, .. }));
         let only = executables.next().filter(|_| executables.next().is_none())?;
         Some(format!("/{BELOW}/{}", only.path.to_str()?))
+    }
+
+    /// The programs that need a dynamic linker which is none of the artifacts, each by its path in the image, with the
+    /// linker. Blocks.
+    pub(super) fn unlinked(&self) -> Vec<(String, String)> {
+        let in_image = |item: &Item| Some(format!("/{BELOW}/{}", item.path.to_str()?));
+        let programs = self.items.iter().filter(|item| matches!(item.kind, Kind::File { executable: true, .. }));
+        let needs = programs.filter_map(|item| Some((in_image(item)?, elf::linker(&self.folder.join(&item.path))?)));
+        let is_there = |linker: &str| self.items.iter().filter_map(in_image).any(|path| path == linker);
+        needs.filter(|(_, linker)| !is_there(linker)).collect()
     }
 
     /// Writes every item in order.

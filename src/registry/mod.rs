@@ -43,7 +43,7 @@ pub use credentials::Credentials;
 pub use embedded::{Embedded, Rights};
 pub use error::{Fault, LocalError, RegistryError};
 pub use finding::{Role, finding};
-pub use image::{Image, Platform, artifacts};
+pub use image::{Image, Platform, artifacts, unlinked};
 pub use layout::image_parts;
 pub use ledger::Ledger;
 pub use left::{Inherited, tag_of};

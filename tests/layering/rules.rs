@@ -8,7 +8,7 @@ use super::code;
 /// The floors, lowest first. A module imports from lower floors only, or from its own if that does not import back.
 const FLOORS: &[&[&str]] = &[
     &["record"],
-    &["plan", "pipeline", "process", "erase"],
+    &["plan", "pipeline", "process", "erase", "elf"],
     &["archive", "secret", "network", "state"],
     &["source", "registry", "forge", "history"],
     &["spare", "probe", "compare", "audit", "draft"],

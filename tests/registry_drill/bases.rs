@@ -9,7 +9,7 @@ use crate::{
     interrupts::{NEVER, interrupted},
     lab::{Lab, drill, leftovers},
     registry::{PATIENT, client, noise, proxy::Trouble},
-    support::{Project, project::Plan, run::Ran},
+    support::{Project, Services, project::Plan, run::Ran, services::service},
 };
 
 fn architecture() -> &'static str {
@@ -154,4 +154,28 @@ fn a_base_whose_registry_fails_leaves_the_answer_open() {
     assert_eq!(ran.rules(), ["registry-unavailable"], "{}", ran.stdout);
     assert!(ran.first_advice().contains("a copy of the base"), "{}", ran.first_advice());
     assert_eq!((ran.phase("probe"), ran.phase("publish")), ("errored", "errored"));
+}
+
+#[test]
+fn a_program_that_its_image_cannot_start_is_a_gap_unless_there_is_a_base() {
+    let lab = Lab::open();
+    push_base(&lab);
+    let shell = |plan: Plan| {
+        let plan = Plan { artifacts: vec!["dist/sh".into()], smoke: vec!["./sh -c true".into()], ..plan };
+        drill(&Project::new(&plan.run(&["mkdir dist", "cp /bin/sh dist/sh"]))).run()
+    };
+    let in_room = |image: String| Plan { image: Some(image), ..Plan::in_clean_room(&Services::get()).publish(lab.target()) };
+    // The shell of this machine is linked dynamically, and so is that of the image.
+    for plan in [lab.plan(), in_room(service("CANSHIP_TEST_IMAGE"))] {
+        let ran = shell(plan).ends(11, "degraded");
+        assert_eq!(ran.rules(), ["base-missing"], "{}", ran.stdout);
+        let summary = ran.json["findings"][0]["summary"].as_str().unwrap();
+        assert!(summary.starts_with("`/app/sh` cannot start in its image: it needs `/lib"), "{summary}");
+        assert!(ran.first_advice().contains("statically") && ran.first_advice().contains("`base:`"), "{}", ran.first_advice());
+        assert!(!ran.stdout.contains("artifacts alone, without a `base`, and may"), "{}", ran.stdout);
+        assert_eq!((ran.phase("publish"), ran.phase("smoke")), ("passed", "passed"));
+    }
+    shell(on_base(&lab, &format!("{}/base/os:12", lab.registry.address))).ends(0, "can-ship");
+    // That of the tiny image is linked statically.
+    shell(in_room(Services::get().image)).ends(0, "can-ship");
 }
