@@ -9,6 +9,7 @@ use canship::{
     audit::{Subject, Written, check},
     draft, pipeline, plan,
     report::{CheckFormat, Colour, PipelineFormat, render_check, render_pipeline},
+    source,
 };
 
 /// What stands between two files.
@@ -63,7 +64,8 @@ pub fn look(folder: &Path) {
     let path = folder.join(PLAN);
     let loaded = plan::load(&path).ok();
     let text = fs::read_to_string(&path).unwrap_or_default();
-    let plan = loaded.as_ref().map(|loaded| Written { loaded, file: PLAN, text: &text });
+    let version = loaded.as_ref().and_then(|loaded| source::lacking(folder, &loaded.plan.source.version));
+    let plan = loaded.as_ref().map(|loaded| Written { loaded, file: PLAN, text: &text, version: version.as_ref() });
     let subject = Subject { pipeline: &found, plan };
     let report = check(&subject);
     for format in [CheckFormat::Text, CheckFormat::Json, CheckFormat::Sarif, CheckFormat::Github, CheckFormat::Gitlab] {

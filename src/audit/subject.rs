@@ -6,6 +6,7 @@ use super::Spot;
 use crate::{
     pipeline::{At, Job, Pipeline, ReleaseWorkflow, Site, Step, Sure, Topic},
     plan::{BuildImage, Loaded, Plan, SettingOrigin, Target},
+    source::VersionError,
 };
 
 /// The plan and its file.
@@ -17,6 +18,8 @@ pub struct Written<'s> {
     pub file: &'s str,
     /// The file's text.
     pub text: &'s str,
+    /// Why there is no version where the plan takes it from; none if there is, or if that is not seen in a file.
+    pub version: Option<&'s VersionError>,
 }
 
 /// What the rules look at.
@@ -53,6 +56,11 @@ pub(super) fn spot(at: Option<&At>, text: &str) -> Spot {
 impl<'s> Subject<'s> {
     pub(super) fn plan(&self) -> Option<&'s Plan> {
         self.plan.map(|written| &written.loaded.plan)
+    }
+
+    /// The file that the plan is in, or where it is looked for.
+    pub(super) fn plan_file(&self) -> &'s str {
+        self.plan.map_or("canship.yaml", |written| written.file)
     }
 
     /// The facts of a topic that a release passes, but for what nobody can know.

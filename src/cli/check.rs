@@ -13,6 +13,7 @@ use crate::{
     pipeline,
     record::Exit,
     report::{CheckFormat, render_check},
+    source,
 };
 
 /// Where a plan is looked for.
@@ -31,7 +32,8 @@ pub(super) fn run(options: &CheckOptions) -> Result<Exit, Failure> {
     let text = plan.as_deref().map(fs::read_to_string).transpose();
     let text = text.map_err(|reason| Failure::failed("the plan could not be read again", &reason))?.unwrap_or_default();
     let pipeline = pipeline::read(&options.folder);
-    let written = loaded.as_ref().map(|loaded| Written { loaded, file: &name, text: &text });
+    let version = loaded.as_ref().and_then(|loaded| source::lacking(&options.folder, &loaded.plan.source.version));
+    let written = loaded.as_ref().map(|loaded| Written { loaded, file: &name, text: &text, version: version.as_ref() });
     let subject = Subject { pipeline: &pipeline, plan: written };
     let report = audit::check(&subject);
     let format = match options.format {

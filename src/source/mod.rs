@@ -33,4 +33,4 @@ pub use git::Git;
 pub use left::{LeftTag, empty_repository, left_tags, remove_tags, tag_name};
 pub use note::Note;
 pub use tag::{DrillTag, ReadBack, TagPlace, look};
-pub use version::{VersionError, usable};
+pub use version::{VersionError, lacking, usable};

@@ -1,6 +1,6 @@
 //! The version of a release, read out of the commit.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -105,14 +105,42 @@ pub(super) async fn read(checkout: &Checkout, version: &Version, template: Optio
             let path = file.to_string_lossy();
             let path = path.strip_prefix("./").unwrap_or(&path);
             let bytes = checkout.file(path).await?.ok_or_else(|| VersionError::NoFile(path.into()))?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| VersionError::NotParsed { file: path.into(), words: "it is not UTF-8 text".into() })?;
-            match key {
-                Some(key) => usable(&value(path, &text, key)?),
-                None => usable(&text),
-            }
+            in_file(path, bytes, key.as_deref())
         }
     }
+}
+
+/// The version in a file: at a key, or all of it.
+fn in_file(path: &str, bytes: Vec<u8>, key: Option<&str>) -> Result<String, VersionError> {
+    let text = String::from_utf8(bytes)
+        .map_err(|_| VersionError::NotParsed { file: path.into(), words: "it is not UTF-8 text".into() })?;
+    match key {
+        Some(key) => usable(&value(path, &text, key)?),
+        None => usable(&text),
+    }
+}
+
+/// The largest file that is looked into without a drill.
+const LARGEST: u64 = 4 << 20;
+
+/// Why there is no version in the file that it is taken from, as that stands in this folder; none if there is one, or if it comes
+/// from elsewhere.
+#[must_use]
+pub fn lacking(folder: &Path, version: &Version) -> Option<VersionError> {
+    let Version::File { file, key } = version else { return None };
+    let name = file.to_string_lossy();
+    let name = name.strip_prefix("./").unwrap_or(&name);
+    let inside = fs::canonicalize(folder).ok().zip(fs::canonicalize(folder.join(file)).ok());
+    let path = inside.filter(|(folder, path)| path.starts_with(folder)).map(|(_, path)| path);
+    let Some(length) = path.as_ref().and_then(|path| fs::metadata(path).ok()).filter(fs::Metadata::is_file).map(|file| file.len())
+    else {
+        return Some(VersionError::NoFile(name.into()));
+    };
+    if length > LARGEST {
+        return None;
+    }
+    let read = fs::read(path?).ok()?;
+    in_file(name, read, key.as_deref()).err()
 }
 
 async fn latest_tag(checkout: &Checkout, template: Option<&TagTemplate>) -> Result<String, VersionError> {

@@ -19,7 +19,7 @@ use std::{fs, path::Path};
 
 use canship::{
     audit::{Report, Subject, Written, check},
-    pipeline, plan,
+    pipeline, plan, source,
 };
 
 /// The files of a repository; `canship.yaml` is the plan.
@@ -42,7 +42,9 @@ fn checked(world: World<'_>) -> Report {
     let pipeline = pipeline::read(folder.path());
     let text = world.iter().find(|(path, _)| *path == "canship.yaml").map(|(_, text)| *text);
     let loaded = text.map(|text| plan::parse(text, "canship.yaml").unwrap_or_else(|invalid| panic!("{invalid}")));
-    let plan = loaded.as_ref().map(|loaded| Written { loaded, file: "canship.yaml", text: text.unwrap_or_default() });
+    let version = loaded.as_ref().and_then(|loaded| source::lacking(folder.path(), &loaded.plan.source.version));
+    let (file, text) = ("canship.yaml", text.unwrap_or_default());
+    let plan = loaded.as_ref().map(|loaded| Written { loaded, file, text, version: version.as_ref() });
     check(&Subject { pipeline: &pipeline, plan })
 }
 

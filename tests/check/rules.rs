@@ -429,6 +429,49 @@ pub(crate) const CASES: &[Case] = &[
         ),
     },
     Case {
+        rule: "runner-os-not-covered",
+        severity: Warning,
+        fires: on_tag!(
+            "  mac: {runs-on: macos-15, steps: [{run: make}, {uses: actions/upload-artifact@v4}]}\n  a: {needs: mac, runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!(
+                "primary: {github: {repository: a/b, workflows: [r.yml], token: T}}\nsecrets: {T: {env: T}}\nspares: [{name: c, container: {}}, {name: r, runner: {labels: [Windows], workflow: w.yml}}]\n"
+            )
+        ),
+        silent: on_tag!(
+            "  mac: {runs-on: macos-15, steps: [{run: make}, {uses: actions/upload-artifact@v4}]}\n  a: {needs: mac, runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!(
+                "primary: {github: {repository: a/b, workflows: [r.yml], token: T}}\nsecrets: {T: {env: T}}\nspares: [{name: c, container: {}}, {name: r, runner: {labels: [macOS], workflow: w.yml}}]\n"
+            )
+        ),
+    },
+    Case {
+        rule: "runner-os-not-covered",
+        severity: Note,
+        fires: on_tag!(
+            "  test: {runs-on: windows-latest, steps: [{run: make test}]}\n  a: {needs: test, runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!()
+        ),
+        silent: on_tag!(
+            "  test: {runs-on: windows-latest, steps: [{run: make test}]}\n  a: {runs-on: x, steps: [{run: docker push ghcr.io/a/b}]}\n",
+            plan!()
+        ),
+    },
+    Case {
+        rule: "runner-os-not-covered",
+        severity: Warning,
+        fires: &[
+            (".gitlab-ci.yml", "push: {tags: [saas-macos-medium-m1], script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n"),
+            ("canship.yaml", plan!()),
+        ],
+        silent: &[
+            (
+                ".gitlab-ci.yml",
+                "push: {tags: [saas-linux-small-amd64], script: [docker push a/b], rules: [{if: $CI_COMMIT_TAG}]}\n",
+            ),
+            ("canship.yaml", plan!()),
+        ],
+    },
+    Case {
         rule: "runner-version-pinned",
         severity: Warning,
         fires: &[
@@ -583,6 +626,24 @@ pub(crate) const CASES: &[Case] = &[
             "  a: {runs-on: x, steps: [{uses: actions/checkout@v4}, {run: cargo publish}]}\n  lint: {runs-on: x, steps: [{uses: some/linter@v1}]}\n"
         ),
     },
+    Case {
+        rule: "version-not-found",
+        severity: Error,
+        fires: &[
+            ("Cargo.toml", "[package]\nname = 'a'\nversion = '1.0.0'\n"),
+            ("canship.yaml", plan!("source: {version: {file: Cargo.toml, key: package.verison}}\n")),
+        ],
+        silent: &[
+            ("Cargo.toml", "[package]\nname = 'a'\nversion = '1.0.0'\n"),
+            ("canship.yaml", plan!("source: {version: {file: ./Cargo.toml, key: package.version}}\n")),
+        ],
+    },
+    Case {
+        rule: "version-not-found",
+        severity: Error,
+        fires: &[("canship.yaml", plan!("source: {version: {file: VERSION}}\n"))],
+        silent: &[("VERSION", "1.0.0\n"), ("canship.yaml", plan!("source: {version: {file: VERSION}}\n"))],
+    },
 ];
 
 #[test]
@@ -623,4 +684,57 @@ fn a_finding_points_at_what_it_is_about() {
     let report = checked(on_tag!("  a:\n    runs-on: x\n    steps:\n    - uses: softprops/action-gh-release@v2\n"));
     let finding = report.findings.iter().find(|finding| finding.rule.id == "not-pinned").unwrap();
     assert_eq!((finding.spot.at.line, finding.spot.at.column, finding.spot.length), (6, 13, 30));
+}
+
+/// What a rule says in a repository, and what it advises.
+fn told(world: World<'_>, rule: &str) -> Vec<(String, String)> {
+    let all = checked(world).findings.into_iter().filter(|finding| finding.rule.id == rule);
+    all.map(|finding| (finding.message, finding.advice)).collect()
+}
+
+#[test]
+fn a_version_that_is_not_there_is_told_with_the_keys_that_are() {
+    let found = told(
+        &[
+            ("Cargo.toml", "[package]\nname = 'a'\nversion = '1.0.0'\n"),
+            ("canship.yaml", plan!("source: {version: {file: Cargo.toml, key: package.verison}}\n")),
+        ],
+        "version-not-found",
+    );
+    let message = "there is no version where the plan takes it from: `Cargo.toml` has no key `package.verison`; up to there it has \
+                   `name`, `version`";
+    assert_eq!(found[0].0, message);
+    assert!(found[0].1.contains("in `canship.yaml`"), "{found:?}");
+}
+
+#[test]
+fn advice_names_the_key_and_the_file_that_it_is_about() {
+    let ship = "  a: {runs-on: ubuntu-latest, permissions: {id-token: write}, steps: [{run: npm publish}, {uses: actions/attest@v1}, {run: choco push a}]}\n";
+    let workflow = format!("on: {{push: {{tags: ['v*']}}}}\njobs:\n{ship}");
+    let with = |plan: &str, rule: &str| {
+        let mut world = vec![(".github/workflows/release.yml", workflow.as_str())];
+        world.extend((!plan.is_empty()).then_some(("canship.yaml", plan)));
+        told(&world, rule).into_iter().map(|(_, advice)| advice).collect::<Vec<_>>()
+    };
+    let npm = "release: a\nbuild: {image: node, run: [npm pack], artifacts: [x]}\npublish: [{npm: a}]\n";
+    let token = with(npm, "oidc-only");
+    assert!(token[0].contains("in `canship.yaml`: `token: NAME` at the `npm` entry of `publish`"), "{token:?}");
+    assert!(token[1].contains("a step of `build.run` in `canship.yaml` that names it under its `secrets`"), "{token:?}");
+    assert!(with("", "oidc-only")[0].contains("`canship init`"));
+    let targets = with(plan!(), "target-not-covered");
+    assert!(targets.iter().any(|advice| advice.starts_with("Add `- { npm: NAME }` to `publish` in `canship.yaml`")), "{targets:?}");
+    let ignore = "in `canship.yaml` with that as the reason: `check: { ignore: [{ rule: target-not-covered, file: \
+                  .github/workflows/release.yml, reason: … }] }`";
+    assert!(targets.iter().any(|advice| advice.contains(ignore)), "{targets:?}");
+    assert!(with(plan!(), "one-runner")[0].contains("`canship drill --spare container`"));
+    assert!(with("", "one-runner")[0].contains("`canship init`"));
+    let runner = plan!(
+        "primary: {github: {repository: a/b, workflows: [r.yml], token: T}}\nsecrets: {T: {env: T}}\nspares: [{name: r, runner: {labels: [x], workflow: w.yml}}]\n"
+    );
+    assert!(with(runner, "one-runner")[0].contains("to `spares` in `canship.yaml`: `{ name: clean-room, container: {} }`"));
+    let windows = told(
+        on_tag!("  a: {runs-on: [self-hosted, Windows], steps: [{run: docker push ghcr.io/a/b}]}\n", plan!()),
+        "runner-os-not-covered",
+    );
+    assert!(windows[0].1.contains("in a step of `build.run` in `canship.yaml`; or accept under `check.ignore`"), "{windows:?}");
 }

@@ -19,6 +19,7 @@ mod one_runner;
 mod plan_unfinished;
 mod registry_not_covered;
 mod registry_unknown;
+mod runner_os_not_covered;
 mod runner_version_pinned;
 mod schedule_expires;
 mod secret_not_covered;
@@ -29,6 +30,7 @@ mod suppression;
 mod tag_not_atomic;
 mod target_not_covered;
 mod third_party_code;
+mod version_not_found;
 
 pub(super) use suppression::RULE as SUPPRESSION;
 
@@ -55,6 +57,7 @@ pub static RULES: &[&Rule] = &[
     &plan_unfinished::RULE,
     &registry_not_covered::RULE,
     &registry_unknown::RULE,
+    &runner_os_not_covered::RULE,
     &runner_version_pinned::RULE,
     &schedule_expires::RULE,
     &secret_not_covered::RULE,
@@ -65,6 +68,7 @@ pub static RULES: &[&Rule] = &[
     &tag_not_atomic::RULE,
     &target_not_covered::RULE,
     &third_party_code::RULE,
+    &version_not_found::RULE,
 ];
 
 #[cfg(test)]

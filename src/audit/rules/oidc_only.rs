@@ -51,7 +51,10 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
     for token in subject.facts(Topic::Oidc).filter(|token| token.value != "id-token") {
         if token.sites.iter().any(|site| publishing.job(site)) {
             let message = format!("a job that publishes uses the token `{}`, which GitLab signs", token.value);
-            let _told = found.add(Severity::Warning, token.spot(), message).doubt("what it opens is not in the files");
+            let _told = found
+                .add(Severity::Warning, token.spot(), message)
+                .doubt("what it opens is not in the files")
+                .advise(key_instead(subject, "what it opens"));
         }
     }
 }
@@ -60,8 +63,18 @@ fn tell(subject: &Subject<'_>, found: &mut Found, (way, tokens): (&Way<'_>, &Has
     let Way { kind, what, at, doubt } = way;
     let spot = spot(Some(at), "");
     let Some(kind) = kind else {
-        let severity = if what.starts_with("provenance") { Severity::Note } else { Severity::Warning };
+        let is_proof = what.starts_with("provenance");
+        let severity = if is_proof { Severity::Note } else { Severity::Warning };
         let finding = found.add(severity, spot, format!("{what}: only this CI can do that"));
+        let finding = finding.advise(if is_proof {
+            format!(
+                "Sign on a spare with a key of your own, in a step of `build.run` in `{}` that names it under its `secrets`, and publish \
+                 the public part beforehand; or tell who verifies provenance that a hotfix may have none.",
+                subject.plan_file()
+            )
+        } else {
+            key_instead(subject, what.split(' ').next().unwrap_or("the cloud"))
+        });
         if let Some(doubt) = doubt {
             let _told = finding.doubt(*doubt);
         }
@@ -74,11 +87,30 @@ fn tell(subject: &Subject<'_>, found: &mut Found, (way, tokens): (&Way<'_>, &Has
         (false, _) => Severity::Warning,
     };
     let finding = found.add(severity, spot, format!("{what} with the identity of this workflow: no spare has that"));
+    let (file, place) = (subject.plan_file(), what.split(' ').next().unwrap_or_default());
+    let finding = finding.advise(match subject.plan {
+        None => format!("Make a token at {place} that may publish, keep it outside of the forge, and name it in the plan that `canship init` writes."),
+        Some(_) if with_token => format!("Publish with the token of the plan once, by hand and from elsewhere, and see that {place} accepts it."),
+        Some(_) => format!(
+            "Make a token at {place} that may publish, keep it outside of the forge, and name it in `{file}`: `token: NAME` at the \
+             `{kind}` entry of `publish`, and `NAME: {{ file: … }}` under `secrets`; or write down who publishes by hand with a second \
+             factor."
+        ),
+    });
     if with_token {
         let _told = finding.doubt("the plan has a token; that the registry accepts it, only a drill shows");
     } else if let Some(doubt) = doubt {
         let _told = finding.doubt(*doubt);
     }
+}
+
+/// What to do where a job opens something by a token that the forge signs.
+fn key_instead(subject: &Subject<'_>, what: &str) -> String {
+    format!(
+        "Keep a key that opens {what} outside of the forge, name it under `secrets` in `{}`, and give it to the step of `build.run` \
+         that uses it.",
+        subject.plan_file()
+    )
 }
 
 fn way<'s>(job: &Job, step: &'s Step, signs: bool) -> Option<Way<'s>> {

@@ -8,6 +8,7 @@ use crate::{
         found::{Found, Say as _},
     },
     pipeline::{Sure, Topic},
+    plan::SpareKind,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,13 +36,18 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
         }
         _ => return,
     };
-    let has_other = subject
-        .plan()
-        .is_some_and(|plan| plan.spares.iter().any(|spare| !matches!(spare.kind, crate::plan::SpareKind::Runner { .. })));
-    let finding = found.add(Severity::Note, first.spot(), message);
-    if has_other {
-        let _told = finding.advise("The plan has a spare that needs none of them: drill it.");
-    }
+    let other = subject.plan().map(|plan| plan.spares.iter().find(|spare| !matches!(spare.kind, SpareKind::Runner { .. })));
+    let advice = match other {
+        Some(Some(spare)) => {
+            format!("The spare `{0}` of the plan needs none of them; that it works, `canship drill --spare {0}` shows.", spare.name)
+        }
+        Some(None) => format!(
+            "Add one that needs none of them to `spares` in `{}`: `{{ name: clean-room, container: {{}} }}`.",
+            subject.plan_file()
+        ),
+        None => "`canship init` writes a plan with a spare that needs none of them: a clean room on a container engine.".to_owned(),
+    };
+    let _told = found.add(Severity::Note, first.spot(), message).advise(advice);
 }
 
 /// Whose runners a label means, as far as it tells.

@@ -20,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     misses: "Which package or file it is: one entry of the kind covers all. Targets that only a remote workflow or a tool's own \
              configuration names.",
     why: "A hotfix that is in one place and not in the other is half shipped, and users of the other do not get it.",
-    advice: "Add an entry of that kind to `publish`; a kind that is not drilled yet makes the answer unknown, which is the truth.",
+    advice: "Add an entry of that kind to the plan's `publish`; a kind that is not drilled yet makes the answer unknown, which is the truth.",
     check,
 };
 
@@ -77,7 +77,7 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
                     Severity::Warning
                 };
                 let message = format!("a release lands at {} and the plan's `publish` has no `{kind}`", fact.value);
-                let finding = found.add(severity, at, message);
+                let finding = found.add(severity, at, message).advise(add(kind, subject.plan_file()));
                 if let (false, Some(file)) = (is_sure, decided_by) {
                     let _told = finding.doubt(format!("`{file}` decides whether it does"));
                 }
@@ -86,10 +86,32 @@ fn check(subject: &Subject<'_>, found: &mut Found) {
                 let what = if target == Place::Unknown { "somewhere".to_owned() } else { format!("at {}", fact.value) };
                 let finding =
                     found.add(Severity::Note, at, format!("a release lands {what}, which no kind of target in a plan stands for"));
+                let finding = finding.advise(format!(
+                    "Try by hand how it gets there without this CI, and accept it in `{}` with that as the reason: `check: {{ ignore: [{{ \
+                     rule: target-not-covered, file: {}, reason: … }}] }}`.",
+                    subject.plan_file(),
+                    fact.sites.first().map_or("…", |site| &*site.at.file)
+                ));
                 if let Some(file) = decided_by {
                     let _told = finding.doubt(format!("`{file}` decides where to"));
                 }
             }
         }
     }
+}
+
+/// How an entry of this kind is written, and what comes of it.
+fn add(kind: &str, file: &str) -> String {
+    let name = match kind {
+        "oci" => return format!("Add `- oci: REGISTRY/NAME` to `publish` in `{file}`, with the `login` that a spare pushes with."),
+        "github_release" => "OWNER/NAME",
+        "gitlab_release" => "GROUP/NAME",
+        "s3" => "BUCKET",
+        "pages" => "URL",
+        _ => "NAME",
+    };
+    format!(
+        "Add `- {{ {kind}: {name} }}` to `publish` in `{file}`; that kind is not drilled yet, which makes the answer unknown, and that is \
+         the truth."
+    )
 }
