@@ -211,6 +211,7 @@ fn killed_writing<F: Forge>(rig: &Rig<F>, (call, more): (&Named, u64), then: The
     if then != Then::Watchdog {
         rig.machine.kill_watchdogs();
     }
+    rig.machine.await_death();
     given_back(rig, then);
     (then == Then::Watchdog).then_some(died)
 }

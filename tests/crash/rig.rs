@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -228,6 +228,19 @@ impl Machine {
         drills.map(|entry| fs::read_to_string(entry.path().join(file)).unwrap_or_default()).collect()
     }
 
+    /// Waits until the locks of drills that were killed are free: a child that one was about to start has its lock until it
+    /// has become its program.
+    pub(crate) fn await_death(&self) {
+        let drills = fs::read_dir(self.state().join("canship/drills")).into_iter().flatten().flatten();
+        for lock in drills.filter_map(|entry| fs::File::open(entry.path().join("lock")).ok()) {
+            let begun = Instant::now();
+            while lock.try_lock_shared().is_err() {
+                assert!(begun.elapsed() < Duration::from_mins(1), "a drill that was killed lives");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
     /// Takes away all that this machine knows.
     pub(crate) fn forget(&self) {
         fs::remove_dir_all(self.state()).unwrap();
@@ -348,6 +361,7 @@ impl<F: Forge> Rig<F> {
         let died = Instant::now();
         held.go_on();
         assert_eq!(end(child).code, -9);
+        self.machine.await_death();
         died
     }
 

@@ -21,7 +21,7 @@ use tokio::{
     io::{AsyncBufRead, AsyncReadExt as _, AsyncWriteExt as _, Lines},
     process::{ChildStdin, Command},
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,10 @@ const END: Duration = Duration::from_secs(2);
 const TRIES: Duration = Duration::from_mins(30);
 /// How long it waits for each answer at first.
 const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How often and how soon after each other it looks whether the drill's lock is free.
+const LOOKS: usize = 100;
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Before the number of a part: it is about to be turned off.
 const OFF: &str = "off ";
@@ -224,8 +228,23 @@ pub async fn watch<R: AsyncBufRead + Unpin>(
     }
     if end == Some(End::Died) {
         say("the drill has died: what it took is given back");
-        give_back(order, &wire, &pipe.off, say).await;
+        if let Some(gone) = give_back(order, &wire, &pipe.off, say).await {
+            note(order, &gone).await;
+        }
     }
+}
+
+/// Notes in the journal of the drill, which has died, that everything is back or gone.
+async fn note(order: &Order, gone: &[Control]) {
+    let Ok(state) = State::open(&order.state) else { return };
+    // A child that it was about to start has its lock until it has become its program.
+    for _ in 0..LOOKS {
+        if state.drills(now()).is_ok_and(|drills| !drills.living.contains(&order.drill)) {
+            break;
+        }
+        sleep(LOOK).await;
+    }
+    recover::strike(&state, &order.drill, gone, now());
 }
 
 /// How the drill ended.
@@ -277,7 +296,8 @@ impl<R: AsyncBufRead + Unpin> Pipe<R> {
     }
 }
 
-async fn give_back(order: &Order, wire: &Wire, off: &BTreeMap<usize, Answer>, say: &(dyn Fn(&str) + Sync)) {
+/// Gives back what the drill has taken; what of it is gone, if nothing is away any more.
+async fn give_back(order: &Order, wire: &Wire, off: &BTreeMap<usize, Answer>, say: &(dyn Fn(&str) + Sync)) -> Option<Vec<Control>> {
     // What is under way was sent by a drill that has ended by now, or hangs.
     let calls = |answer| if answer == Answer::Seen { Calls::Answered } else { wire.given_up() };
     let off = off.iter().filter_map(|(number, answer)| Some((order.was_on.get(*number)?, *answer)));
@@ -302,11 +322,8 @@ async fn give_back(order: &Order, wire: &Wire, off: &BTreeMap<usize, Answer>, sa
     let until = back::at_the_latest(TRIES, &[wire.given_up()]);
     let own = Own { drill: &order.drill, cut_at: Some(order.cut_at), calls: wire.given_up() };
     let outcome = back::give_back(wire, own, &away, (until, &tell)).await;
-    if outcome == Outcome::AllBack {
+    (outcome == Outcome::AllBack).then(|| {
         say("nothing is away any more");
-        if let Ok(state) = State::open(&order.state) {
-            let gone = gone.into_inner().unwrap_or_else(PoisonError::into_inner);
-            recover::strike(&state, &order.drill, &gone, now());
-        }
-    }
+        gone.into_inner().unwrap_or_else(PoisonError::into_inner)
+    })
 }
