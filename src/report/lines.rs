@@ -225,7 +225,8 @@ fn beside_digest(line: &str, at: usize) -> usize {
     let digests = line.match_indices(NAME).filter_map(|(start, _)| {
         let hex = line[start + NAME.len()..].bytes().take_while(u8::is_ascii_hexdigit).count();
         let behind = line.get(start + NAME.len() + hex..)?.bytes().take_while(|byte| b"`'\",.;:)]".contains(byte)).count();
-        (hex == 64).then_some((start, start + NAME.len() + hex + behind))
+        let before = line[..start].trim_end_matches(['`', '\'', '"', '(', '[']).len();
+        (hex == 64).then_some((before, start + NAME.len() + hex + behind))
     });
     let parted = digests.into_iter().find(|(start, end)| (start + 1..*end).contains(&at));
     parted.map_or(at, |(start, end)| if line[..start].trim().is_empty() { end } else { start })
@@ -271,7 +272,7 @@ mod tests {
         let name = format!("docker.io/library/debian@{digest}");
         let pieces = wrap(&format!("from `{name}`, pulled"), 72);
         assert_eq!(pieces, ["from", "`docker.io/library/debian@", &format!("{digest}`,"), "pulled"]);
-        assert_eq!(wrap(&format!("`{digest}`"), 40), ["`", &format!("{digest}`")]);
+        assert_eq!(wrap(&format!("`{digest}`"), 40), [format!("`{digest}`")]);
         assert_eq!(wrap(&digest, 40), [digest.as_str()]);
         assert_eq!(wrap(&format!("a {digest} b"), 40), ["a", &digest, "b"]);
         let mut lines = Lines::new(Layout { width: 80, ..Layout::default() });
