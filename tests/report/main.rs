@@ -106,8 +106,8 @@ fn lines_keep_to_the_width_that_is_asked_for() {
     for (name, drill) in DRILLS {
         let layout = Layout { width: 72, ..Layout::default() };
         let text = report::render_text(&record(drill()), Verdict::CanShip, layout);
-        // What is to be run as it stands is never wrapped.
-        let prose = text.lines().filter(|line| !line.starts_with("    printf "));
+        // What is to be run as it stands is never wrapped, nor is a digest.
+        let prose = text.lines().filter(|line| !line.starts_with("    printf ") && !line.trim_start().starts_with("`sha256:"));
         let wide: Vec<_> = prose.filter(|line| line.chars().count() > 72).collect();
         assert!(wide.is_empty(), "{name}: {wide:?}");
     }
