@@ -75,3 +75,42 @@ fn a_formula_of_homebrew_is_told_by_its_name_and_its_tap() {
     );
     assert_eq!(brews(mislav, "homebrew-tap: '${{ vars.TAP }}'"), ["homebrew-tap 9:11 homebrew-tap: ${{ vars.TAP }}"]);
 }
+
+#[test]
+fn a_workflow_that_is_named_a_release_and_publishes_on_a_push_is_one() {
+    let on = |on: &str, name: &str| {
+        let text = format!("name: {name}\non: {on}\njobs: {{a: {{runs-on: x, steps: [{{run: npm publish}}]}}}}\n");
+        !releases(&pipeline(&[(".github/workflows/ship.yml", &text)])).is_empty()
+    };
+    assert!(on("{push: {branches: [main], paths: [package.json]}}", "Release on npm"));
+    assert!(!on("{push: {branches: [main], paths: [package.json]}}", "Build"));
+    assert!(!on("{push: {branches: [main]}}", "Release docs"));
+    assert!(!on("{push: {branches: [main]}, pull_request: }", "Release on npm"));
+}
+
+#[test]
+fn a_remote_workflow_that_promises_a_release_and_is_given_secrets_is_one_somewhere() {
+    let call = |rest: &str| {
+        workflow(&format!(
+            "jobs:\n  ship: {{uses: acme/meta/.github/workflows/{rest}}}\n  gh: {{runs-on: x, steps: [{{run: gh release create v1}}]}}\n"
+        ))
+    };
+    let found = call("goreleaser.yml@main, secrets: {token: '${{ secrets.T }}'}");
+    let by = sure(&found, Topic::PublishTargets, |sure| {
+        *sure == Sure::Delegated("acme/meta/.github/workflows/goreleaser.yml@main".to_owned())
+    });
+    assert_eq!(by, ["unknown"]);
+    assert!(found.path().any(|(_, job)| job.id == "ship"));
+    for other in ["goreleaser.yml@main", "lint.yml@main, secrets: inherit"] {
+        assert!(!call(other).path().any(|(_, job)| job.id == "ship"), "{other}");
+    }
+}
+
+#[test]
+fn where_nothing_is_seen_to_be_published_nothing_is_said_to_go_into_it() {
+    let text = "name: Release\non: {push: {tags: ['v*']}}\njobs: {a: {uses: acme/meta/.github/workflows/all.yml@main}}\n";
+    let folder = repository(&[(".github/workflows/release.yml", text)]);
+    let shown = support::Canship::new(&["pipeline"]).argument(folder.path()).run_as_is().stdout;
+    assert!(shown.contains("  and 1 more job, where nothing is seen to be published\n"), "{shown}");
+    assert_eq!(values(&steps("- uses: canonical/action-publish@v1"), Topic::PublishTargets), ["github-release", "snap"]);
+}

@@ -118,13 +118,12 @@ impl Walk<'_> {
                 self.script(&entry.node, here, &mut Sum::default());
             }
         }
-        let promises = ["publish", "release", "deploy"].iter().any(|word| name.to_ascii_lowercase().contains(word));
         let has_secret = with.is_some_and(|with| {
             with.scalars()
                 .iter()
                 .any(|node| node.as_str().is_some_and(|text| text.contains("secrets.") || text.contains("github.token")))
         });
-        if promises && has_secret {
+        if actions::promises(name) && has_secret {
             self.publishes(Target::Unknown, Sure::Delegated(name.to_owned()), (place, name), here);
             self.notes.open(place, format!("where `{name}` publishes is not in this repository"));
         }

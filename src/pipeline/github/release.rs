@@ -150,6 +150,10 @@ impl Candidate {
         if let (Some(event), Some(published)) = (push, tool) {
             return Some(vec![starts(event, "a push"), publishes(published)]);
         }
+        let to_branch = push.filter(|push| !push.filter("branches").is_empty() && self.is_named_release());
+        if let (Some(event), Some(published)) = (to_branch, self.hard()) {
+            return Some(vec![starts(event, "a push to a branch"), publishes(published)]);
+        }
         let branches = self.triggers.release_branches().filter(|_| !self.triggers.has("pull_request"));
         if let (Some(event), Some(place)) = (branches, self.logs_in) {
             return Some(vec![starts(event, "a push to a branch of releases"), ("it logs in to a registry".to_owned(), place)]);

@@ -22,7 +22,7 @@ use crate::pipeline::{
     locate::Locator,
     model::{Job, Sure, Topic},
     notes::Notes,
-    publish::actions,
+    publish::{Target, actions},
     source::weight,
     yaml::{Entry, Node, Place, Yaml},
 };
@@ -316,6 +316,8 @@ impl<'f> Walk<'f> {
                 self.notes.open(uses.place, format!("what `{text}` does is not in this repository"));
                 if let Some(does) = actions::does(name) {
                     self.remote_workflow(does, text, uses.place, here);
+                } else if job.get("secrets").is_some() && actions::promises(name) {
+                    self.publishes(Target::Unknown, Sure::Delegated(text.to_owned()), (uses.place, text), here);
                 }
             }
             return;
@@ -347,7 +349,6 @@ impl<'f> Walk<'f> {
     }
 
     fn remote_workflow(&mut self, does: actions::Does, text: &str, place: Place, here: Here<'_>) {
-        use crate::pipeline::publish::Target;
         let mut publishes = |target, sure| self.publishes(target, sure, (place, text), here);
         match does {
             actions::Does::Publishes(target) => {

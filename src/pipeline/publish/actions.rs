@@ -90,6 +90,7 @@ pub(in crate::pipeline) const ACTIONS: &[(&str, Does)] = &[
     ("dawidd6/action-homebrew-bump-formula", Does::Brews("formula", "tap")),
     ("macauley/action-homebrew-bump-cask", Does::Brews("cask", "tap")),
     ("snapcore/action-publish", Does::Publishes(Target::Snap)),
+    ("canonical/action-publish", Does::Publishes(Target::Snap)),
     ("flatpak/flatpak-github-actions/flat-manager", Does::Publishes(Target::Flathub)),
     ("flathub-infra/flatpak-github-actions/flat-manager", Does::Publishes(Target::Flathub)),
     ("ksxgithub/github-actions-deploy-aur", Does::Publishes(Target::Aur)),
@@ -169,6 +170,11 @@ pub(in crate::pipeline) fn does(name: &str) -> Option<Does> {
             && matches!(name.as_bytes().get(known.len()), None | Some(b'/'))
     };
     ACTIONS.iter().find(|(known, _)| fits(known)).map(|(_, does)| *does)
+}
+
+/// Whether an action or a workflow that nobody here knows promises by its name to publish.
+pub(in crate::pipeline) fn promises(name: &str) -> bool {
+    ["publish", "release", "deploy"].iter().any(|word| name.to_ascii_lowercase().contains(word))
 }
 
 #[cfg(test)]

@@ -84,7 +84,13 @@ fn workflow(out: &mut String, release: &ReleaseWorkflow) {
     let others = release.jobs.len() - path.len() - release.gates.len();
     if others > 0 {
         let more = if others == 1 { "1 more job".to_owned() } else { format!("{others} more jobs") };
-        line(out, &format!("  and {more}, from which nothing goes into what is published"));
+        // Where nothing is known to be published, nothing is known of what goes into it either.
+        let what = if path.is_empty() {
+            "where nothing is seen to be published"
+        } else {
+            "from which nothing goes into what is published"
+        };
+        line(out, &format!("  and {more}, {what}"));
     }
     out.push('\n');
 }
