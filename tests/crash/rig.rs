@@ -3,14 +3,14 @@
 use std::{
     ffi::OsString,
     fs,
-    os::unix::process::ExitStatusExt as _,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use crate::simulator::{
     call::When,
@@ -188,9 +188,17 @@ impl Machine {
 
     /// Waits for the end of every watchdog.
     pub(crate) fn await_watchdogs(&self) {
-        for pid in self.watchdogs() {
-            let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
-            let mut waited = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
+        self.await_ends(&self.handles());
+    }
+
+    /// The watchdogs, also when they have no command line any more, as they end.
+    fn handles(&self) -> Vec<OwnedFd> {
+        self.watchdogs().into_iter().filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect()
+    }
+
+    fn await_ends(&self, watchdogs: &[OwnedFd]) {
+        for handle in watchdogs {
+            let mut waited = [rustix::event::PollFd::new(handle, rustix::event::PollFlags::IN)];
             let limit = rustix::event::Timespec { tv_sec: 60, tv_nsec: 0 };
             let ended = rustix::event::poll(&mut waited, Some(&limit)).unwrap();
             assert_eq!(ended, 1, "the watchdog goes on: {}", self.log());
@@ -198,8 +206,11 @@ impl Machine {
     }
 
     pub(crate) fn kill_watchdogs(&self) {
-        self.signal_watchdogs(Signal::KILL);
-        self.await_watchdogs();
+        let watchdogs = self.handles();
+        for watchdog in &watchdogs {
+            pidfd_send_signal(watchdog, Signal::KILL).unwrap_or_default();
+        }
+        self.await_ends(&watchdogs);
     }
 
     pub(crate) fn signal_watchdogs(&self, signal: Signal) {
