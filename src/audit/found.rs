@@ -1,7 +1,7 @@
 //! What rules find.
 
 use super::{Rule, Severity};
-use crate::pipeline::At;
+use crate::{pipeline::At, record::count};
 
 /// The most findings of one rule; how many more there are is said in the last.
 const MOST: usize = 200;
@@ -88,7 +88,7 @@ impl Found {
         if self.count > MOST {
             let more = self.count - MOST;
             if let Some(last) = self.findings.last_mut() {
-                last.doubt = Some(format!("{more} more findings of this rule are not listed"));
+                last.doubt = Some(format!("not listed: {} of this rule", count(more, "more finding")));
             }
             return None;
         }

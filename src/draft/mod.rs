@@ -144,10 +144,12 @@ impl Draft<'_> {
             tags.flat_map(|tags| tags.split(", ")).map(move |tag| (tag.to_owned(), place(&trigger.at)))
         });
         for (pattern, from) in patterns {
-            let start: String = pattern.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '@')).collect();
+            // GitLab writes them as regular expressions.
+            let (begin, is_regex) = pattern.strip_prefix("/^").map_or((pattern.as_str(), false), |regex| (regex, true));
+            let start: String = begin.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '@')).collect();
             let start = start.trim_end_matches(|c: char| c.is_ascii_digit());
-            let rest = pattern.get(start.len()..).unwrap_or_default();
-            if rest.starts_with(['*', '[', '0', '1', '2', '3', '?', '+']) {
+            let rest = begin.get(start.len()..).unwrap_or_default();
+            if rest.starts_with(['*', '[', '0', '1', '2', '3', '?', '+']) || is_regex && rest.starts_with(r"\d") {
                 let tag = sheet::quoted(&format!("{start}{{version}}"));
                 self.sheet.line_or(&format!("tag: {tag}"), &format!("the tags `{pattern}` start a release: {from}"), "");
                 return;

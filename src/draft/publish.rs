@@ -32,6 +32,12 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("gcs", "s3", ""),
 ];
 
+/// The formula that an action is told to change, by the input that names it.
+fn formula(site: &Site) -> Option<String> {
+    let name = ["formula-name: ", "formula: "].iter().find_map(|input| site.role.strip_prefix(input))?;
+    Some(name.to_owned()).filter(|name| !name.contains("${{"))
+}
+
 /// Who logs in where the files do not say, and whose an image is then: names that nobody has.
 const USER: &str = "user.example";
 pub(super) const TEAM: &str = "team.example";
@@ -103,13 +109,15 @@ impl Draft<'_> {
         for (target, kind, manifest) in KINDS {
             let facts = self.pipeline.facts.of(Topic::PublishTargets).find(|(value, _)| value == target);
             let is_sure = |site: &&Site| site.on_path && matches!(site.sure, Sure::Read | Sure::Computed);
-            let Some(site) = facts.and_then(|(_, sites)| sites.iter().find(is_sure)) else { continue };
+            let sites: Vec<_> = facts.iter().flat_map(|(_, sites)| sites.iter()).filter(is_sure).collect();
+            let Some(site) = sites.first() else { continue };
             if !told.insert(kind) {
                 continue;
             }
             let origin = self.repository.origin.as_ref().map(|(_, path)| path.clone());
             let name = match *kind {
                 "github_release" | "gitlab_release" => origin,
+                "homebrew" => sites.iter().find_map(|site| formula(site)),
                 _ => self.repository.name_in(manifest),
             };
             let is_known = name.is_some();

@@ -210,6 +210,23 @@ fn a_build_that_only_the_pipelines_can_do_is_asked_for_with_its_place() {
 }
 
 #[test]
+fn a_formula_has_the_name_that_its_workflow_gives_it() {
+    let workflow = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - run: make release\n    - uses: mislav/bump-homebrew-formula-action@v3\n      with: {formula-name: gh}\n      env: {COMMITTER_TOKEN: '${{ secrets.BREW }}'}\n";
+    let text = written(&[CONFIG, (".github/workflows/release.yml", workflow)]);
+    assert!(text.contains("  - { homebrew: gh, token: BREW } ") && !text.contains("its name at homebrew"), "{text}");
+}
+
+#[test]
+fn the_tags_of_a_gitlab_release_are_read_out_of_its_rules() {
+    let job = |rule: &str| format!("ship:\n  rules: [{{if: '{rule}'}}]\n  script: [make release, glab release create x]\n");
+    let told = |rule: &str| written(&[(".gitlab-ci.yml", &job(rule))]);
+    let text = told(r"$CI_COMMIT_TAG =~ /^v\d+/");
+    assert!(text.contains(r#"tag: "v{version}" "#), "{text}");
+    let text = told(r"$CI_COMMIT_TAG =~ /^(old|new)-\d+/");
+    assert!(text.contains("what is a release tagged?"), "{text}");
+}
+
+#[test]
 fn where_nothing_says_what_is_pushed_the_registries_are_named() {
     let workflow = "on: {push: {tags: ['v*']}}\njobs:\n  ship:\n    runs-on: x\n    steps:\n    - uses: docker/login-action@v3\n      with: {registry: quay.io, username: a, password: '${{ secrets.B }}'}\n    - run: ./publish.sh\n";
     let text = written(&[CONFIG, (".github/workflows/release.yml", workflow)]);
