@@ -6,8 +6,16 @@
 mod on_each_engine;
 mod support;
 
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
 use on_each_engine::on_each_engine;
-use rustix::process::Signal;
+use rustix::{
+    fs::{CWD, Mode, mkfifoat},
+    process::Signal,
+};
 use support::{Canship, Project, Services, engines::On, project::Plan, run::Running};
 
 /// A step that goes on until it is ended.
@@ -83,6 +91,53 @@ fn a_killed_drill_leaves_nothing_running_and_a_log_that_says_unknown(on: On) {
     let report = Canship::new(&["report", "--from"]).argument(&log).run_as_is();
     assert_eq!(report.code, Some(0), "{}", report.stderr);
     assert!(report.stdout.contains("UNKNOWN"), "{}", report.stdout);
+}
+
+/// A step that says more than fits into a pipe.
+const MUCH: &str =
+    "mkdir -p dist && cp tool.sh dist/tool && chmod +x dist/tool && yes 0123456789012345678901234567890123456789 | head -n 20000";
+
+#[test]
+fn a_log_that_nobody_reads_is_given_up_and_the_drill_goes_on() {
+    let project = Project::new(&Plan::on_host(&Services::get()).run(&[MUCH]));
+    let log = project.beside("log");
+    mkfifoat(CWD, &log, Mode::RUSR | Mode::WUSR).unwrap();
+    let call = Canship::drill(&project).argument("--events").argument(&log);
+
+    let ran = call.run_as_is();
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("it is a pipe that nobody reads"), "{}", ran.stderr);
+
+    // One that holds it open and does not read it.
+    let reader = std::fs::File::options().read(true).write(true).open(&log).unwrap();
+    let ran = call.run_as_is();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nobody read it for 5.0 s"), "{}", ran.stderr);
+    assert_eq!(project.mirror_refs(), "refs/heads/main\n");
+    drop(reader);
+}
+
+#[test]
+fn a_signal_ends_a_drill_that_is_over_though_nobody_reads_what_it_prints() {
+    let project = Project::new(&Plan::on_host(&Services::get()).run(&[MUCH]));
+    let call = Canship::drill(&project);
+    let (_unread, pipe) = std::io::pipe().unwrap();
+    let mut drill = call.command().stdout(Stdio::null()).stderr(pipe).spawn().unwrap();
+    let folders = |call: &Canship| std::fs::read_dir(call.temporary()).unwrap().count();
+    await_that("its folder is there", || folders(&call) == 1);
+    await_that("its folder is gone", || folders(&call) == 0);
+    assert_eq!(project.mirror_refs(), "refs/heads/main\n");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&drill), Signal::INT).unwrap();
+    assert_eq!(drill.wait().unwrap().code(), Some(130));
+}
+
+/// Waits until it is so.
+fn await_that(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_mins(2), "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn run_on(on: On, test: fn(On)) {

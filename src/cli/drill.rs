@@ -1,6 +1,6 @@
 //! `canship drill`: chooses the spare, composes sinks and signals, runs the drill, writes the reports.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use super::{
     Failure,
@@ -17,7 +17,7 @@ use crate::{
     drill::{self, Builder, Builds, Interrupts, Registries, Setup},
     history::log::LogSink,
     plan::{self, Loaded, SpareKind},
-    record::{Exit, Mode, Nonce, Record, Sink, SpareFacts},
+    record::{Exit, Mode, Nonce, Record, Signal, Sink, SpareFacts},
     report::{self, terminal},
     spare::{container, host},
 };
@@ -117,6 +117,10 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
     };
     let done = Box::pin(drill::run(setup)).await;
     let done = done.ok_or_else(|| Failure::failed("the drill", &io::Error::other("it told nothing of itself")))?;
+    // Whoever reads none of what follows holds up nothing that matters.
+    drop(place);
+    let exit = Exit::of(&done.record, order.outputs.accept.into());
+    tokio::spawn(end_soon(interrupts.clone(), exit));
     let mut problems = reports.write(&done.record, order.outputs.accept.into());
     problems.extend(done.broken_sinks);
     for problem in &problems {
@@ -135,6 +139,18 @@ pub(super) async fn rehearse(order: Order<'_>) -> Result<Exit, Failure> {
         output::warn(&format!("error: exit code {}: {what}: {}", exit.code(), problems.join("; ")));
     }
     Ok(exit)
+}
+
+/// How long after a signal what is told of a drill that is over may take.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Ends this process after a signal, though somebody may hold up what it prints.
+#[expect(clippy::exit, reason = "what hangs in a write cannot be asked to end")]
+async fn end_soon(interrupts: Interrupts, exit: Exit) {
+    let signal = interrupts.signalled().await;
+    tokio::time::sleep(LAST_WORDS).await;
+    let exit = signal.filter(|_| exit != Exit::MayStillBeCut).map_or(exit, Signal::exit);
+    std::process::exit(exit.code().into());
 }
 
 fn choose<'o>(order: &'o Order<'_>) -> Result<&'o plan::Spare, Failure> {

@@ -1,6 +1,10 @@
 //! The one place that prints.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    fs::File,
+    io::{self, IsTerminal as _, Write as _},
+    os::fd::AsFd as _,
+};
 
 use super::{environment, failure::Failure, follow::Patient};
 use crate::{
@@ -56,10 +60,14 @@ pub(super) fn colour() -> Colour {
 /// Where a drill tells live what it does. Whoever follows it may stop at any time, which is nothing that goes wrong and
 /// holds nothing up.
 pub(super) fn live() -> Box<dyn io::Write + Send> {
-    Box::new(Patient::new(Followed(io::stderr())))
+    // Not through the one that everything else is printed through: whoever reads nothing would hold that up.
+    match io::stderr().as_fd().try_clone_to_owned() {
+        Ok(stderr) => Box::new(Patient::new(Followed(File::from(stderr)))),
+        Err(_) => Box::new(io::sink()),
+    }
 }
 
-struct Followed(io::Stderr);
+struct Followed(File);
 
 impl io::Write for Followed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

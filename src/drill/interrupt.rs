@@ -17,6 +17,7 @@ use crate::record::Signal;
 pub struct Interrupts {
     first: CancellationToken,
     second: CancellationToken,
+    any: CancellationToken,
     which: Arc<OnceLock<Signal>>,
 }
 
@@ -57,6 +58,7 @@ impl Interrupts {
         } else {
             self.second.cancel();
         }
+        self.any.cancel();
     }
 
     /// Ends the drill early though no signal came.
@@ -70,7 +72,13 @@ impl Interrupts {
         self.which.get().copied()
     }
 
-    /// Ends when a signal comes.
+    /// Ends when a signal has come, and tells the first.
+    pub async fn signalled(&self) -> Option<Signal> {
+        self.any.cancelled().await;
+        self.which()
+    }
+
+    /// Ends when a signal comes, or the drill is cut off.
     pub(super) async fn came(&self) {
         self.first.cancelled().await;
     }

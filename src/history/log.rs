@@ -8,18 +8,30 @@ use std::{
     io::{self, BufRead, Read as _, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::OFlags,
+    io::Errno,
+};
 use serde::Deserialize;
 
 use super::output::Outputs;
-use crate::record::{Event, EventKind, LOG_VERSION, Record, Sink, Text};
+use crate::record::{Event, EventKind, LOG_VERSION, Measure, Record, Sink, Text};
 
 /// The longest line that is written or read, in bytes.
 const LONGEST_LINE: usize = 1 << 20;
 /// What is kept of a line of output that would make a longer one, in characters.
 const OUTPUT_KEPT: usize = 64 * 1024;
+
+/// How long a pipe may be without anybody who reads it, at its opening and once it is full: the drill waits meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How soon it is looked again whether somebody reads a pipe.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Writes the events that are kept to a file.
 #[derive(Debug)]
@@ -33,9 +45,9 @@ impl LogSink {
     /// A log at `path`, readable for its owner only. What stood there before is lost; the folder must exist.
     ///
     /// # Errors
-    /// The file cannot be made or written.
+    /// The file cannot be made or written, or is a pipe that nobody reads.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let file = open(path)?;
         // A file that was there keeps its mode on opening; a pipe or a terminal is not ours to change.
         if file.metadata()?.is_file() {
             file.set_permissions(Permissions::from_mode(0o600))?;
@@ -77,8 +89,47 @@ impl Sink for LogSink {
         if self.line.len() > LONGEST_LINE {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an event is longer than a line of the log may be"));
         }
-        self.file.write_all(&self.line)
+        write_in_time(&mut self.file, &self.line)
     }
+}
+
+/// Opens what is written, without waiting where it is a pipe: writing to one never does then, either.
+fn open(path: &Path) -> io::Result<File> {
+    let is_file = path.metadata().map_or(true, |there| there.is_file());
+    let flags = if is_file { 0 } else { i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0) };
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags);
+    let begun = Instant::now();
+    loop {
+        match options.open(path) {
+            Err(reason) if reason.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+                if begun.elapsed() > PATIENCE {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "it is a pipe that nobody reads"));
+                }
+                thread::sleep(LOOK);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Writes all of it, unless a pipe is full and nobody reads it for long.
+fn write_in_time(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(full) if full.kind() == io::ErrorKind::WouldBlock => {
+                let limit = Timespec::try_from(PATIENCE).map_err(io::Error::other)?;
+                if poll(&mut [PollFd::new(file, PollFlags::OUT)], Some(&limit))? == 0 {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, format!("nobody read it for {}", Measure(PATIENCE))));
+                }
+            }
+            Err(again) if again.kind() == io::ErrorKind::Interrupted => {}
+            Err(reason) => return Err(reason),
+        }
+    }
+    Ok(())
 }
 
 /// The same event with the beginning of its output line; other events stay as they are.
