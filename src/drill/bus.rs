@@ -40,6 +40,11 @@ impl Bus {
         self.with(|line| line.waiting.take().into_iter().flatten().for_each(|event| line.pass(event)));
     }
 
+    /// Nothing more happens: the last event says how many came before it.
+    pub(super) fn finish(&self) {
+        self.with(|line| line.emit(EventKind::DrillFinished { events: line.record.as_ref().map_or(0, |record| record.events) }));
+    }
+
     /// The record of all events that passed so far; none before the first.
     pub(super) fn record(&self) -> Option<Record> {
         self.with(|line| line.record.clone().map(Record::conclude))

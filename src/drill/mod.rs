@@ -244,7 +244,7 @@ pub async fn run(setup: Setup) -> Option<Done> {
     tokio::join!(prepare::prepare(&drill, &setup.surroundings, &ended), drilling);
     drill.board.give_up_reading(&drill.network.known);
     drill.bus.open();
-    drill.bus.emit(EventKind::DrillFinished);
+    drill.bus.finish();
     Some(Done { record: drill.bus.record()?, broken_sinks: drill.bus.broken_sinks() })
 }
 

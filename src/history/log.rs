@@ -239,6 +239,7 @@ fn fold(name: &str, mut reader: impl BufRead, output: Output) -> Result<Record, 
         number += 1;
         let end = next_line(&mut reader, &mut line).map_err(|error| error.of(name, number))?;
         if output == Output::Dropped && !record.finished && outputs.take(&mut line) {
+            record.events += 1;
             continue;
         }
         record.ended = outputs.ended().unwrap_or(record.ended);

@@ -66,7 +66,7 @@ impl Sink for FolderSink {
         open.log.take(event)?;
         match event.kind {
             EventKind::PhaseFinished { .. } => open.log.sync(),
-            EventKind::DrillFinished => {
+            EventKind::DrillFinished { .. } => {
                 open.log.sync()?;
                 fs::rename(&open.live, &open.whole)?;
                 sync_folder(&self.folder)

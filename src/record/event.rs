@@ -196,7 +196,10 @@ pub enum EventKind {
         signal: Signal,
     },
     /// The last event.
-    DrillFinished,
+    DrillFinished {
+        /// How many kept events came before it: a log with another number of them has lost some.
+        events: u64,
+    },
 }
 
 impl EventKind {
@@ -224,7 +227,7 @@ impl EventKind {
             | Self::Interrupted { .. }
             | Self::CutEnded
             | Self::ForgeAsked { .. }
-            | Self::DrillFinished => {}
+            | Self::DrillFinished { .. } => {}
             Self::PrimaryFound(found) => {
                 visit(&mut found.place.repository);
                 found.parts.iter_mut().for_each(|part| part.for_each_text(visit));

@@ -27,6 +27,8 @@ pub struct Record {
     pub ended: Timestamp,
     /// Whether the log has its last event; without it the drill was killed.
     pub finished: bool,
+    /// How many events there were that a log keeps.
+    pub events: u64,
     /// The signal that ended it early.
     pub interrupted: Option<Signal>,
     /// The phases, in the order in which they began or were skipped.
@@ -161,6 +163,14 @@ fn between(from: Timestamp, to: Timestamp) -> Option<Duration> {
     Duration::try_from(to.duration_since(from)).ok()
 }
 
+/// Of a log that has `found` events before its last, which says that there were `written`.
+fn log_incomplete(found: u64, written: u64) -> Finding {
+    let summary =
+        format!("{written} events were written to the event log before its last, and it has {found}: what it lacks is not known");
+    let advice = "drill again, and see what lost lines of the log on its way here, or changed it";
+    Finding::new(Rule::LogIncomplete, Phase::Clean, summary, advice)
+}
+
 impl Record {
     /// The record of these events; none if the first is not the start of a drill.
     #[must_use]
@@ -182,6 +192,7 @@ impl Record {
             started: first.at,
             ended: first.at,
             finished: false,
+            events: 1,
             interrupted: None,
             phases: Vec::new(),
             checks: Vec::new(),
@@ -211,7 +222,9 @@ impl Record {
     /// Takes in one more event.
     pub fn add(&mut self, event: Event) {
         let at = event.at;
+        let before = self.events;
         self.ended = at;
+        self.events += u64::from(event.kind.is_kept());
         match event.kind {
             EventKind::DrillStarted(_) | EventKind::Progress { .. } => {}
             EventKind::PhaseStarted { phase } => {
@@ -277,7 +290,10 @@ impl Record {
             EventKind::Cleaned(Cleaning::Left(leftover)) => self.leftovers.push(leftover),
             EventKind::HandedOver { what } => self.handed_over.push(what),
             EventKind::Interrupted { signal } => self.interrupted = self.interrupted.or(Some(signal)),
-            EventKind::DrillFinished => self.finished = true,
+            EventKind::DrillFinished { events } => {
+                self.finished = true;
+                self.findings.extend((events != before).then(|| log_incomplete(before, events)));
+            }
         }
     }
 

@@ -186,6 +186,8 @@ rules! {
     ForgeUnavailable = "forge-unavailable", Unverified;
     /// The release took longer than the target.
     OverTarget = "over-target", Gap;
+    /// The event log does not have as many events as were written to it: it is no proof.
+    LogIncomplete = "log-incomplete", Unverified;
     /// Something that should have been done was not, because of an earlier finding or an interruption.
     NotReached = "not-reached", Unverified;
 }

@@ -63,7 +63,7 @@ impl Narrator {
                 vec![self.colour.paint(BOLD, &format!("{}: ending, and giving everything back", words::signal(*signal)))]
             }
             EventKind::Progress { phase, what, done, .. } => self.moved(*phase, what, *done),
-            EventKind::Limited { .. } | EventKind::DrillFinished => Vec::new(),
+            EventKind::Limited { .. } | EventKind::DrillFinished { .. } => Vec::new(),
             fact => told(fact).map(|line| format!("  {line}")).into_iter().collect(),
         }
     }

@@ -117,7 +117,7 @@ impl Bars {
             }
             EventKind::Progress { phase, what, done, total } => self.progress(*phase, &what.one_line(), *done, *total),
             EventKind::PhaseFinished { phase, .. } => self.end(*phase),
-            EventKind::DrillFinished => self.end_all(),
+            EventKind::DrillFinished { .. } => self.end_all(),
             _ => {}
         }
         if lines.is_empty() { Ok(()) } else { self.screen.suspend(|| self.writer.lines(lines)) }

@@ -59,6 +59,23 @@ fn what_is_damaged_is_named_with_what_is_wrong_and_hides_nothing() {
     assert!(text.contains("damaged: ") && text.contains("3 more, which `--format json` names"), "{text}");
 }
 
+#[test]
+fn a_record_that_has_lost_any_of_its_lines_is_no_proof() {
+    let mut shelf = Shelf::of_laptop();
+    let path = shelf.add(Verdict::CanShip, "laptop", 2);
+    let log = fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = log.split_inclusive('\n').collect();
+    for at in 0..lines.len() {
+        fs::write(&path, [&lines[..at], &lines[at + 1..]].concat().concat()).unwrap();
+        let ran = shelf.status(&[]);
+        assert_eq!(ran.code, Some(20), "line {}: {}{}", at + 1, ran.stdout, ran.stderr);
+        let is_told = ran.stdout.contains("[log-incomplete]") || ran.stdout.contains("damaged: ");
+        assert!(is_told, "line {}: {}", at + 1, ran.stdout);
+    }
+    fs::write(&path, &log).unwrap();
+    assert_eq!(shelf.status(&[]).code, Some(0));
+}
+
 #[tokio::test]
 async fn what_was_read_once_never_outlives_its_log() {
     let mut shelf = Shelf::of_laptop();

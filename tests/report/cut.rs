@@ -32,7 +32,7 @@ fn just_before(mut drill: Drill, is_it: fn(&EventKind) -> bool, kinds: Vec<Event
     let before = drill.events[index].clone();
     let events = kinds.into_iter().map(|kind| canship::record::Event { kind, ..before.clone() });
     drill.events.splice(index..index, events);
-    drill
+    drill.counted()
 }
 
 fn with_a_cut(end: Vec<EventKind>) -> Drill {

@@ -30,6 +30,20 @@ impl Drill {
         self
     }
 
+    /// The last event, after so many milliseconds.
+    pub(crate) fn finished(self, millis: i64) -> Self {
+        self.after(millis, EventKind::DrillFinished { events: 0 }).counted()
+    }
+
+    /// With the number of events in the last one that came before it.
+    pub(crate) fn counted(mut self) -> Self {
+        let kept = self.events.iter().filter(|event| event.kind.is_kept()).count() as u64;
+        if let Some(Event { kind: EventKind::DrillFinished { events }, .. }) = self.events.last_mut() {
+            *events = kept - 1;
+        }
+        self
+    }
+
     fn phase(self, phase: Phase, millis: i64, outcome: Outcome) -> Self {
         self.after(0, EventKind::PhaseStarted { phase }).after(millis, EventKind::PhaseFinished { phase, outcome })
     }
@@ -194,7 +208,7 @@ pub(crate) fn can_ship() -> Drill {
         .after(180, EventKind::Cleaned(Cleaning::Gone { what: "tag canship-drill/20261120-233512-1f0c9a7e".into() }))
         .after(310, EventKind::Cleaned(Cleaning::Gone { what: "ghcr.io/acme/api-drill:20261120-233512-1f0c9a7e".into() }))
         .after(90, EventKind::PhaseFinished { phase: Phase::Clean, outcome: Outcome::Passed })
-        .after(1, EventKind::DrillFinished)
+        .finished(1)
 }
 
 fn shipped(drill: Drill) -> Drill {
@@ -246,7 +260,7 @@ pub(crate) fn degraded() -> Drill {
         .after(0, EventKind::PhaseStarted { phase: Phase::Clean })
         .after(310, EventKind::Cleaned(Cleaning::Left(leftover)))
         .after(90, EventKind::PhaseFinished { phase: Phase::Clean, outcome: Outcome::Passed })
-        .after(1, EventKind::DrillFinished)
+        .finished(1)
 }
 
 /// Shipped; the release of the primary path differs, the second build does not, and one could not be compared.
@@ -305,7 +319,7 @@ pub(crate) fn compared() -> Drill {
         .after(30, EventKind::Compared(second))
         .after(0, EventKind::PhaseFinished { phase: Phase::Repeat, outcome: Outcome::Passed })
         .phase(Phase::Clean, 410, Outcome::Passed)
-        .after(1, EventKind::DrillFinished)
+        .finished(1)
 }
 
 /// A broken build with output that tries things, no push right, and a mirror that is behind.
@@ -353,7 +367,7 @@ pub(crate) fn cannot_ship() -> Drill {
         .skipped(Phase::Publish, "the build failed")
         .skipped(Phase::Smoke, "nothing came back from a registry")
         .phase(Phase::Clean, 410, Outcome::Passed)
-        .after(1, EventKind::DrillFinished)
+        .finished(1)
 }
 
 /// The registry is down.
@@ -377,7 +391,7 @@ pub(crate) fn unknown() -> Drill {
         .skipped(Phase::Publish, "the registry does not answer")
         .skipped(Phase::Smoke, "nothing came back from a registry")
         .phase(Phase::Clean, 410, Outcome::Passed)
-        .after(1, EventKind::DrillFinished)
+        .finished(1)
 }
 
 /// Ctrl-C in the middle of the build.
@@ -395,7 +409,7 @@ pub(crate) fn interrupted() -> Drill {
         .skipped(Phase::Publish, skipped)
         .skipped(Phase::Smoke, skipped)
         .phase(Phase::Clean, 380, Outcome::Passed)
-        .after(1, EventKind::DrillFinished)
+        .finished(1)
 }
 
 /// Killed in the middle of the build; its log ends in the middle of a line.
@@ -502,5 +516,5 @@ pub(crate) fn everything(text: &str) -> Drill {
         .after(1, EventKind::Cleaned(Cleaning::Gone { what: text() }))
         .after(1, EventKind::Cleaned(Cleaning::Left(leftover)))
         .after(1, EventKind::Interrupted { signal: Signal::Sigterm })
-        .after(1, EventKind::DrillFinished)
+        .finished(1)
 }

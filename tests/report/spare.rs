@@ -86,5 +86,5 @@ pub(crate) fn on_runner() -> Drill {
         .after(0, phase(Phase::Clean))
         .after(300, EventKind::Cleaned(Cleaning::Gone { what: "manifest in ghcr.io/acme/api-drill".into() }))
         .after(0, passed(Phase::Clean))
-        .after(0, EventKind::DrillFinished)
+        .finished(0)
 }

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     const START: &str = r#"{"at":"2026-11-20T23:35:12Z","event":"drill-started"}"#;
-    const END: &str = r#"{"at":"2026-11-20T23:36:12Z","event":"drill-finished"}"#;
+    const END: &str = r#"{"at":"2026-11-20T23:36:12Z","event":"drill-finished","events":1}"#;
 
     fn lines(log: &str) -> Result<String, usize> {
         event_log(log.as_bytes()).map(|lines| String::from_utf8(lines).unwrap())

@@ -88,6 +88,9 @@ fn is_another(drill: &Drill, (site, commit): (&Site, &Text), record: &Record) ->
     if !record.finished {
         return Some("its event log ends early: canship was killed there".to_owned());
     }
+    if record.findings.iter().any(|finding| finding.rule == Rule::LogIncomplete) {
+        return Some("its event log has lost lines".to_owned());
+    }
     if there.mode != Mode::Drill || there.spare.kind == SpareKind::Runner {
         return Some("it did not drill there, but rehearsed or asked another runner".to_owned());
     }
