@@ -330,6 +330,7 @@ async fn the_engine_is_told_the_limits_and_nothing_is_mounted_from_its_machine()
     let host = seen.host_config.unwrap();
     assert_eq!((host.binds.unwrap_or_default(), host.privileged, host.devices.unwrap_or_default()), (vec![], Some(false), vec![]));
     assert_eq!((host.network_mode.as_deref(), host.readonly_rootfs), (Some("bridge"), Some(true)));
+    assert!(["", "private"].contains(&host.pid_mode.as_deref().unwrap_or_default()), "{:?}", host.pid_mode);
     // A Podman without rights says itself that it has dropped them; whether it is told is another test's matter.
     if ON.get() != On::RootlessPodman {
         assert_eq!((host.pids_limit, host.nano_cpus), (Some(256), Some(1_500_000_000)));
@@ -403,7 +404,8 @@ async fn exit_codes_and_both_streams_come_back_as_they_are() {
         assert_eq!(run(&mut *room, &format!("exit {code}")).await.end, StepEnd::Exited { code });
     }
     assert_eq!(run(&mut *room, "no-such-command").await.end, StepEnd::Exited { code: 127 });
-    assert_eq!(run(&mut *room, "kill -9 $$").await.end, StepEnd::Exited { code: 137 });
+    let killed = run(&mut *room, "kill -9 $$").await;
+    assert_eq!((&killed.end, killed.err()), (&StepEnd::Exited { code: 137 }, ""));
     let both = run(&mut *room, "echo to-out; echo to-err >&2").await;
     assert_eq!((both.out(), both.err()), ("to-out\n", "to-err\n"));
     // The bytes are the same ones that the engine's own protocol uses, and many.
@@ -419,6 +421,43 @@ async fn a_step_ends_with_its_own_process_whatever_it_leaves_or_closes() {
     assert_eq!((left.out(), &left.end), ("started\n", &StepEnd::Exited { code: 4 }));
     let closed = run(&mut *room, "exec >&- 2>&-; sleep 1; exit 5").await;
     assert_eq!(closed.end, StepEnd::Exited { code: 5 });
+    let group = run(&mut *room, "trap 'trap \"\" TERM; kill 0; exit 6' EXIT; sleep 600 &").await;
+    assert_eq!(group.end, StepEnd::Exited { code: 6 });
+    close(room).await;
+}
+
+/// Leaves this running, out of reach of its session and its output, and goes on when it has written into `file`.
+fn leave(what: &str, file: &str) -> String {
+    format!("(setsid sh -c '{what}' >/dev/null 2>&1 &); while [ ! -s {file} ]; do :; done")
+}
+
+async fn what_a_step_leaves_running_sees_no_later_step_and_no_later_step_sees_it() {
+    let mut room = open(&plan()).await;
+    let before = run(&mut *room, "set -- /proc/[0-9]*; echo $#").await;
+    let spy = "trap \"\" TERM HUP; while :; do cat /proc/*/environ >>seen; done";
+    let mut leaves = step(&leave(spy, "seen"));
+    leaves.secrets = vec![(String::from("EARLIER"), Secret::new(String::from("t0p-s3cret")))];
+    assert!(try_run(&mut *room, leaves).await.unwrap().end.is_success());
+
+    let mut later =
+        step("cat /proc/*/environ | tr '\\0' '\\n' | grep EARLIER; sleep 1; grep -c LATER seen; set -- /proc/[0-9]*; echo $#");
+    later.secrets = vec![(String::from("LATER"), Secret::new(String::from("h1dden")))];
+    let later = try_run(&mut *room, later).await.unwrap();
+    assert_eq!(later.out(), format!("0\n{}", before.out()), "{}", later.err());
+    close(room).await;
+}
+
+async fn a_file_that_a_left_process_goes_on_writing_is_whole_when_it_is_taken_out() {
+    let mut room = open(&plan()).await;
+    let ended = run(&mut *room, &leave("while :; do echo more; done >app", "app")).await;
+    assert!(ended.end.is_success(), "{}", ended.err());
+    let mut digests = Vec::new();
+    for _ in 0..2 {
+        let into = tempfile::tempdir().unwrap();
+        let files = room.collect(Path::new("app"), into.path(), Box::new(|_| true)).await.unwrap();
+        digests.push(files[0].digest.clone());
+    }
+    assert_eq!(digests[0], digests[1]);
     close(room).await;
 }
 
@@ -693,6 +732,8 @@ on_each_engine!(
     a_step_sees_its_own_environment_and_secrets_and_no_later_step_does,
     exit_codes_and_both_streams_come_back_as_they_are,
     a_step_ends_with_its_own_process_whatever_it_leaves_or_closes,
+    what_a_step_leaves_running_sees_no_later_step_and_no_later_step_sees_it,
+    a_file_that_a_left_process_goes_on_writing_is_whole_when_it_is_taken_out,
     a_step_over_its_limit_ends_the_room_and_all_that_runs_in_it,
     a_step_that_ends_the_room_is_told_as_that,
     an_artifact_of_a_room_that_was_taken_away_is_not_called_missing,

@@ -43,6 +43,28 @@ fn a_release_ships_from_this_machine_and_nothing_is_left() {
 }
 
 #[test]
+fn an_artifact_that_is_a_file_of_the_source_as_it_was_is_told_and_is_no_gap() {
+    let services = Services::get();
+    let told = |steps: &[&str], artifacts: &[&str]| {
+        let artifacts = artifacts.iter().map(ToString::to_string).collect();
+        let plan = Plan { artifacts, smoke: vec!["./tool.sh".into()], ..Plan::on_host(&services).run(steps) };
+        let ran = Canship::drill(&Project::new(&plan)).run().ends(0, "can-ship");
+        let limits = ran.json["limits"].as_array().unwrap().iter().map(|limit| limit.as_str().unwrap().to_owned());
+        limits.filter(|limit| limit.contains("of the source")).collect::<Vec<_>>()
+    };
+    let made = "mkdir -p dist && cp tool.sh dist/tool";
+    assert_eq!(
+        told(&[made, "chmod +x tool.sh"], &["dist/tool", "tool.sh"]),
+        ["`tool.sh` is a file of the source as it was: that the build makes it was not shown"]
+    );
+    assert_eq!(
+        told(&["chmod +x tool.sh"], &["./tool.sh", "VERSION"]),
+        ["`./tool.sh`, `VERSION` are files of the source as they were: that the build makes them was not shown"]
+    );
+    assert_eq!(told(&["echo : >>tool.sh", "chmod +x tool.sh"], &["tool.sh"]), Vec::<String>::new());
+}
+
+#[test]
 fn the_same_source_gives_the_same_digest_on_every_spare_and_engine_all_at_once() {
     let services = Services::get();
     let digest = |plan: Plan| {

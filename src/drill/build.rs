@@ -12,6 +12,7 @@ use super::{
     rooms::{Opening, Purpose, Rooms},
     scope::Scope,
     steps::{self, Ran},
+    unchanged,
     vault::Vault,
     version, ways,
 };
@@ -20,7 +21,7 @@ use crate::{
     plan::{Step, Version},
     record::{Artifact, BuiltFacts, EventKind, Finding, Phase, RoomFacts, Rule, StepId},
     registry::Platform,
-    source::Checkout,
+    source::{Checkout, Passing},
     spare::{self, Room, SpareError},
 };
 
@@ -100,7 +101,8 @@ pub(super) async fn open(scope: &Scope, waiting: &mut Option<Opening>) -> Option
 }
 
 async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, inputs: &Inputs<'_>) -> Option<Built> {
-    fill(drill, scope, room, inputs.checkout).await?;
+    let passing = Passing::below(&drill.plan.build.artifacts);
+    fill(drill, scope, room, inputs.checkout.watched_content(passing.clone())).await?;
     // From here on what the plan's commands print is told and kept: none of them runs before all that must not be is known.
     drill.board.logins.wait().await;
     (inputs.on_filled)();
@@ -116,6 +118,9 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
             scope.found(empty(path));
         }
     }
+    if let Some(limit) = unchanged::limit(&drill.plan.build.artifacts, &files, &passing) {
+        scope.emit(EventKind::Limited { limit: limit.into() });
+    }
     for file in files {
         scope.emit(EventKind::ArtifactCollected(Artifact {
             path: file.path.to_string_lossy().into_owned().into(),
@@ -128,8 +133,8 @@ async fn steps_and_artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, 
 }
 
 /// Streams the source into a room.
-pub(super) async fn fill(drill: &Drill, scope: &Scope, room: &mut dyn Room, checkout: &Checkout) -> Option<()> {
-    let filled = furnish(drill, room, checkout.content()).await;
+pub(super) async fn fill(drill: &Drill, scope: &Scope, room: &mut dyn Room, content: Fill) -> Option<()> {
+    let filled = furnish(drill, room, content).await;
     filled.map_err(|problem| scope.found(spare::finding(&problem, scope.of()))).ok()
 }
 
@@ -240,9 +245,14 @@ fn secret_in_name(artifact: &Path, phase: Phase) -> Finding {
     Finding::new(Rule::SecretInImage, phase, summary, "name files so that no secret is part of it")
 }
 
+/// The files of an artifact, which lie below its last name.
+pub(super) fn of<'f>(artifact: &'f Path, files: &'f [Unpacked]) -> impl Iterator<Item = &'f Unpacked> {
+    files.iter().filter(|file| artifact.file_name().is_some_and(|name| file.path.starts_with(name)))
+}
+
 /// Whether an artifact came out, and nothing is in it.
 fn has_no_content(artifact: &Path, files: &[Unpacked]) -> bool {
-    let mut of_it = files.iter().filter(|file| artifact.file_name().is_some_and(|name| file.path.starts_with(name))).peekable();
+    let mut of_it = of(artifact, files).peekable();
     of_it.peek().is_some() && of_it.all(|file| file.size == 0)
 }
 

@@ -43,6 +43,7 @@ mod ship;
 mod smoke;
 mod steps;
 mod tag;
+mod unchanged;
 mod vault;
 mod version;
 mod ways;

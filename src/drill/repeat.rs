@@ -61,7 +61,7 @@ pub(super) async fn repeat(drill: &Drill, rooms: &Rooms, (checkout, vault, built
 
 /// Builds in the room, and collects what comes out.
 async fn artifacts(drill: &Drill, scope: &Scope, room: &mut dyn Room, (checkout, vault): (&Checkout, &Vault)) -> Option<PathBuf> {
-    build::fill(drill, scope, room, checkout).await?;
+    build::fill(drill, scope, room, checkout.content()).await?;
     let deadline = tokio::time::Instant::now() + drill.plan.build.limits.time;
     build::run_all(drill, scope, room, (&build::steps(drill, checkout), vault), deadline).await?;
     let Collected { folder, complete, .. } = build::collect(drill, scope, room, (vault, "artifacts-again")).await?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Git, Note, SourceError, content, refs, remote::Remote, submodule::Module, version};
+use super::{Git, Note, Passing, SourceError, content, refs, remote::Remote, submodule::Module, version};
 use crate::{
     archive::Fill,
     plan::{TagTemplate, Version},
@@ -67,8 +67,14 @@ impl Checkout {
     /// `git describe` and `git status` work, but no access to anything.
     #[must_use]
     pub fn content(&self) -> Fill {
+        self.watched_content(Passing::default())
+    }
+
+    /// The same, whose files are watched as they pass.
+    #[must_use]
+    pub fn watched_content(&self, passing: Passing) -> Fill {
         let top = Module { path: PathBuf::new(), clone: self.clone.clone(), commit: self.commit.clone() };
-        content::fill(self.git.clone(), std::iter::once(top).chain(self.modules.iter().cloned()).collect())
+        content::fill(self.git.clone(), std::iter::once(top).chain(self.modules.iter().cloned()).collect(), passing)
     }
 
     /// Reads the version of the release out of the commit; `template` is what releases are tagged, if they are.

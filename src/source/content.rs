@@ -8,17 +8,17 @@ use std::{
     process::{Child, Stdio},
 };
 
-use super::{Git, git::shown, submodule::Module};
+use super::{Git, git::shown, passing::Passing, submodule::Module};
 use crate::archive::{Fill, Writer};
 
 /// What of `.git` goes along: history and index. Not hooks, logs, nor the clone's configuration and attributes.
 const HISTORY: &[&str] = &["HEAD", "index", "objects", "packed-refs", "refs", "shallow"];
 
 /// Writes modules, the source itself first, each below its path.
-pub(super) fn fill(git: Git, modules: Vec<Module>) -> Fill {
+pub(super) fn fill(git: Git, modules: Vec<Module>, passing: Passing) -> Fill {
     Box::new(move |writer| {
         for module in &modules {
-            tree(&git, module, writer)?;
+            tree(&git, module, &passing, writer)?;
             history(&git, module, writer)?;
         }
         Ok(())
@@ -26,7 +26,7 @@ pub(super) fn fill(git: Git, modules: Vec<Module>) -> Fill {
 }
 
 /// Passes on the files of the commit, as git would check them out.
-fn tree(git: &Git, module: &Module, writer: &mut Writer<'_>) -> io::Result<()> {
+fn tree(git: &Git, module: &Module, passing: &Passing, writer: &mut Writer<'_>) -> io::Result<()> {
     let mut words = tempfile::tempfile()?;
     let mut command = git.command(&module.clone, &["archive", "--format=tar", &module.commit]);
     command.process_group(0).stdout(Stdio::piped()).stderr(words.try_clone()?);
@@ -40,7 +40,11 @@ fn tree(git: &Git, module: &Module, writer: &mut Writer<'_>) -> io::Result<()> {
             match entry.header().entry_type() {
                 tar::EntryType::Directory => writer.folder(&path)?,
                 tar::EntryType::Symlink => writer.link(&path, &entry.link_name()?.unwrap_or_default())?,
-                tar::EntryType::Regular => writer.file(&path, entry.size(), executable, entry)?,
+                tar::EntryType::Regular => {
+                    let (size, mut content) = (entry.size(), passing.watch(&path, entry));
+                    writer.file(&path, size, executable, &mut content)?;
+                    passing.note(path, content);
+                }
                 _ => {} // The commit's id, in a header for the whole archive.
             }
         }

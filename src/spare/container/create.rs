@@ -111,6 +111,7 @@ pub(super) fn container(plan: &RoomPlan, capacity: &Capacity, image_id: &str) ->
         stdin_once: Some(true),
         host_config: Some(HostConfig {
             network_mode: Some(String::from("bridge")),
+            pid_mode: own_processes(capacity),
             pids_limit: Some(signed(plan.limits.pids)),
             nano_cpus: processors(plan, capacity).map(nano_cpus),
             memory: memory(plan, capacity).map(signed),
@@ -163,6 +164,12 @@ fn hardened(plan: &RoomPlan) -> HostConfig {
         log_config: Some(HostConfigLogConfig { typ: Some(String::from("none")), config: None }),
         ..Default::default()
     }
+}
+
+/// Processes of its own: a step's end ends those that it left. Podman can be configured to share the machine's unless it is
+/// told; Docker never does, and takes no such word.
+fn own_processes(capacity: &Capacity) -> Option<String> {
+    (capacity.in_memory == InMemory::Mount).then(|| String::from("private"))
 }
 
 /// What every step finds, beside the image's own variables: a home and caches that it can write to, and neutral text.

@@ -1,8 +1,7 @@
 //! Runs one step by exec.
 //!
 //! No API kills an exec, so whoever runs a step and wants it ended ends the container. A step has ended when its own
-//! process has. Docker keeps a step's output open until then even if the step closes it, and, when a process in the
-//! background holds the output open, closes it by itself 2 to 4 s after the step's end; only then it tells the end.
+//! process has and all that it left running is ended. Docker keeps a step's output open until then even if the step closes it.
 //! An end of output without an end of the exec (the two are told by different parts of the engine) is settled by the
 //! engine's events, which are kept, so that none is missed and nothing is asked again and again.
 
@@ -48,7 +47,7 @@ pub(super) async fn run(
 ) -> Result<End, SpareError> {
     let secrets = step.secrets.iter().map(|(name, secret)| format!("{name}={}", secret.expose()));
     let env = step.env.iter().map(|(name, value)| format!("{name}={value}")).chain(secrets).collect();
-    let arguments = vec![usage::BEGIN.to_owned(), step.command.clone()];
+    let arguments = vec![usage::STEP.to_owned(), step.command.clone()];
     exec(connection, container, arguments, env, output).await
 }
 

@@ -2,7 +2,8 @@
 //! own. No engine tells them: one that takes an exec does not say that the kernel ended a process of it, or refused one.
 //!
 //! A step begins with the counts as they are and writes them as the first line of its standard error, so that what it
-//! did itself is what they have grown by in the end, and a step that ends well costs no second exec.
+//! did itself is what they have grown by in the end, and a step that ends well costs no second exec. It ends with all that
+//! it has started.
 
 use std::time::Duration;
 
@@ -34,8 +35,30 @@ echo "$canship_counts""#
     };
 }
 
-/// Begins a step: `$0` is its command.
-pub(super) const BEGIN: &str = concat!(counts!(), " >&2\nexec /bin/sh -c \"$0\"");
+/// Runs a step, whose command is `$0`, and then ends whatever was not in the room before it: a process that stayed would
+/// see the secrets of later steps, keep its own for them to see, and change artifacts while they are taken out. It waits
+/// until they are reaped, and tells the code of the step. What a step sends to its whole group does not end that, and
+/// what the shell says of a step that a signal ended is not the step's output.
+pub(super) const STEP: &str = concat!(
+    counts!(),
+    r#" >&2
+set -- /proc/[0-9]*
+canship_room=" $* "
+trap : HUP INT QUIT USR1 USR2 ALRM TERM
+exec 3>&2 2>/dev/null
+(exec /bin/sh -c "$0" 2>&3 3>&-)
+canship_code=$?
+canship_left=left
+while [ "$canship_left" ]; do
+canship_left=
+for canship_process in /proc/[0-9]*; do
+case $canship_room in *" $canship_process "*) continue ;; esac
+canship_left=left
+kill -9 "${canship_process#/proc/}"
+done
+done
+exit "$canship_code""#
+);
 
 /// Reads the counts, and how full the file systems of these paths are.
 const END: &str = concat!(counts!(), "\ndf -Pk -- \"$@\" 2>/dev/null\ntrue");
