@@ -260,19 +260,17 @@ fn sinks(outputs: &Outputs, kept: Option<&Kept>) -> Result<Vec<Box<dyn Sink>>, F
 }
 
 fn conclude(record: &Record, outputs: &Outputs, problems: &[String]) -> Result<Exit, Failure> {
-    let accept = outputs.accept.into();
     if !outputs.quiet {
         output::warn("");
     }
-    let printed = output::result(&report::render_text(record, accept, output::layout()));
-    match Exit::of(record, accept) {
-        // Nothing outranks a path that may be cut.
-        Exit::MayStillBeCut => return Ok(Exit::MayStillBeCut),
-        _ => printed?,
-    };
-    match Exit::of(record, accept) {
+    let exit = match Exit::of(record, outputs.accept.into()) {
         // A success whose report or log is missing cannot be shown to anybody afterwards.
-        Exit::CanShip if !problems.is_empty() => Ok(Exit::Failed),
-        exit => Ok(exit),
+        Exit::CanShip if !problems.is_empty() => Exit::Failed,
+        exit => exit,
+    };
+    match (exit, output::result(&report::render_text(record, exit, output::layout()))) {
+        // Nothing outranks a path that may be cut.
+        (Exit::MayStillBeCut, _) => Ok(exit),
+        (_, printed) => printed.map(|_| exit),
     }
 }

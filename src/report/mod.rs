@@ -32,7 +32,7 @@ pub use rule::{check_rule as render_check_rule, drill_rule as render_drill_rule,
 pub use status::render as render_status;
 pub use text::render as render_text;
 
-use crate::record::{Record, Verdict};
+use crate::record::{Exit, Record, Verdict};
 
 /// The forms a report can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +58,7 @@ impl Format {
 #[must_use]
 pub fn render(record: &Record, format: Format, accept: Verdict) -> String {
     match format {
-        Format::Text => text::render(record, accept, Layout::default()),
+        Format::Text => text::render(record, Exit::of(record, accept), Layout::default()),
         Format::Json => json::render(record, accept),
         Format::Markdown => markdown::render(record, accept),
         Format::Junit => junit::render(record, accept),

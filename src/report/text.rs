@@ -20,9 +20,9 @@ const LINES_SHOWN: usize = 20;
 /// Steps that are named among the slowest.
 const PARTS_SHOWN: usize = 3;
 
-/// The report as lines of the given layout; `accept` is the weakest verdict that counts as success.
+/// The report as lines of the given layout; `exit` is how the process ends that shows it.
 #[must_use]
-pub fn render(record: &Record, accept: Verdict, layout: Layout) -> String {
+pub fn render(record: &Record, exit: Exit, layout: Layout) -> String {
     let mut lines = Lines::new(layout);
     answer(&mut lines, record);
     findings(&mut lines, record);
@@ -33,7 +33,7 @@ pub fn render(record: &Record, accept: Verdict, layout: Layout) -> String {
     limits(&mut lines, record);
     the_run(&mut lines, record);
     primary_path(&mut lines, record);
-    last_lines(&mut lines, record, accept);
+    last_lines(&mut lines, record, exit);
     lines.finish()
 }
 
@@ -235,14 +235,13 @@ fn not_back(lines: &mut Lines, record: &Record) {
     }
 }
 
-fn last_lines(lines: &mut Lines, record: &Record, accept: Verdict) {
+fn last_lines(lines: &mut Lines, record: &Record, exit: Exit) {
     lines.heading("What is left");
     leftovers(lines, record);
     let style = if record.restored == Restored::No { verdict_style(Verdict::CannotShip) } else { PLAIN };
     lines.hanging(&[(PLAIN, "  primary path: "), (style, words::primary_path(record.restored))], "");
     let drill = format!("{}, canship {}", record.drill.drill, Text::new(&record.drill.canship).one_line());
     lines.hanging(&[(PLAIN, "  drill: ")], &drill);
-    let exit = Exit::of(record, accept);
     let code = format!("exit code {}: ", exit.code());
     lines.hanging(&[(PLAIN, "  "), (BOLD, &code)], words::exit(exit, record.verdict));
 }

@@ -32,6 +32,7 @@ pub(super) fn exit(exit: Exit, verdict: Verdict) -> &'static str {
     match exit {
         Exit::CanShip if verdict == Verdict::Degraded => "degraded, which was accepted",
         Exit::CanShip => "can ship",
+        Exit::Failed if verdict.is_yes() => "can ship, but what shows that could not be written",
         Exit::Failed => "canship itself failed",
         Exit::Invalid => "the command line or the plan is invalid",
         Exit::CannotShip => "cannot ship",

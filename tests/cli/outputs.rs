@@ -79,6 +79,20 @@ fn a_yes_that_nobody_can_be_shown_says_last_that_it_ends_with_1_and_why() {
 }
 
 #[test]
+fn what_is_printed_of_a_yes_ends_with_the_code_that_comes() {
+    for option in ["--json", "--events"] {
+        let ran = Canship::new(&["demo", "--host", option, "/dev/full", "demo"]).run_as_is();
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        let told: Vec<_> = ran.stdout.lines().filter(|line| line.contains("exit code ")).collect();
+        assert_eq!(told, ["  exit code 1: can ship, but what shows that could not be written"], "{option}: {}", ran.stdout);
+    }
+    let project = project();
+    let ran = Canship::drill(&project).argument("--json").argument("/dev/full").run_as_is();
+    assert_eq!(ran.code, Some(20), "{}", ran.stderr);
+    assert!(ran.stdout.contains("exit code 20: unknown"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_report_is_there_whole_or_not_at_all() {
     let project = project();
     let canship = Canship::drill(&project).argument("--json").argument("report.json").argument("--junit").argument("/dev/full");

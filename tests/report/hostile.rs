@@ -1,7 +1,7 @@
 //! Text from outside cannot take part in any view.
 
 use canship::{
-    record::{Record, Sink as _, Text, Verdict},
+    record::{Exit, Record, Sink as _, Text, Verdict},
     report::{
         self, Colour, Format, Layout,
         terminal::{Live, Mode},
@@ -137,7 +137,7 @@ proptest! {
     #[test]
     fn no_line_of_text_begins_a_command_or_holds_an_escape(text in text(), width in 40_usize..120) {
         let layout = Layout { width, ..Layout::default() };
-        assert_harmless_lines(&report::render_text(&record(&text), Verdict::CanShip, layout));
+        assert_harmless_lines(&report::render_text(&record(&text), Exit::CanShip, layout));
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod spare;
 use std::path::{Path, PathBuf};
 
 use canship::{
-    record::{Record, Verdict},
+    record::{Exit, Record, Verdict},
     report::{self, Format, Layout},
 };
 use drills::Drill;
@@ -105,7 +105,7 @@ fn nothing_that_was_not_done_passes_in_junit() {
 fn lines_keep_to_the_width_that_is_asked_for() {
     for (name, drill) in DRILLS {
         let layout = Layout { width: 72, ..Layout::default() };
-        let text = report::render_text(&record(drill()), Verdict::CanShip, layout);
+        let text = report::render_text(&record(drill()), Exit::CanShip, layout);
         // What is to be run as it stands is never wrapped, nor is a digest.
         let prose = text.lines().filter(|line| !line.starts_with("    printf ") && !line.trim_start().starts_with("`sha256:"));
         let wide: Vec<_> = prose.filter(|line| line.chars().count() > 72).collect();
@@ -116,9 +116,9 @@ fn lines_keep_to_the_width_that_is_asked_for() {
 #[test]
 fn colour_adds_escapes_and_nothing_else() {
     let record = record(drills::cannot_ship());
-    let plain = report::render_text(&record, Verdict::CanShip, Layout::default());
+    let plain = report::render_text(&record, Exit::CannotShip, Layout::default());
     let layout = Layout { colour: report::Colour::On, ..Layout::default() };
-    let coloured = report::render_text(&record, Verdict::CanShip, layout);
+    let coloured = report::render_text(&record, Exit::CannotShip, layout);
     assert!(coloured.contains("\u{1b}["));
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
 }
