@@ -9,7 +9,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -30,8 +30,9 @@ const OUTPUT_KEPT: usize = 64 * 1024;
 
 /// How long a pipe may be without anybody who reads it, at its opening and once it is full: the drill waits meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How soon it is looked again whether somebody reads a pipe.
+/// How soon and how often it is looked again whether somebody reads a pipe.
 const LOOK: Duration = Duration::from_millis(20);
+const LOOKS: usize = 250;
 
 /// Writes the events that are kept to a file.
 #[derive(Debug)]
@@ -99,18 +100,13 @@ fn open(path: &Path) -> io::Result<File> {
     let flags = if is_file { 0 } else { i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0) };
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags);
-    let begun = Instant::now();
-    loop {
+    for _ in 0..LOOKS {
         match options.open(path) {
-            Err(reason) if reason.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
-                if begun.elapsed() > PATIENCE {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "it is a pipe that nobody reads"));
-                }
-                thread::sleep(LOOK);
-            }
+            Err(reason) if reason.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => thread::sleep(LOOK),
             opened => return opened,
         }
     }
+    Err(io::Error::new(io::ErrorKind::TimedOut, "it is a pipe that nobody reads"))
 }
 
 /// Writes all of it, unless a pipe is full and nobody reads it for long.
