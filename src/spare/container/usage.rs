@@ -37,7 +37,7 @@ echo "$canship_counts""#
 
 /// Runs a step, whose command is `$0`, and then ends whatever was not in the room before it: a process that stayed would
 /// see the secrets of later steps, keep its own for them to see, and change artifacts while they are taken out. It waits
-/// until they are reaped, and tells the code of the step. What a step sends to its whole group does not end that, and
+/// until they are reaped, and tells the code of the step. All is stopped meanwhile: who goes on forking is never found. What a step sends to its whole group does not end that, and
 /// what the shell says of a step that a signal ended is not the step's output.
 pub(super) const STEP: &str = concat!(
     counts!(),
@@ -48,6 +48,7 @@ trap : HUP INT QUIT USR1 USR2 ALRM TERM
 exec 3>&2 2>/dev/null
 (exec /bin/sh -c "$0" 2>&3 3>&-)
 canship_code=$?
+kill -STOP -1
 canship_left=left
 while [ "$canship_left" ]; do
 canship_left=
@@ -57,6 +58,7 @@ canship_left=left
 kill -9 "${canship_process#/proc/}"
 done
 done
+kill -CONT -1
 exit "$canship_code""#
 );
 
