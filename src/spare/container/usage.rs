@@ -36,9 +36,10 @@ echo "$canship_counts""#
 }
 
 /// Runs a step, whose command is `$0`, and then ends whatever was not in the room before it: a process that stayed would
-/// see the secrets of later steps, keep its own for them to see, and change artifacts while they are taken out. It waits
-/// until they are reaped, and tells the code of the step. All is stopped meanwhile: who goes on forking is never found. What a step sends to its whole group does not end that, and
-/// what the shell says of a step that a signal ended is not the step's output.
+/// see the secrets of later steps, keep its own for them to see, and change artifacts while they are taken out. All is
+/// stopped before, since what goes on forking is never found, and it is waited until they are reaped. Tells the code of the
+/// step. What a step sends to its whole group does not end that, and what the shell says of a step that a signal ended is
+/// not the step's output.
 pub(super) const STEP: &str = concat!(
     counts!(),
     r#" >&2
