@@ -241,7 +241,11 @@ pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
     let mut name = OsString::from(UNFINISHED);
     name.push(folder.file_name().unwrap_or_default());
     let unfinished = folder.with_file_name(name);
-    fs::rename(folder, &unfinished).map_err(StateError::io("removing", folder))?;
+    match fs::rename(folder, &unfinished) {
+        // Somebody else who cleans was first.
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(()),
+        renamed => renamed.map_err(StateError::io("removing", folder))?,
+    }
     erase::folder(&unfinished).map_err(|kept| StateError::io("removing", &unfinished)(kept.into()))
 }
 
