@@ -117,8 +117,13 @@ fn write_in_time(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(full) if full.kind() == io::ErrorKind::WouldBlock => {
                 let limit = Timespec::try_from(PATIENCE).map_err(io::Error::other)?;
-                if poll(&mut [PollFd::new(file, PollFlags::OUT)], Some(&limit))? == 0 {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, format!("nobody read it for {}", Measure(PATIENCE))));
+                match poll(&mut [PollFd::new(file, PollFlags::OUT)], Some(&limit)) {
+                    Ok(0) => {
+                        return Err(io::Error::new(io::ErrorKind::TimedOut, format!("nobody read it for {}", Measure(PATIENCE))));
+                    }
+                    // A signal, which a drill may get just then, says nothing of the reader.
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(reason) => return Err(reason.into()),
                 }
             }
             Err(again) if again.kind() == io::ErrorKind::Interrupted => {}
