@@ -37,9 +37,9 @@ echo "$canship_counts""#
 
 /// Runs a step, whose command is `$0`, and then ends whatever was not in the room before it: a process that stayed would
 /// see the secrets of later steps, keep its own for them to see, and change artifacts while they are taken out. All is
-/// stopped before, since what goes on forking is never found, and it is waited until they are reaped. Tells the code of the
-/// step. What a step sends to its whole group does not end that, and what the shell says of a step that a signal ended is
-/// not the step's output.
+/// stopped before, since what goes on forking is never found; the room's own processes go on at once, for they end it when
+/// canship is gone. It is waited until the others are reaped. Tells the code of the step. What a step sends to its whole
+/// group does not end that, and what the shell says of a step that a signal ended is not the step's output.
 pub(super) const STEP: &str = concat!(
     counts!(),
     r#" >&2
@@ -50,6 +50,7 @@ exec 3>&2 2>/dev/null
 (exec /bin/sh -c "$0" 2>&3 3>&-)
 canship_code=$?
 kill -STOP -1
+for canship_process; do kill -CONT "${canship_process#/proc/}"; done
 canship_left=left
 while [ "$canship_left" ]; do
 canship_left=
@@ -59,7 +60,6 @@ canship_left=left
 kill -9 "${canship_process#/proc/}"
 done
 done
-kill -CONT -1
 exit "$canship_code""#
 );
 
